@@ -1,0 +1,48 @@
+"""Put a dropped residual network back together, and prove it.
+
+>>> import jaxsolve
+>>> puzzle = jaxsolve.read_puzzle("path/to/puzzle")        # doctest: +SKIP
+>>> solution = jaxsolve.solve(puzzle)                      # doctest: +SKIP
+>>> solution.certificate.permutation                       # doctest: +SKIP
+"""
+
+from typing import TYPE_CHECKING
+
+from jaxsolve._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from jaxsolve.certificate.certify import Certificate, certify
+    from jaxsolve.errors import JaxsolveError
+    from jaxsolve.puzzle.demo import demo_puzzle
+    from jaxsolve.puzzle.read import read_puzzle
+    from jaxsolve.puzzle.types import Puzzle
+    from jaxsolve.solve import Config, Solution, solve
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Certificate",
+    "Config",
+    "JaxsolveError",
+    "Puzzle",
+    "Solution",
+    "certify",
+    "demo_puzzle",
+    "read_puzzle",
+    "solve",
+]
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "Certificate": "certificate.certify",
+        "Config": "solve",
+        "JaxsolveError": "errors",
+        "Puzzle": "puzzle.types",
+        "Solution": "solve",
+        "certify": "certificate.certify",
+        "demo_puzzle": "puzzle.demo",
+        "read_puzzle": "puzzle.read",
+        "solve": "solve",
+    },
+)

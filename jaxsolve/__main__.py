@@ -1,0 +1,5 @@
+"""Host: ``python -m jaxsolve``."""
+
+from jaxsolve.cli import main
+
+main()

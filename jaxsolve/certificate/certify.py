@@ -1,0 +1,131 @@
+"""Host: what can be said for certain of an answer. Only this room says that a puzzle is solved."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from jaxsolve import engine
+from jaxsolve.engine import Moves
+from jaxsolve.puzzle import Arrangement, Puzzle, mean_squared_error, predict, sha256_of
+from jaxsolve.run import Run, move_losses
+
+ROUNDING_ROWS = 1000
+"""Rows on which the cost of float32 arithmetic is measured."""
+ROUNDING_FACTOR = 100.0
+"""Squared errors up to this many times those of float32 arithmetic count as rounding."""
+SCREEN_ROWS = 256
+EXACT_ROWS = 512
+EXACT_MOVES = 64
+"""Moves with the lowest predicted loss that are evaluated exactly."""
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """The closest rival of an answer among single moves."""
+
+    mse: float
+    """Its float64 mean squared error over all rows."""
+    gap: float
+    """By how much that exceeds the answer's."""
+    moves: int
+    """Swaps of two blocks and insertions of one that were ranked to find it."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The evidence for an answer, computed in float64 over all rows."""
+
+    permutation: list[int]
+    sha256: str
+    mse: float
+    """Mean squared error over all rows; infinite if the answer overflows."""
+    tolerance: float
+    """Mean squared error up to which an answer is the original but for float32 rounding."""
+    rows: int
+    expected_sha256: str | None
+    neighbour: Neighbour | None = None
+    """None if it was not looked for, or if there is no single move."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether every prediction is reproduced up to float32 rounding."""
+        return self.mse <= self.tolerance
+
+    @property
+    def solved(self) -> bool:
+        """Whether this is the answer: by its hash where one is expected, else by its predictions."""
+        return self.exact if self.expected_sha256 is None else self.sha256 == self.expected_sha256
+
+    @property
+    def sentence(self) -> str:
+        """What is proven, in words."""
+        if self.exact:
+            fit = f"all {self.rows} predictions are reproduced to float32 rounding (MSE {self.mse:.3g})"
+        else:
+            fit = f"MSE {self.mse:.6g} over all {self.rows} rows, where float32 rounding alone would leave {self.tolerance:.1g}"
+        parts = [fit]
+        if self.expected_sha256 is not None:
+            matches = self.sha256 == self.expected_sha256
+            parts.append("the SHA-256 is the expected one" if matches else "the SHA-256 is NOT the expected one")
+        if self.neighbour is not None:
+            rank = f"the closest found among {self.neighbour.moves} single moves has MSE {self.neighbour.mse:.3g}"
+            tied = self.exact and self.neighbour.mse <= self.tolerance
+            parts.append(f"{rank}: the data cannot tell it from this answer" if tied else rank)
+        return "; ".join(parts)
+
+
+def tolerance(puzzle: Puzzle, arrangement: tuple[np.ndarray, np.ndarray]) -> float:
+    """Return the mean squared error that float32 arithmetic explains, measured on the arrangement itself.
+
+    It is `ROUNDING_FACTOR` times the mean squared difference between float32 and float64 predictions, and
+    never less than for predictions stored in float32.
+    """
+    single, double = (
+        predict(puzzle, arrangement, rows=ROUNDING_ROWS, dtype=dtype) for dtype in (np.float32, np.float64)
+    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        arithmetic = np.mean((single - double) ** 2)
+    storage = (np.finfo(np.float32).eps ** 2) * np.mean(puzzle.y**2)
+    return ROUNDING_FACTOR * float(np.nanmax([storage, arithmetic if np.isfinite(arithmetic) else 0.0]))
+
+
+def certify(
+    puzzle: Puzzle, arrangement: tuple[np.ndarray, np.ndarray], *, expected_sha256: str | None = None
+) -> Certificate:
+    """Judge an answer in float64 over all rows; the puzzle's own expected hash is used unless another is given."""
+    permutation = puzzle.permutation(arrangement)
+    mse = mean_squared_error(puzzle, arrangement)
+    return Certificate(
+        permutation=permutation,
+        sha256=sha256_of(permutation),
+        mse=mse if np.isfinite(mse) else float("inf"),
+        tolerance=tolerance(puzzle, arrangement),
+        rows=puzzle.rows,
+        expected_sha256=expected_sha256 or puzzle.expected_sha256,
+    )
+
+
+def with_neighbour(puzzle: Puzzle, certificate: Certificate, run: Run) -> Certificate:
+    """Return a certificate that also names the closest single move.
+
+    All single moves are ranked to first order on a few rows; the best are evaluated exactly on more, and
+    the winner in float64 on all. The neighbour stays None where a network of one block has no moves.
+    """
+    moves = single_moves(puzzle.blocks)
+    if not moves.count:
+        return certificate
+    ins, outs = puzzle.arrangement(certificate.permutation)
+    assembly = engine.Assembly(ins.astype(np.int32), outs.astype(np.int32))
+    screened = engine.screened_losses(engine.place(puzzle, SCREEN_ROWS), assembly, moves)
+    best = moves[np.argsort(np.nan_to_num(np.asarray(screened), nan=np.inf), kind="stable")[:EXACT_MOVES]]
+    losses = move_losses(engine.place(puzzle, EXACT_ROWS), assembly, best, run)
+    winner = int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
+    mse = mean_squared_error(puzzle, Arrangement(ins[best.ins[winner]], outs[best.outs[winner]]))
+    return replace(certificate, neighbour=Neighbour(mse=mse, gap=mse - certificate.mse, moves=moves.count))
+
+
+def single_moves(n: int) -> Moves:
+    """Return all swaps of two blocks and insertions of one, each arrangement once."""
+    swaps, insertions = engine.NEIGHBOURHOODS["swaps"](n), engine.NEIGHBOURHOODS["insertions"](n, 1)
+    apart = swaps[np.diff(np.triu_indices(n, 1), axis=0)[0] > 1]  # neighbours swapped are insertions too
+    return Moves(*map(np.concatenate, zip(insertions, apart, strict=True)))

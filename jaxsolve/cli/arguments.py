@@ -1,0 +1,47 @@
+"""Host: arguments that several commands share, and what they stand for."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jaxsolve.cli import terminal
+
+if TYPE_CHECKING:
+    from jaxsolve.puzzle import Puzzle
+
+DEMO = "demo"
+
+PuzzlePath = Annotated[
+    str, typer.Argument(metavar="[PUZZLE]", help="Folder or zip with pieces/ and historical_data.csv, or 'demo'.")
+]
+RequiredPuzzle = Annotated[
+    str, typer.Argument(metavar="PUZZLE", help="Folder or zip with pieces/ and historical_data.csv, or 'demo'.")
+]
+Answer = Annotated[
+    str, typer.Argument(help="File with the piece ids (text, or JSON as solve prints it), or the ids: 3,1,4,…")
+]
+Activation = Annotated[str, typer.Option(help="Activation of the blocks: relu, gelu, gelu_tanh, tanh or silu.")]
+Sha256 = Annotated[str | None, typer.Option(metavar="HEX", help="Expected SHA-256 of the comma-joined piece ids.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def load(path: str, activation: str = "relu") -> "Puzzle":
+    """Read the puzzle an argument stands for, and pass on what is odd about it."""
+    from jaxsolve.puzzle import activation_of, demo_puzzle, read_puzzle
+
+    activation_of(activation)
+    if path == DEMO and not Path(path).exists():
+        puzzle = demo_puzzle().replace(activation=activation)
+    else:
+        puzzle = read_puzzle(path, activation=activation)
+    for text in puzzle.notes:
+        terminal.note(f"note: {text}")
+    return puzzle
+
+
+def checked_sha256(text: str | None) -> str | None:
+    """Return a hash given as an option, in lower case."""
+    from jaxsolve.puzzle import check_sha256
+
+    return None if text is None else check_sha256(text, "--sha256")

@@ -1,0 +1,23 @@
+"""Host: ``jaxsolve export``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jaxsolve.cli import arguments, terminal
+
+
+@terminal.guarded
+def export(
+    puzzle: arguments.RequiredPuzzle,
+    answer: arguments.Answer,
+    out: Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="File to write; never overwritten.")],
+    activation: arguments.Activation = "relu",
+) -> None:
+    """Write the reassembled network as safetensors: blocks.0.inp.weight … last.bias."""
+    from jaxsolve.puzzle import read_answer, write_network
+
+    given = arguments.load(puzzle, activation)
+    write_network(given, read_answer(answer), out)
+    terminal.result(str(out))

@@ -1,0 +1,62 @@
+"""Host: ``jaxsolve inspect``."""
+
+from typing import TYPE_CHECKING, Any
+
+from jaxsolve.cli import arguments, terminal
+
+if TYPE_CHECKING:
+    from jaxsolve.puzzle import Puzzle
+
+
+@terminal.guarded
+def inspect(puzzle: arguments.PuzzlePath = arguments.DEMO, json: arguments.Json = False) -> None:
+    """Say what is in a puzzle: shapes, ids, rows, ranges, and what is wrong with it."""
+    found = facts(arguments.load(puzzle))
+    terminal.result_json(found) if json else terminal.result(terminal.table(list(_shown(found))))
+
+
+def facts(puzzle: "Puzzle") -> dict[str, Any]:
+    """Return what can be told of a puzzle without searching."""
+    label = puzzle.label
+    return {
+        "name": puzzle.name,
+        "blocks": puzzle.blocks,
+        "features": puzzle.features,
+        "hidden": puzzle.hidden,
+        "pieces": 2 * puzzle.blocks + 1,
+        "w_in_ids": puzzle.in_ids.tolist(),
+        "w_out_ids": puzzle.out_ids.tolist(),
+        "readout_id": puzzle.last_id,
+        "dtype": puzzle.dtype,
+        "rows": puzzle.rows,
+        "input_range": [float(puzzle.x.min()), float(puzzle.x.max())],
+        "pred_range": [float(puzzle.y.min()), float(puzzle.y.max())],
+        "pred_variance": float(puzzle.y.var()),
+        "label_mse": None if label is None else float(((puzzle.y - label) ** 2).mean()),
+        "expected_sha256": puzzle.expected_sha256,
+        "notes": list(puzzle.notes),
+    }
+
+
+def _shown(found: dict[str, Any]) -> list[tuple[str, str]]:
+    low, high = found["input_range"]
+    pred_low, pred_high = found["pred_range"]
+    label = "no column 'true'" if found["label_mse"] is None else f"MSE of pred against it {found['label_mse']:.4g}"
+    wide = f"{found['features']}/{found['hidden']}"
+    return [
+        ("puzzle", found["name"]),
+        ("network", f"{found['blocks']} blocks of {wide}, one readout: {found['pieces']} pieces, {found['dtype']}"),
+        ("first halves", f"[{found['hidden']}, {found['features']}]  ids {_ids(found['w_in_ids'])}"),
+        ("second halves", f"[{found['features']}, {found['hidden']}]  ids {_ids(found['w_out_ids'])}"),
+        ("readout", f"[1, {found['features']}]  id {found['readout_id']}"),
+        ("rows", str(found["rows"])),
+        ("inputs", f"{low:.4g} … {high:.4g}"),
+        ("pred", f"{pred_low:.4g} … {pred_high:.4g}, variance {found['pred_variance']:.4g}"),
+        ("true", label),
+        ("expected hash", found["expected_sha256"] or "not given"),
+        ("wrong with it", "; ".join(found["notes"]) or "nothing"),
+    ]
+
+
+def _ids(ids: list[int]) -> str:
+    return ",".join(map(str, ids)) if len(ids) <= 8 else ",".join(map(str, [*ids[:4], "…", *ids[-3:]]))

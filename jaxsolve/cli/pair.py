@@ -1,0 +1,57 @@
+"""Host: ``jaxsolve pair``."""
+
+from typing import Annotated, Any
+
+import typer
+
+from jaxsolve.cli import arguments, terminal
+
+
+@terminal.guarded
+def pair(
+    puzzle: arguments.PuzzlePath = arguments.DEMO,
+    pairing: Annotated[str, typer.Option(metavar="NAME|auto", help="Score to pair by.")] = "auto",
+    json: arguments.Json = False,
+) -> None:
+    """Say which two halves belong together, by the weights alone, and how sure that is."""
+    from jaxsolve.pairing import PAIRINGS, Pairing, pair, rank_pairings
+
+    given = arguments.load(puzzle)
+    scores = [pair(given, name) for name in (PAIRINGS if pairing == "auto" else [pairing])]
+    best = next(rank_pairings(given, PAIRINGS)) if pairing == "auto" else scores[0]
+
+    def row(score: Pairing) -> dict[str, Any]:
+        return {
+            "pairing": score.name,
+            "certain": score.certain,
+            "argmax_differences": score.argmax_differences,
+            "median_margin": score.evidence[1],
+            "smallest_margin": float(score.margins.min()),
+        }
+
+    pairs = [
+        {
+            "pair": [int(given.in_ids[i]), int(given.out_ids[j])],
+            "score": float(best.scores[i, j]),
+            "margin": float(best.margins[i]),
+        }
+        for i, j in enumerate(best.partner)
+    ]
+    if json:
+        terminal.result_json({"pairing": best.name, "pairs": pairs, "scores": [row(score) for score in scores]})
+        return
+    head = ("score", f"certain of {given.blocks}", "differ from argmax", "median margin", "smallest margin")
+    lines = [head] + [
+        (
+            f"{score.name}{' *' if score.name == best.name else ''}",
+            str(score.certain),
+            str(score.argmax_differences),
+            f"{score.evidence[1]:.2f} sd",
+            f"{score.margins.min():.2f} sd",
+        )
+        for score in scores
+    ]
+    listed = [("pair", "score", "margin")] + [
+        ("{},{}".format(*entry["pair"]), f"{entry['score']:.4f}", f"{entry['margin']:.2f} sd") for entry in pairs
+    ]
+    terminal.result(f"{terminal.table(lines)}\n\npairs by {best.name}\n{terminal.table(listed)}")

@@ -1,0 +1,140 @@
+"""Host: ``jaxsolve solve``."""
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jaxsolve.cli import STARTED, arguments, terminal
+
+if TYPE_CHECKING:
+    from jaxsolve.puzzle import Puzzle
+    from jaxsolve.solve import Solution
+
+EXIT = {"solved": 0, "unsolved": 1, "interrupted": terminal.INTERRUPTED}
+
+
+@terminal.guarded
+def solve(
+    puzzle: arguments.PuzzlePath = arguments.DEMO,
+    pairing: Annotated[str, typer.Option(metavar="NAME|auto", help="Score that pairs the halves.")] = "auto",
+    order_seed: Annotated[str, typer.Option(metavar="NAME|auto", help="First order of the blocks.")] = "auto",
+    search: Annotated[str, typer.Option(metavar="NAME|auto", help="Search that improves the order.")] = "auto",
+    rows: Annotated[
+        int | None, typer.Option(metavar="N", help="Compare candidates on the first N rows; results are on all.")
+    ] = None,
+    budget: Annotated[float, typer.Option(metavar="SECONDS", help="Stop with the best answer after this time.")] = 300.0,
+    seed: Annotated[int, typer.Option(help="Start of all randomness.")] = 0,
+    sha256: arguments.Sha256 = None,
+    activation: arguments.Activation = "relu",
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the answer.")] = None,
+    json: arguments.Json = False,
+) -> None:
+    """Find the order of the pieces and prove it.
+
+    Exit code 0: solved. 1: not solved within the budget; the best answer is printed and saved. 2: bad
+    input or usage. 130: interrupted; the best answer is printed and saved.
+    """
+    from jaxsolve.run import Run
+    from jaxsolve.solve import Config, solve
+
+    imported = time.perf_counter()
+    config = Config(pairing, order_seed, search, rows, budget, seed, arguments.checked_sha256(sha256))
+    with terminal.watching() as watch:
+        run = Run(budget, watch, started=STARTED)
+        run.seconds["import"] = imported - STARTED
+        with run.phase("read"):
+            given = arguments.load(puzzle, activation)
+        solution = solve(given, config, run)
+        report = _report(given, solution, config.seed)
+    saved = _save(report, out, given.name) if out or solution.status != "solved" else None
+    terminal.result_json(report) if json else terminal.result(_shown(given, solution, report))
+    if saved:
+        terminal.note(f"saved {saved}")
+    raise typer.Exit(EXIT[solution.status])
+
+
+def _report(puzzle: "Puzzle", solution: "Solution", seed: int) -> dict[str, Any]:
+    """Return what ``--json`` prints."""
+    import jax
+
+    from jaxsolve.cli.version import versions
+    from jaxsolve.puzzle import mean_squared_error
+
+    certificate, run = solution.certificate, solution.run
+    with run.phase("certify"):
+        rounds = [
+            {
+                "round": k,
+                "neighbourhood": done.neighbourhood,
+                "moves": done.moves,
+                "mse": mean_squared_error(puzzle, done.assembly),
+                "evaluations": done.evaluations,
+                "seconds": round(done.seconds, 4),
+            }
+            for k, done in enumerate(solution.rounds, 1)
+        ]
+    ids = certificate.permutation
+    return {
+        "status": solution.status,
+        "message": solution.message,
+        "permutation": ids,
+        "sha256": certificate.sha256,
+        "mse": certificate.mse,
+        "pairs": [list(pair) for pair in zip(ids[:-1:2], ids[1::2], strict=True)],
+        "pairing": solution.pairing.name,
+        "order_seed": solution.order_seed,
+        "seed_mse": solution.seed_loss,
+        "search": solution.search,
+        "rows": solution.rows,
+        "rounds": rounds,
+        "neighbour": None if certificate.neighbour is None else vars(certificate.neighbour),
+        "evaluations": run.evaluations,
+        "seconds": {name: round(s, 4) for name, s in {**run.seconds, "total": run.elapsed}.items()},
+        "seed": seed,
+        "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()],
+        "versions": versions(),
+    }
+
+
+def _shown(puzzle: "Puzzle", solution: "Solution", report: dict[str, Any]) -> str:
+    pairing, moves = solution.pairing, sum(done["moves"] for done in report["rounds"])
+    rows = [
+        ("answer", ",".join(map(str, report["permutation"]))),
+        ("sha256", report["sha256"]),
+        ("pairs", f"{pairing.certain} of {puzzle.blocks} certain by {pairing.name}"),
+        ("order", f"{solution.order_seed}, MSE {solution.seed_loss:.6f} on {solution.rows} rows"),
+        ("search", f"{solution.search}, {moves} moves in {len(report['rounds'])} rounds"),
+        ("work", f"{report['evaluations']} evaluations, {report['seconds']['total']:.1f} s"),
+    ]
+    return f"{report['message']}\n{terminal.table(rows)}"
+
+
+def _save(report: dict[str, Any], out: Path | None, name: str) -> Path | None:
+    """Write the answer to the first free name in a folder; without a folder of the user's, failing is a remark."""
+    from jaxsolve.errors import OutputError
+    from jaxsolve.puzzle.write import write_new
+
+    folder = out or _data_folder() / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    text = terminal.to_json(report) + "\n"
+    path = folder / "answer.json"
+    for k in range(2, 10_000):
+        try:
+            write_new(path, text.encode())
+        except OutputError as error:
+            if path.exists():
+                path = folder / f"answer-{k}.json"
+                continue
+            if out:
+                terminal.note(f"error: {error}")
+            return None
+        return path
+    return None
+
+
+def _data_folder() -> Path:
+    """Return the user's folder for data of this program (XDG base directories; LOCALAPPDATA on Windows)."""
+    base = os.environ.get("XDG_DATA_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".local" / "share"
+    return Path(base) / "jaxsolve"

@@ -1,0 +1,58 @@
+"""Device: the arithmetic. The only room that imports JAX, and it does so when a name is first used."""
+
+from typing import TYPE_CHECKING
+
+from jaxsolve._lazy import lazy_exports
+from jaxsolve.engine.moves import NEIGHBOURHOODS, Moves, arrangements
+
+if TYPE_CHECKING:
+    from jaxsolve.engine.adjoint import screened_losses
+    from jaxsolve.engine.compile import compile_seconds, compiled
+    from jaxsolve.engine.construction import delta_greedy_order, insertion_losses
+    from jaxsolve.engine.neighbourhood import (
+        Incumbent,
+        default_lanes,
+        first_improvement_sweep,
+        neighbourhood_losses,
+    )
+    from jaxsolve.engine.network import ACTIVATIONS, Assembly, Pieces, Problem, place
+
+__all__ = [
+    "ACTIVATIONS",
+    "NEIGHBOURHOODS",
+    "Assembly",
+    "Incumbent",
+    "Moves",
+    "Pieces",
+    "Problem",
+    "arrangements",
+    "compile_seconds",
+    "compiled",
+    "default_lanes",
+    "delta_greedy_order",
+    "first_improvement_sweep",
+    "insertion_losses",
+    "neighbourhood_losses",
+    "place",
+    "screened_losses",
+]
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "ACTIVATIONS": "network",
+        "Assembly": "network",
+        "Incumbent": "neighbourhood",
+        "Pieces": "network",
+        "Problem": "network",
+        "compile_seconds": "compile",
+        "compiled": "compile",
+        "default_lanes": "neighbourhood",
+        "delta_greedy_order": "construction",
+        "first_improvement_sweep": "neighbourhood",
+        "insertion_losses": "construction",
+        "neighbourhood_losses": "neighbourhood",
+        "place": "network",
+        "screened_losses": "adjoint",
+    },
+)

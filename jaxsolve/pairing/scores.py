@@ -1,0 +1,119 @@
+"""Host: how well each first half fits each second half, from the weights alone.
+
+Every score is a matrix `[N, N]`, first halves by second halves, larger where a pair fits better. All of
+them are a few matrix products over stacked halves; no product W_out·W_in is formed unless a score needs
+its square.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxsolve.puzzle import Puzzle
+
+Scores = NDArray[np.float64]
+Array = NDArray[Any]
+
+
+def trace(puzzle: Puzzle) -> Scores:
+    """Return -tr(W_out W_in): trained blocks contract, so that right pairs have a large negative trace.
+
+    Park (2026), https://arxiv.org/abs/2602.19845, proposition 1.
+    """
+    return -_traces(puzzle)
+
+
+def diagonal_dominance(puzzle: Puzzle) -> Scores:
+    """Return |tr(W_out W_in)| / ||W_out W_in||_F, at most the square root of D.
+
+    Park (2026), https://arxiv.org/abs/2602.19845, equation 4.
+    """
+    return _divide(np.abs(_traces(puzzle)), _product_norms(puzzle))
+
+
+def readout_trace(puzzle: Puzzle, *, weight: float = 0.5) -> Scores:
+    """Return the standardised trace plus `weight` times its standardised part along the readout direction.
+
+    With u = w_last/||w_last||, the part is uᵀ W_out W_in u: what a block takes back of the very direction
+    that is read out, where training pulls hardest.
+    """
+    direction = _divide(puzzle.w_last, np.linalg.norm(puzzle.w_last))
+    along = (puzzle.w_in @ direction) @ (direction @ puzzle.w_out).T
+    return -(standardised(_traces(puzzle)) + weight * standardised(along))
+
+
+def asymmetry(puzzle: Puzzle) -> Scores:
+    """Return tr(M²)/||M||²_F of M = W_out W_in, 1 for a symmetric and -1 for an antisymmetric product.
+
+    It is 1 - ||M - Mᵀ||²_F / (2 ||M||²_F): how little of the product is asymmetric. The products of right
+    pairs, near a multiple of the identity, are the more symmetric ones.
+    """
+    squares = np.empty((puzzle.blocks, puzzle.blocks))
+    for i, w_in in enumerate(puzzle.w_in):
+        product = (puzzle.w_out.reshape(-1, puzzle.hidden) @ w_in).reshape(-1, puzzle.features, puzzle.features)
+        squares[i] = (product * product.swapaxes(1, 2)).sum(axis=(1, 2))
+    return _divide(squares, _product_norms(puzzle) ** 2)
+
+
+def gram(puzzle: Puzzle) -> Scores:
+    """Return the cosine between the Gram matrices over hidden units, W_in W_inᵀ and W_outᵀ W_out, each centred.
+
+    Gradient flow conserves their difference in linear nets (Du, Hu & Lee 2018, https://arxiv.org/abs/1806.00900),
+    so that what training adds to one it adds to the other.
+    """
+    first, second = _hidden_grams(puzzle)
+    return _cosines(first.reshape(puzzle.blocks, -1), second.reshape(puzzle.blocks, -1))
+
+
+def norm_balance(puzzle: Puzzle) -> Scores:
+    """Return the correlation over hidden units k of ||w_in,k||² + b_k² with ||w_out,k||².
+
+    Gradient flow conserves the difference of the two for each unit of a homogeneous activation
+    (Du, Hu & Lee 2018, https://arxiv.org/abs/1806.00900, theorem 2.1).
+    """
+    incoming = (puzzle.w_in**2).sum(axis=2) + puzzle.b_in**2
+    return _cosines(incoming, (puzzle.w_out**2).sum(axis=1))
+
+
+PAIRINGS: dict[str, Callable[[Puzzle], Scores]] = {
+    "trace": trace,
+    "diagonal_dominance": diagonal_dominance,
+    "readout_trace": readout_trace,
+    "asymmetry": asymmetry,
+    "gram": gram,
+    "norm_balance": norm_balance,
+}
+
+
+def standardised(scores: Scores) -> Scores:
+    """Return scores with mean 0 and standard deviation 1 over all pairs; all 0 if they do not differ."""
+    return _divide(scores - scores.mean(), scores.std())
+
+
+def _traces(puzzle: Puzzle) -> Scores:
+    n = puzzle.blocks
+    return puzzle.w_in.reshape(n, -1) @ puzzle.w_out.swapaxes(1, 2).reshape(n, -1).T
+
+
+def _hidden_grams(puzzle: Puzzle) -> tuple[Array, Array]:
+    return puzzle.w_in @ puzzle.w_in.swapaxes(1, 2), puzzle.w_out.swapaxes(1, 2) @ puzzle.w_out
+
+
+def _product_norms(puzzle: Puzzle) -> Scores:
+    """Return ||W_out W_in||_F of all pairs: its square is the inner product of the two Gram matrices."""
+    n = puzzle.blocks
+    first, second = _hidden_grams(puzzle)
+    return np.sqrt(np.maximum(first.reshape(n, -1) @ second.reshape(n, -1).T, 0.0))
+
+
+def _cosines(a: Array, b: Array) -> Scores:
+    """Return the correlations between the rows of two matrices."""
+    a, b = (rows - rows.mean(axis=1, keepdims=True) for rows in (a, b))
+    return _divide(a @ b.T, np.linalg.norm(a, axis=1)[:, None] * np.linalg.norm(b, axis=1))
+
+
+def _divide(a: Any, b: Any) -> Any:
+    """Return a/b, and 0 where b is 0."""
+    return np.divide(a, b, out=np.zeros(np.broadcast_shapes(np.shape(a), np.shape(b))), where=np.asarray(b) > 0)

@@ -1,0 +1,222 @@
+"""Host: piece files of every supported format, and which part of the network each piece can be."""
+
+import io
+import re
+import zipfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxsolve.errors import PuzzleError
+from jaxsolve.puzzle.pth import read_pth
+from jaxsolve.puzzle.source import PIECES, Source
+
+Tensors = dict[str, np.ndarray[Any, Any]]
+
+PIECE_FILE = re.compile(r"(?:pieces/)?piece_(\d+)\.(pth|npz)")
+PIECE_TENSOR = re.compile(r"(?:pieces[./])?piece_(\d+)[./](?:.+\.)?(weight|bias)")
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """One linear layer: `weight [out, in]` and `bias [out]`, in float64."""
+
+    id: int
+    file: str
+    weight: np.ndarray[Any, np.dtype[np.float64]]
+    bias: np.ndarray[Any, np.dtype[np.float64]]
+    dtype: str
+    """Storage type of the file, of which float64 holds every value exactly."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Outputs and inputs of the layer."""
+        return self.weight.shape  # pyright: ignore[reportReturnType]
+
+
+class Roles(NamedTuple):
+    """The pieces by what their shapes allow them to be, each list ascending by id."""
+
+    ins: list[Piece]
+    """N expanding halves, weight `[H, D]`."""
+    outs: list[Piece]
+    """N contracting halves, weight `[D, H]`."""
+    last: Piece
+    """The readout, weight `[1, D]`."""
+
+
+def read_pieces(source: Source) -> list[Piece]:
+    """Return all pieces of a puzzle, ascending by id.
+
+    Raises
+    ------
+    PuzzleError
+        No piece was found, an id appears twice, or a piece is unreadable, misshapen or not finite.
+    """
+    pieces: dict[int, Piece] = {}
+    for file in source.names():
+        for piece_id, tensors in _tensors_of(source, file):
+            if piece_id in pieces:
+                raise PuzzleError(f"piece {piece_id} is given twice: {pieces[piece_id].file} and {file}")
+            pieces[piece_id] = _piece(piece_id, file, tensors)
+    if not pieces:
+        raise PuzzleError(
+            f"{source.name}: no pieces found; expected {PIECES}/piece_K.pth, {PIECES}/piece_K.npz or one .safetensors"
+        )
+    return [pieces[piece_id] for piece_id in sorted(pieces)]
+
+
+def _tensors_of(source: Source, file: str) -> list[tuple[int, Tensors]]:
+    """Return the id and tensors of every piece in a file: none for files that hold no pieces."""
+    if match := PIECE_FILE.fullmatch(file):
+        reader = {"pth": read_pth, "npz": _read_npz}[match[2]]
+        return [(_id_of(match[1], file), reader(source.read(file), file))]
+    if PurePosixPath(file).suffix == ".safetensors":
+        return _read_safetensors(source.read(file), file)
+    return []
+
+
+def _id_of(digits: str, file: str) -> int:
+    if len(digits) > 9:
+        raise PuzzleError(f"{file}: piece number {digits[:12]}… is too long; expected at most 9 digits")
+    return int(digits)
+
+
+def _read_npz(data: bytes, file: str) -> Tensors:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for info in archive.infolist():
+                _refuse_false_header(archive, info, file)
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except PuzzleError:
+        raise
+    except Exception as error:  # numpy, zipfile and zlib each raise kinds of their own on damage
+        raise PuzzleError(f"{file}: not a readable .npz file ({error})") from error
+
+
+def _refuse_false_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> None:
+    """Refuse an array whose header claims another size than its entry has, before memory is taken for it."""
+    with archive.open(info) as stream:
+        version = np.lib.format.read_magic(stream)
+        read_header = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}[version[0]]
+        shape, _, dtype = read_header(stream)
+        claimed = stream.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if claimed != info.file_size:
+        raise PuzzleError(f"{file}: {info.filename} has {info.file_size} bytes; its header says {claimed}")
+
+
+def _read_safetensors(data: bytes, file: str) -> list[tuple[int, Tensors]]:
+    from safetensors import SafetensorError, deserialize
+
+    try:
+        entries = deserialize(data)
+    except (SafetensorError, ValueError) as error:
+        raise PuzzleError(f"{file}: not a readable .safetensors file ({error})") from error
+    types = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+    pieces: dict[int, Tensors] = {}
+    for name, entry in entries:
+        match = PIECE_TENSOR.fullmatch(name)
+        if not match:
+            raise PuzzleError(f"{file}: tensor {name!r}; expected names like piece_0.weight and piece_0.bias")
+        if entry["dtype"] not in types:
+            raise PuzzleError(f"{file}: tensor {name!r} has type {entry['dtype']}; expected one of {', '.join(types)}")
+        tensor = np.frombuffer(entry["data"], dtype=np.dtype(types[entry["dtype"]])).reshape(entry["shape"])
+        tensors = pieces.setdefault(_id_of(match[1], file), {})
+        if match[2] in tensors:
+            raise PuzzleError(f"{file}: the {match[2]} of piece {match[1]} is given twice")
+        tensors[match[2]] = tensor
+    return list(pieces.items())
+
+
+def _piece(piece_id: int, file: str, tensors: Tensors) -> Piece:
+    """Check the tensors of one piece and widen them to float64."""
+    layer: Tensors = {}
+    for name, tensor in tensors.items():
+        part = name.rsplit(".", 1)[-1]
+        if part not in ("weight", "bias") or part in layer:
+            raise PuzzleError(f"{file}: holds {', '.join(map(repr, tensors))}; expected one weight and one bias")
+        if tensor.dtype.name not in FLOATS:
+            raise PuzzleError(f"{file}: {name} has type {tensor.dtype.name}; expected one of {', '.join(FLOATS)}")
+        if not np.isfinite(tensor.astype(np.float64)).all():
+            raise PuzzleError(f"{file}: {name} holds NaN or infinite values; expected finite numbers")
+        layer[part] = tensor
+    if set(layer) != {"weight", "bias"}:
+        found = ", ".join(map(repr, tensors)) or "nothing"
+        raise PuzzleError(f"{file}: piece {piece_id} holds {found}; expected one weight and one bias")
+    weight, bias = layer["weight"], layer["bias"]
+    if weight.ndim != 2 or bias.shape != weight.shape[:1] or 0 in weight.shape:
+        raise PuzzleError(
+            f"{file}: weight {list(weight.shape)} and bias {list(bias.shape)}; expected a linear layer, [out, in] and [out]"
+        )
+    dtype = max(weight.dtype.name, bias.dtype.name, key=FLOATS.index)
+    return Piece(piece_id, file, weight.astype(np.float64), bias.astype(np.float64), dtype)
+
+
+def assign_roles(pieces: list[Piece], features: int) -> Roles:
+    """Sort pieces into expanding halves, contracting halves and the readout, by shape alone.
+
+    Parameters
+    ----------
+    pieces
+        All pieces of the puzzle.
+    features
+        D, the number of input columns of the table.
+
+    Raises
+    ------
+    PuzzleError
+        The shapes do not make N pairs of halves and one readout, or leave open which is which.
+    """
+    lasts = [piece for piece in pieces if piece.shape == (1, features)]
+    if not lasts:
+        shapes = ", ".join(f"{count} of {list(shape)}" for shape, count in Counter(p.shape for p in pieces).most_common(4))
+        raise PuzzleError(f"no readout among the pieces: expected one weight [1, {features}], found {shapes}")
+    hidden = _hidden_width(pieces, features)
+    if hidden in (1, features) and len(pieces) > 1:
+        raise PuzzleError(
+            f"blocks of {features}/{hidden}: their halves have the shape of each other or of the readout, "
+            "so shapes cannot tell them apart; such nets are not supported"
+        )
+    if len(lasts) > 1:
+        raise PuzzleError(f"{lasts[0].file} and {lasts[1].file}: both are readouts [1, {features}]; expected one")
+    ins = [piece for piece in pieces if piece.shape == (hidden, features)]
+    outs = [piece for piece in pieces if piece.shape == (features, hidden)]
+    for piece in pieces:
+        if piece.shape not in ((hidden, features), (features, hidden), (1, features)):
+            raise PuzzleError(
+                f"{piece.file}: weight {list(piece.shape)}; expected [{hidden}, {features}] or [{features}, {hidden}] "
+                f"as of the other halves, or [1, {features}] as of the readout"
+            )
+    if len(ins) != len(outs):
+        gaps = f"; numbers missing: {missing}" if (missing := missing_ids(pieces)) else ""
+        raise PuzzleError(
+            f"{len(ins)} first halves [{hidden}, {features}] but {len(outs)} second halves [{features}, {hidden}]; "
+            f"expected as many of each{gaps}"
+        )
+    return Roles(ins, outs, lasts[0])
+
+
+def _hidden_width(pieces: list[Piece], features: int) -> int:
+    """Return H: the width that most pieces agree on."""
+    widths: Counter[int] = Counter()
+    for rows, columns in (piece.shape for piece in pieces):
+        if columns == features and rows != 1:
+            widths[rows] += 1
+        elif rows == features:
+            widths[columns] += 1
+    if not widths:
+        raise PuzzleError(f"no blocks among the {len(pieces)} pieces: expected weights [H, {features}] and [{features}, H]")
+    return widths.most_common(1)[0][0]
+
+
+def missing_ids(pieces: list[Piece]) -> str:
+    """Return the numbers absent between the smallest and the largest id, or nothing if there are none."""
+    ids = {piece.id for piece in pieces}
+    if max(ids) - min(ids) - len(ids) > 1000:
+        return "many"
+    return ", ".join(str(k) for k in range(min(0, *ids), max(ids)) if k not in ids)

@@ -1,0 +1,253 @@
+"""Host: PyTorch state dicts (`.pth`) read without PyTorch and without running anything.
+
+A `.pth` file is a zip archive with a pickle (`data.pkl`) and raw tensor storages (`data/0`, …), laid out
+as in the serialization notes of PyTorch (https://docs.pytorch.org/docs/stable/notes/serialization.html).
+The pickle is not loaded but *interpreted*: a fixed list of opcodes over a fixed list of globals, each of
+which stands for data and is never called. Everything else is refused. The defences answer published
+attacks: CVE-2025-32434 and CVE-2026-24747 (loader holes), memo bombs, stride-0 tensors that claim
+terabytes, deflate bombs, and storages whose size is not what the tensor says.
+"""
+
+import io
+import pickletools
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from jaxsolve.errors import PuzzleError
+
+MAX_ENTRIES = 256
+MAX_PICKLE_BYTES = 1 << 20
+MAX_OPCODES = 20_000
+MAX_DEPTH = 64
+
+LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
+
+STORAGES: dict[str, np.dtype[Any]] = {
+    "torch FloatStorage": np.dtype(np.float32),
+    "torch DoubleStorage": np.dtype(np.float64),
+    "torch HalfStorage": np.dtype(np.float16),
+    "torch BFloat16Storage": np.dtype(ml_dtypes.bfloat16),
+}
+CALLABLES = frozenset(
+    {"collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter"}
+)
+
+
+class _Refused(Exception):
+    """Why a file is not read; becomes a `PuzzleError` with the file's name."""
+
+
+@dataclass(frozen=True)
+class _Global:
+    """A name that a pickle mentions: data, never called."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class _Storage:
+    dtype: np.dtype[Any]
+    data: bytes
+
+
+def read_pth(data: bytes, name: str) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the tensors of a state dict saved with ``torch.save``.
+
+    Parameters
+    ----------
+    data
+        The whole file.
+    name
+        How errors call it.
+
+    Raises
+    ------
+    PuzzleError
+        The file is not such a state dict, or holds anything beyond tensors of floating-point numbers.
+    """
+    try:
+        return _read(data)
+    except _Refused as reason:
+        raise PuzzleError(f"{name}: {reason}") from None
+
+
+def _read(data: bytes) -> dict[str, np.ndarray[Any, Any]]:
+    if not data:
+        raise _Refused("empty file; expected a state dict saved by torch.save")
+    if data.startswith(LEGACY_MAGIC):
+        raise _Refused("saved in the format of PyTorch before 1.6; load it there and torch.save it again")
+    entries = _entries(data)
+    roots = [entry.removesuffix("data.pkl") for entry in entries if entry.endswith("/data.pkl")]
+    if len(roots) != 1:
+        raise _Refused(f"{len(roots)} data.pkl inside; expected a state dict saved by torch.save, which has one")
+    root = roots[0]
+    if entries.get(f"{root}byteorder", b"little").strip() != b"little":
+        raise _Refused("big-endian tensors; expected little-endian ones")
+    pickle = entries[f"{root}data.pkl"]
+    if len(pickle) > MAX_PICKLE_BYTES:
+        raise _Refused(f"a pickle of {len(pickle)} bytes; at most {MAX_PICKLE_BYTES} are read")
+    state = _Interpreter(lambda key: entries.get(f"{root}data/{key}")).run(pickle)
+    if not isinstance(state, dict):
+        raise _Refused(f"holds {_kind(state)}; expected a state dict: save layer.state_dict()")
+    for key, value in state.items():
+        if not (isinstance(key, str) and isinstance(value, np.ndarray)):
+            raise _Refused(f"{key!r} is {_kind(value)}; expected names with tensors")
+    return state
+
+
+def _entries(data: bytes) -> dict[str, bytes]:
+    """Return the stored bytes of every entry of the archive."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            infos = archive.infolist()
+            if len(infos) > MAX_ENTRIES:
+                raise _Refused(f"{len(infos)} entries; at most {MAX_ENTRIES} are read")
+            if len({info.filename for info in infos}) != len(infos):
+                raise _Refused("the same entry twice; expected a file saved by torch.save")
+            for info in infos:
+                # torch.save never compresses; refusing what it never writes leaves no room for bombs
+                if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
+                    raise _Refused(f"entry {info.filename} is compressed; torch.save only stores")
+                if info.flag_bits & 0x1:
+                    raise _Refused(f"entry {info.filename} is encrypted")
+            return {info.filename: archive.read(info) for info in infos}
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
+        raise _Refused(f"not a readable .pth file ({error})") from None
+
+
+def _kind(value: object) -> str:
+    names = {dict: "a dictionary", list: "a list", tuple: "a tuple", np.ndarray: "a tensor", _Storage: "a storage"}
+    return f"a reference to {value.name}" if isinstance(value, _Global) else names.get(type(value), repr(value)[:40])
+
+
+@dataclass
+class _Interpreter:
+    """The stack machine of pickle, reduced to what a state dict needs."""
+
+    storage: Callable[[str], bytes | None]
+    stack: list[Any] = field(default_factory=list)
+    marks: list[int] = field(default_factory=list)
+    memo: dict[int, Any] = field(default_factory=dict)
+
+    def run(self, pickle: bytes) -> Any:
+        try:
+            for count, (opcode, argument, _) in enumerate(pickletools.genops(pickle)):
+                if count > MAX_OPCODES:
+                    raise _Refused(f"a pickle of more than {MAX_OPCODES} opcodes")
+                if opcode.name == "STOP":
+                    return self.stack.pop()
+                self._step(opcode.name, argument)
+        except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
+            raise _Refused(f"a damaged pickle ({error})") from None
+        raise _Refused("a pickle without an end")
+
+    def _step(self, opcode: str, argument: Any) -> None:
+        match opcode:
+            case "PROTO":
+                if argument != 2:
+                    raise _Refused(f"pickle protocol {argument}; torch.save writes 2")
+            case "GLOBAL":
+                if argument not in STORAGES and argument not in CALLABLES:
+                    raise _Refused(f"refers to {argument.replace(' ', '.')}, which no state dict of a layer needs")
+                self.stack.append(_Global(argument))
+            case "BINUNICODE" | "BININT" | "BININT1" | "BININT2" | "LONG1":
+                self.stack.append(argument)
+            case "NONE" | "NEWTRUE" | "NEWFALSE":
+                self.stack.append({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[opcode])
+            case "EMPTY_TUPLE" | "EMPTY_DICT":
+                self.stack.append(() if opcode == "EMPTY_TUPLE" else {})
+            case "MARK":
+                if len(self.marks) >= MAX_DEPTH:
+                    raise _Refused(f"a pickle nested deeper than {MAX_DEPTH}")
+                self.marks.append(len(self.stack))
+            case "TUPLE":
+                self.stack.append(tuple(self._since_mark()))
+            case "TUPLE1" | "TUPLE2" | "TUPLE3":
+                self.stack.append(tuple(self._pop() for _ in range(int(opcode[-1])))[::-1])
+            case "BINPUT" | "LONG_BINPUT":
+                self.memo[argument] = self.stack[-1]
+            case "BINGET" | "LONG_BINGET":
+                self.stack.append(self.memo[argument])
+            case "SETITEM":
+                value, key = self._pop(), self._pop()
+                self._set_items([key, value])
+            case "SETITEMS":
+                self._set_items(self._since_mark())
+            case "BINPERSID":
+                self.stack.append(self._storage(self._pop()))
+            case "REDUCE":
+                arguments, function = self._pop(), self._pop()
+                self.stack.append(self._reduce(function, arguments))
+            case "BUILD":
+                # torch attaches the module version to the dictionary; tensors have no state of their own
+                attributes = self._pop()
+                if not isinstance(self.stack[-1], dict) or set(attributes) - {"_metadata"}:
+                    raise _Refused("sets attributes on objects, which no state dict of a layer needs")
+            case _:
+                raise _Refused(f"pickle opcode {opcode}, which no state dict of a layer needs")
+
+    def _pop(self) -> Any:
+        if self.marks and len(self.stack) <= self.marks[-1]:
+            raise _Refused("a damaged pickle (a value is missing)")
+        return self.stack.pop()
+
+    def _since_mark(self) -> list[Any]:
+        start = self.marks.pop()
+        items = self.stack[start:]
+        del self.stack[start:]
+        return items
+
+    def _set_items(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        if not isinstance(target, dict) or len(items) % 2:
+            raise _Refused("sets items on something that is no dictionary")
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            if not isinstance(key, str):
+                raise _Refused(f"a dictionary key that is {_kind(key)}; expected a name")
+            if key in target:
+                raise _Refused(f"{key!r} twice")
+            target[key] = value
+
+    def _storage(self, persistent_id: Any) -> _Storage:
+        match persistent_id:
+            case ("storage", _Global(name), str(key), str(_), int(count)) if name in STORAGES:
+                dtype, data = STORAGES[name], self.storage(key)
+            case _:
+                raise _Refused("a tensor storage that is not torch's FloatStorage, Double-, Half- or BFloat16Storage")
+        if data is None:
+            raise _Refused(f"its pickle refers to the storage data/{key}, which is missing")
+        if len(data) != count * dtype.itemsize:
+            raise _Refused(f"storage data/{key} has {len(data)} bytes; its pickle says {count} of {dtype}")
+        return _Storage(dtype, data)
+
+    def _reduce(self, function: Any, arguments: Any) -> Any:
+        match function, arguments:
+            case _Global("collections OrderedDict"), ():
+                return {}
+            case _Global("torch._utils _rebuild_tensor_v2"), (_Storage() as storage, offset, shape, strides, *_):
+                return _tensor(storage, offset, shape, strides)
+            case _Global("torch._utils _rebuild_parameter"), (np.ndarray() as tensor, *_):
+                return tensor
+        raise _Refused("rebuilds something that is no tensor")
+
+
+def _tensor(storage: _Storage, offset: Any, shape: Any, strides: Any) -> np.ndarray[Any, Any]:
+    """Return the view of a storage that a tensor describes, after checking that it stays inside."""
+    if not (isinstance(shape, tuple) and isinstance(strides, tuple) and len(shape) == len(strides)):
+        raise _Refused("a tensor without matching shape and strides")
+    if any(type(n) is not int or n < 0 for n in (offset, *shape, *strides)) or len(shape) > 4:
+        raise _Refused(f"a tensor of shape {shape}, strides {strides}, offset {offset}")
+    flat = np.frombuffer(storage.data, dtype=storage.dtype)
+    size, last = 1, offset
+    for n, stride in zip(shape, strides, strict=True):
+        size *= n
+        last += (n - 1) * stride
+    if size == 0 or size > flat.size or last >= flat.size:
+        raise _Refused(f"a tensor of shape {list(shape)} that its storage of {flat.size} numbers does not hold")
+    steps = [stride * flat.itemsize for stride in strides]
+    return np.lib.stride_tricks.as_strided(flat[offset:], shape, steps, writeable=False).copy()

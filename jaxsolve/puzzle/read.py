@@ -1,0 +1,84 @@
+"""Host: from a folder or zip file to a `Puzzle`."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from jaxsolve.errors import PuzzleError
+from jaxsolve.puzzle.pieces import FLOATS, Piece, assign_roles, missing_ids, read_pieces
+from jaxsolve.puzzle.source import TABLE, Source, open_source
+from jaxsolve.puzzle.table import read_table
+from jaxsolve.puzzle.types import Puzzle
+
+HASH_FILE = "expected_sha256"
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def read_puzzle(path: str | Path, *, activation: str = "relu") -> Puzzle:
+    """Read a puzzle from a folder or a zip file.
+
+    It holds ``pieces/piece_K.pth`` (or ``.npz``, or one ``.safetensors`` with tensors ``piece_K.weight``
+    and ``piece_K.bias``), ``historical_data.csv`` and, optionally, ``expected_sha256``; also one folder
+    further in. All sizes come from the shapes of the files.
+
+    Raises
+    ------
+    PuzzleError
+        Anything is missing, damaged or does not fit; one line names the file, what it holds and what was
+        expected.
+    """
+    source = open_source(Path(path))
+    names = source.names()
+    if TABLE not in names:
+        raise PuzzleError(f"{path}: no {TABLE} beside the pieces; expected inputs and predictions in it")
+    pieces = read_pieces(source)
+    table = read_table(source.read(TABLE), TABLE)
+    features = table.x.shape[1]
+    _check_features(pieces, features)
+    ins, outs, last = assign_roles(pieces, features)
+    missing = missing_ids(pieces)
+    return Puzzle(
+        name=source.name,
+        w_in=np.stack([piece.weight for piece in ins]),
+        b_in=np.stack([piece.bias for piece in ins]),
+        w_out=np.stack([piece.weight for piece in outs]),
+        b_out=np.stack([piece.bias for piece in outs]),
+        w_last=last.weight[0],
+        b_last=float(last.bias[0]),
+        in_ids=np.array([piece.id for piece in ins]),
+        out_ids=np.array([piece.id for piece in outs]),
+        last_id=last.id,
+        x=table.x,
+        y=table.y,
+        label=table.label,
+        activation=activation,
+        expected_sha256=_expected(source),
+        dtype=max((piece.dtype for piece in pieces), key=FLOATS.index),
+        notes=(f"piece numbers are not contiguous; missing: {missing}",) if missing else (),
+    )
+
+
+def check_sha256(text: str, where: str) -> str:
+    """Return a SHA-256 in lower case; `PuzzleError` if it is not 64 hexadecimal digits."""
+    digits = text.strip().lower()
+    if not SHA256.fullmatch(digits):
+        raise PuzzleError(f"{where}: {digits[:70]!r} is no SHA-256; expected 64 hexadecimal digits")
+    return digits
+
+
+def _expected(source: Source) -> str | None:
+    if HASH_FILE not in source.names():
+        return None
+    # the hash may be followed by a file name, as sha256sum writes it
+    words = source.read(HASH_FILE).decode(errors="replace").split()
+    return check_sha256(words[0] if words else "", HASH_FILE)
+
+
+def _check_features(pieces: list[Piece], features: int) -> None:
+    """Compare the table with the width that the pieces agree on, which finds the readout."""
+    widths = {piece.shape[1] for piece in pieces if piece.shape[0] == 1}
+    if widths and features not in widths:
+        raise PuzzleError(
+            f"{TABLE}: {features} input columns; the readout takes {' or '.join(map(str, sorted(widths)))} features"
+        )

@@ -1,0 +1,149 @@
+"""Host: a folder or a zip file as a flat set of named bytes, with limits against archive bombs.
+
+Nothing is ever unpacked to disk. Names are relative to the folder that holds the puzzle, which may be
+the folder or archive itself or one enclosing folder inside it, as the famous puzzle was published.
+"""
+
+import io
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from jaxsolve.errors import PuzzleError
+
+TABLE = "historical_data.csv"
+PIECES = "pieces"
+
+MAX_ENTRIES = 100_000
+MAX_ENTRY_BYTES = 2 << 30
+MAX_TOTAL_BYTES = 8 << 30
+MAX_INFLATION = 200
+"""Unpacked over packed size above which an archive is taken for a bomb (tables reach about 10)."""
+INFLATION_FREE_BYTES = 64 << 20
+"""Archives that unpack to less than this are not judged by their inflation."""
+
+ADVICE = f"point jaxsolve at the folder or zip that holds {PIECES}/ and {TABLE}"
+
+
+class Source(Protocol):
+    """Named bytes: what a puzzle is read from."""
+
+    name: str
+    """Title of the puzzle: the stem of the folder or archive."""
+
+    def names(self) -> list[str]:
+        """Return the relative names of all files that could belong to the puzzle, sorted."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Return the contents of one file; `PuzzleError` if it cannot be read."""
+        ...
+
+
+def open_source(path: Path) -> Source:
+    """Open a folder or a zip file.
+
+    Raises
+    ------
+    PuzzleError
+        There is nothing at `path`, it is neither a folder nor a zip file, or no puzzle is inside.
+    """
+    try:
+        if path.is_dir():
+            return _Folder(path)
+        if not path.exists():
+            raise PuzzleError(f"{path}: no such file or folder; {ADVICE}")
+        if not zipfile.is_zipfile(path):
+            raise PuzzleError(f"{path}: neither a folder nor a zip file; {ADVICE}")
+        return _Zip(path.stem, path, io.BytesIO(path.read_bytes()))
+    except OSError as error:
+        raise PuzzleError(f"{path}: cannot be opened ({error.strerror or error})") from error
+
+
+def is_junk(name: str) -> bool:
+    """Whether a file is what operating systems leave in folders and archives."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+
+
+def _base_of(names: Iterable[str], where: object) -> str:
+    """Return the prefix of the folder that holds the puzzle: empty, or one enclosing folder and a slash."""
+    bases: set[str] = set()
+    for name in names:
+        parts = PurePosixPath(name).parts
+        for depth in (0, 1):
+            rest = parts[depth:]
+            if rest == (TABLE,) or (len(rest) == 2 and rest[0] == PIECES):
+                bases.add("".join(f"{part}/" for part in parts[:depth]))
+    if not bases:
+        raise PuzzleError(f"{where}: holds neither {PIECES}/ nor {TABLE}; {ADVICE}")
+    if "" in bases:
+        return ""
+    if len(bases) > 1:
+        raise PuzzleError(f"{where}: holds {len(bases)} puzzles ({', '.join(sorted(bases))}); name one of them")
+    return bases.pop()
+
+
+class _Folder:
+    def __init__(self, path: Path) -> None:
+        names = [file.relative_to(path).as_posix() for pattern in ("*", "*/*", "*/*/*") for file in path.glob(pattern)]
+        self._root = path / _base_of((n for n in names if not is_junk(n)), path)
+        self.name = path.resolve().name
+
+    def names(self) -> list[str]:
+        found = [*self._root.glob("*"), *self._root.glob(f"{PIECES}/*")]
+        names = (file.relative_to(self._root).as_posix() for file in found if file.is_file())
+        return sorted(name for name in names if not is_junk(name))
+
+    def read(self, name: str) -> bytes:
+        try:
+            file = self._root / name
+            if file.stat().st_size > MAX_ENTRY_BYTES:
+                raise PuzzleError(f"{name}: {file.stat().st_size} bytes; at most {MAX_ENTRY_BYTES} are read")
+            return file.read_bytes()
+        except OSError as error:
+            raise PuzzleError(f"{name}: cannot be read ({error.strerror or error})") from error
+
+
+class _Zip:
+    def __init__(self, name: str, label: object, data: io.BytesIO) -> None:
+        self.name = name
+        try:
+            self._archive = zipfile.ZipFile(data)
+            infos = self._archive.infolist()
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeDecodeError) as error:
+            raise PuzzleError(f"{label}: a damaged zip file ({error})") from error
+        files = [info for info in infos if not info.is_dir() and not is_junk(info.filename)]
+        _refuse_bombs(files, label)
+        base = _base_of((info.filename for info in files), label)
+        self._infos: dict[str, zipfile.ZipInfo] = {}
+        for info in files:
+            if info.filename.startswith(base):
+                relative = info.filename.removeprefix(base)
+                if relative in self._infos:
+                    raise PuzzleError(f"{label}: holds {info.filename} twice")
+                self._infos[relative] = info
+
+    def names(self) -> list[str]:
+        return sorted(self._infos)
+
+    def read(self, name: str) -> bytes:
+        info = self._infos[name]
+        if info.flag_bits & 0x1:
+            raise PuzzleError(f"{name}: encrypted; unpack the archive and point jaxsolve at the folder")
+        try:
+            return self._archive.read(info)
+        except Exception as error:  # zlib, lzma, bz2 and zipfile each raise kinds of their own on damage
+            raise PuzzleError(f"{name}: damaged inside the zip file ({error})") from error
+
+
+def _refuse_bombs(infos: list[zipfile.ZipInfo], label: object) -> None:
+    if len(infos) > MAX_ENTRIES:
+        raise PuzzleError(f"{label}: {len(infos)} entries; at most {MAX_ENTRIES} are read")
+    unpacked = sum(info.file_size for info in infos)
+    packed = sum(info.compress_size for info in infos)
+    largest = max((info.file_size for info in infos), default=0)
+    if unpacked > MAX_TOTAL_BYTES or largest > MAX_ENTRY_BYTES:
+        raise PuzzleError(f"{label}: unpacks to {unpacked} bytes; at most {MAX_TOTAL_BYTES} are read")
+    if unpacked > INFLATION_FREE_BYTES and unpacked > MAX_INFLATION * max(packed, 1):
+        raise PuzzleError(f"{label}: {packed} bytes unpack to {unpacked}: taken for an archive bomb and not read")

@@ -1,0 +1,128 @@
+"""Host: the puzzle as it was given, and the arrangement of its pieces that answers it."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from jaxsolve.errors import AnswerError
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+class Arrangement(NamedTuple):
+    """Which half-blocks run at each position: one candidate answer, as rows of the stacked halves."""
+
+    ins: Integers
+    """`[N]` row of `Puzzle.w_in` applied at each position."""
+    outs: Integers
+    """`[N]` row of `Puzzle.w_out` applied at each position."""
+
+
+@dataclass(frozen=True, eq=False)
+class Puzzle:
+    """The pieces of a dropped residual network, stacked by piece id, and what it once answered.
+
+    The network runs ``h ← h + w_out[j]·act(w_in[i]·h + b_in[i]) + b_out[j]`` for N pairs (i, j), then
+    ``w_last·h + b_last``. Axes: N blocks, D features, H hidden units, R rows.
+    """
+
+    name: str
+    w_in: Floats
+    """`[N, H, D]` expanding halves, in the order of `in_ids`."""
+    b_in: Floats
+    """`[N, H]`"""
+    w_out: Floats
+    """`[N, D, H]` contracting halves, in the order of `out_ids`."""
+    b_out: Floats
+    """`[N, D]`"""
+    w_last: Floats
+    """`[D]` readout."""
+    b_last: float
+    in_ids: Integers
+    """`[N]` piece ids of the expanding halves, ascending."""
+    out_ids: Integers
+    """`[N]` piece ids of the contracting halves, ascending."""
+    last_id: int
+    x: Floats
+    """`[R, D]` inputs."""
+    y: Floats
+    """`[R]` what the network answered: the target."""
+    label: Floats | None = None
+    """`[R]` what the network was trained on, where known; never a target."""
+    activation: str = "relu"
+    expected_sha256: str | None = None
+    dtype: str = "float32"
+    """Widest storage type among the pieces."""
+    notes: tuple[str, ...] = ()
+    """Oddities that do not stop a search but that the user should hear of."""
+
+    @property
+    def blocks(self) -> int:
+        """Number of residual blocks, N."""
+        return self.w_in.shape[0]
+
+    @property
+    def hidden(self) -> int:
+        """Hidden units of a block, H."""
+        return self.w_in.shape[1]
+
+    @property
+    def features(self) -> int:
+        """Width of the residual stream, D."""
+        return self.w_in.shape[2]
+
+    @property
+    def rows(self) -> int:
+        """Rows of data, R."""
+        return len(self.y)
+
+    def replace(self, **changes: object) -> Self:
+        """Return a copy with some fields changed."""
+        return replace(self, **changes)  # pyright: ignore[reportArgumentType]
+
+    def permutation(self, arrangement: tuple[ArrayLike, ArrayLike]) -> list[int]:
+        """Return the piece ids in the order they ran: in, out, in, out, …, readout."""
+        ins, outs = (np.asarray(rows) for rows in arrangement)
+        interleaved = np.stack([self.in_ids[ins], self.out_ids[outs]], axis=1).ravel()
+        return [*map(int, interleaved), self.last_id]
+
+    def arrangement(self, permutation: Sequence[int]) -> Arrangement:
+        """Return the arrangement that a permutation of piece ids describes.
+
+        Raises
+        ------
+        AnswerError
+            The ids are not every piece exactly once, in the pattern in, out, …, readout.
+        """
+        expected = 2 * self.blocks + 1
+        if len(permutation) != expected:
+            raise AnswerError(f"the answer has {len(permutation)} piece ids; this puzzle has {expected} pieces")
+        known = {*self.in_ids.tolist(), *self.out_ids.tolist(), self.last_id}
+        for piece in permutation:
+            if piece not in known:
+                raise AnswerError(f"the answer names piece {piece}, which this puzzle does not have")
+        if len(set(permutation)) != expected:
+            twice = next(p for p in permutation if list(permutation).count(p) > 1)
+            raise AnswerError(f"the answer names piece {twice} more than once")
+        if permutation[-1] != self.last_id:
+            raise AnswerError(f"the answer ends with piece {permutation[-1]}; the readout is piece {self.last_id}")
+        ins = _rows(permutation[0:-1:2], self.in_ids, "first half of a block (W_in)")
+        return Arrangement(ins, _rows(permutation[1:-1:2], self.out_ids, "second half of a block (W_out)"))
+
+
+def _rows(pieces: Sequence[int], ids: Integers, role: str) -> Integers:
+    row = {int(piece): k for k, piece in enumerate(ids)}
+    for piece in pieces:
+        if piece not in row:
+            raise AnswerError(f"the answer has piece {piece} as a {role}, which its shape does not fit")
+    return np.array([row[piece] for piece in pieces], dtype=np.int64)
+
+
+def sha256_of(permutation: Sequence[int]) -> str:
+    """Return the published check: SHA-256 of the piece ids joined by commas, without spaces."""
+    return hashlib.sha256(",".join(map(str, permutation)).encode()).hexdigest()

@@ -1,0 +1,169 @@
+"""Host: puzzles, reassembled networks and answers as files; nothing that exists is overwritten."""
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxsolve.errors import AnswerError, OutputError
+from jaxsolve.puzzle.source import PIECES, TABLE
+from jaxsolve.puzzle.table import LABEL, TARGET
+from jaxsolve.puzzle.types import Puzzle
+
+MAX_ANSWER_BYTES = 16 << 20
+
+
+def read_answer(text: str) -> list[int]:
+    """Return the piece ids of an answer: a file (the JSON of ``solve``, a JSON list or plain ids) or the ids themselves.
+
+    Raises
+    ------
+    AnswerError
+        There is no such file, or it holds no list of piece ids.
+    """
+    content, where = text, "the answer"
+    if not re.fullmatch(r"[\d\s,;]+", text):
+        where = text
+        try:
+            with Path(text).open("rb") as file:
+                content = file.read(MAX_ANSWER_BYTES).decode()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise AnswerError(f"{text[:200]}: no readable answer ({reason}); expected a file or piece ids") from error
+    if re.fullmatch(r"[\d\s,;]+", content):
+        ids: Any = [int(word) if len(word) < 10 else word for word in re.findall(r"\d+", content)]
+    else:
+        try:
+            ids = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise AnswerError(f"{where}: no answer in it ({error}); expected piece ids joined by commas, or JSON") from error
+        ids = ids.get("permutation") if isinstance(ids, dict) else ids
+    if not isinstance(ids, list) or not ids or any(type(piece) is not int for piece in ids):
+        raise AnswerError(f"{where}: holds no list of piece ids; expected them joined by commas, or as 'permutation' in JSON")
+    return ids
+
+
+def write_network(puzzle: Puzzle, permutation: Sequence[int], path: Path) -> None:
+    """Write the reassembled network as safetensors, with the parameter names of the published PyTorch classes.
+
+    Tensors are ``blocks.T.inp.weight``, ``.inp.bias``, ``.out.weight``, ``.out.bias`` for T = 0 … N-1, and
+    ``last.weight``, ``last.bias``, in float32, or in float64 if the pieces are.
+
+    Raises
+    ------
+    AnswerError
+        `permutation` is no arrangement of the pieces.
+    OutputError
+        `path` exists or cannot be written.
+    """
+    from safetensors.numpy import save
+
+    ins, outs = puzzle.arrangement(permutation)
+    dtype = np.float64 if puzzle.dtype == "float64" else np.float32
+    tensors: dict[str, Any] = {"last.weight": puzzle.w_last[None], "last.bias": np.array([puzzle.b_last])}
+    for t, (i, j) in enumerate(zip(ins, outs, strict=True)):
+        tensors |= {f"blocks.{t}.inp.weight": puzzle.w_in[i], f"blocks.{t}.inp.bias": puzzle.b_in[i]}
+        tensors |= {f"blocks.{t}.out.weight": puzzle.w_out[j], f"blocks.{t}.out.bias": puzzle.b_out[j]}
+    metadata = {"activation": puzzle.activation, "puzzle": puzzle.name, "pieces": ",".join(map(str, permutation))}
+    write_new(path, save({name: np.ascontiguousarray(t, dtype=dtype) for name, t in tensors.items()}, metadata))
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that does not exist yet; `OutputError` if it does or cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            file.write(data)
+    except FileExistsError:
+        raise OutputError(f"{path}: exists already and is not overwritten; choose another name") from None
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def write_puzzle(puzzle: Puzzle, path: Path, *, decimals: int | None = None) -> None:
+    """Write a puzzle in the published format, to a folder or, if `path` ends in ``.zip``, to a zip file.
+
+    Pieces are float32 state dicts; numbers of the table are the shortest that read back to the same
+    float32, inputs rounded to `decimals` where given.
+
+    Raises
+    ------
+    OutputError
+        A file exists or cannot be written.
+    """
+    files = {TABLE: _table_bytes(puzzle, decimals).encode()}
+    for piece_id, weight, bias in _layers(puzzle):
+        files[f"{PIECES}/piece_{piece_id}.pth"] = pth_bytes({"weight": weight, "bias": bias})
+    if puzzle.expected_sha256:
+        files["expected_sha256"] = f"{puzzle.expected_sha256}\n".encode()
+    if path.suffix != ".zip":
+        for name, data in files.items():
+            write_new(path / name, data)
+        return
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(f"{puzzle.name}/{name}"), data, zipfile.ZIP_DEFLATED)
+    write_new(path, buffer.getvalue())
+
+
+def _layers(puzzle: Puzzle) -> list[tuple[int, Any, Any]]:
+    layers = [
+        *zip(puzzle.in_ids, puzzle.w_in, puzzle.b_in, strict=True),
+        *zip(puzzle.out_ids, puzzle.w_out, puzzle.b_out, strict=True),
+        (puzzle.last_id, puzzle.w_last[None], np.array([puzzle.b_last])),
+    ]
+    return [(int(piece_id), weight, bias) for piece_id, weight, bias in layers]
+
+
+def _table_bytes(puzzle: Puzzle, decimals: int | None) -> str:
+    x = puzzle.x if decimals is None else puzzle.x.round(decimals)
+    columns = [*x.T, puzzle.y] + ([] if puzzle.label is None else [puzzle.label])
+    names = [f"measurement_{k}" for k in range(puzzle.features)] + [TARGET] + ([] if puzzle.label is None else [LABEL])
+    rows = np.stack(columns, axis=1).astype(np.float32)
+    return "\n".join([",".join(names), *(",".join(map(str, row)) for row in rows), ""])
+
+
+def pth_bytes(tensors: Mapping[str, Any], *, dtype: str = "float32") -> bytes:
+    """Return a state dict as ``torch.save`` would write it: an OrderedDict of contiguous CPU tensors.
+
+    `dtype` is one of float16, bfloat16, float32 and float64.
+    """
+    import ml_dtypes
+
+    storage = {"float16": "HalfStorage", "bfloat16": "BFloat16Storage", "float32": "FloatStorage"}
+    kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
+    pickle = b"\x80\x02ccollections\nOrderedDict\n)R"
+    entries: dict[str, bytes] = {}
+    for k, (name, tensor) in enumerate(tensors.items()):
+        array = np.ascontiguousarray(tensor).astype(kind)
+        strides = [step // array.itemsize for step in array.strides]
+        persistent_id = [_text("storage"), f"ctorch\n{storage.get(dtype, 'DoubleStorage')}\n".encode(), _text(str(k))]
+        persistent_id += [_text("cpu"), _integer(array.size)]
+        pickle += _text(name) + b"ctorch._utils\n_rebuild_tensor_v2\n(" + _tuple(persistent_id) + b"Q" + _integer(0)
+        pickle += _tuple(map(_integer, array.shape)) + _tuple(map(_integer, strides))
+        pickle += b"\x89ccollections\nOrderedDict\n)RtRs"
+        entries[f"data/{k}"] = array.tobytes()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in {"data.pkl": pickle + b".", "byteorder": b"little", **entries, "version": b"3\n"}.items():
+            archive.writestr(zipfile.ZipInfo(f"archive/{name}"), data)
+    return buffer.getvalue()
+
+
+def _text(text: str) -> bytes:
+    data = text.encode()
+    return b"X" + len(data).to_bytes(4, "little") + data
+
+
+def _integer(value: int) -> bytes:
+    return b"J" + int(value).to_bytes(4, "little", signed=True)
+
+
+def _tuple(items: Any) -> bytes:
+    return b"(" + b"".join(items) + b"t"

@@ -1,0 +1,5 @@
+"""Host: searches that improve an arrangement."""
+
+from jaxsolve.search.local import SEARCHES, Descent, LocalSearch, Round, begin, descend, search_named
+
+__all__ = ["SEARCHES", "Descent", "LocalSearch", "Round", "begin", "descend", "search_named"]

@@ -1,0 +1,259 @@
+"""Host: the recipe. Read `solve` and you know how a puzzle is solved."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import count
+
+import numpy as np
+
+from jaxsolve import engine
+from jaxsolve.certificate import Certificate, certify, tolerance, with_neighbour
+from jaxsolve.engine import NEIGHBOURHOODS
+from jaxsolve.errors import UsageError
+from jaxsolve.ordering import QUICK_SEEDS, Order, Paired, seed_order
+from jaxsolve.pairing import PAIRINGS, Pairing, pair, rank_pairings
+from jaxsolve.puzzle import Puzzle
+from jaxsolve.run import OutOfTime, Run
+from jaxsolve.search import Descent, Round, begin, descend, search_named
+
+AUTO = "auto"
+AUTO_ROWS = 512
+"""Rows on which candidates are compared at first: a few hundred rank orders as all of them do."""
+AUTO_STARTS = 3
+"""Quick seeds that are searched from, the one with the lowest loss first."""
+GREEDY_INSERTION_BLOCKS = 64
+"""Most blocks for which ``auto`` tries greedy insertion, whose cost grows as the fourth power of them."""
+MISLEADING = 1.2
+"""Loss on all rows over loss on the rows of the search above which more rows are taken."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """How to solve: the names of registered methods, or ``auto`` to let the evidence choose."""
+
+    pairing: str = AUTO
+    order_seed: str = AUTO
+    search: str = AUTO
+    rows: int | None = None
+    """Compare candidates on the first so many rows. None begins with a few and takes more where they mislead."""
+    budget: float = 300.0
+    """Seconds."""
+    seed: int = 0
+    """Start of all randomness."""
+    sha256: str | None = None
+    """The published hash of the answer, if known."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no search could be run with; `UsageError` names the option."""
+        if self.rows is not None and self.rows < 1:
+            raise UsageError(f"rows is {self.rows}; expected at least 1")
+        if not self.budget > 0:
+            raise UsageError(f"budget is {self.budget}; expected more than 0 seconds")
+        if self.seed < 0:
+            raise UsageError(f"seed is {self.seed}; expected 0 or more")
+
+
+@dataclass(eq=False)
+class Attempt:
+    """One way down: pairs by one score, an order by one seed, and the search from there."""
+
+    pairing: Pairing
+    order_seed: str
+    search: str
+    problem: "engine.Problem"
+    descent: Descent
+    seed_loss: float
+    """Mean squared error of the seed on the rows of the search."""
+    certificate: Certificate | None = None
+
+    @property
+    def mse(self) -> float:
+        """Float64 mean squared error over all rows; infinite while unknown."""
+        return float("inf") if self.certificate is None else self.certificate.mse
+
+    def judge(self, puzzle: Puzzle, sha256: str | None, run: Run) -> Certificate:
+        """Certify where the descent stands now."""
+        with run.phase("certify"):
+            self.certificate = certify(puzzle, self.descent.assembly, expected_sha256=sha256)
+        return self.certificate
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The best answer found, the evidence for it, and the way there."""
+
+    status: str
+    """``solved``, ``unsolved`` or ``interrupted``."""
+    pairing: Pairing
+    order_seed: str
+    search: str
+    rows: int
+    """Rows that candidates were compared on."""
+    rounds: list[Round]
+    seed_loss: float
+    certificate: Certificate
+    run: Run
+
+    @property
+    def message(self) -> str:
+        """What was found and what is proven, in one sentence."""
+        if self.status == "solved":
+            return f"Solved: {self.certificate.sentence}."
+        seconds = f"{self.run.elapsed:.1f} s and {self.run.evaluations} evaluations"
+        if self.status == "interrupted":
+            return f"Interrupted after {seconds}; best so far: {self.certificate.sentence}."
+        if self.run.elapsed > self.run.budget:
+            return f"Not solved in the budget of {self.run.budget:g} s; best so far: {self.certificate.sentence}."
+        return f"Not solved: every way allowed was tried in {seconds}; best: {self.certificate.sentence}."
+
+
+def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None) -> Solution:
+    """Reassemble a dropped network and prove the answer.
+
+    Pairs come from the weights, first orders from seeds; the attempts with the best evidence are searched
+    first, and each is judged in float64 over all rows, until one is the answer, the budget is spent or
+    every way that the configuration allows has been tried.
+
+    Parameters
+    ----------
+    puzzle
+        The puzzle.
+    config
+        Methods, rows, budget and seed.
+    run
+        Counts and times the run; give one to watch it.
+
+    Raises
+    ------
+    UsageError
+        The configuration names a method that does not exist.
+    KeyboardInterrupt
+        Interrupted before there was a first answer.
+    """
+    config = config or Config()
+    run = run or Run(budget=config.budget)
+    tried: list[Attempt] = []
+    status = "unsolved"
+    try:
+        for attempt in _attempts(puzzle, config, run, tried):
+            tried.append(attempt)
+            if _search(puzzle, attempt, config, run):
+                status = "solved"
+                break
+    except OutOfTime:
+        pass
+    except KeyboardInterrupt:
+        if not tried:
+            raise
+        status = "interrupted"
+    if tried[-1].certificate is None and tried[-1].judge(puzzle, config.sha256, run).solved:
+        status = "solved"
+    best = min(tried, key=lambda attempt: (not _is_solved(attempt), attempt.mse))
+    certificate = best.certificate or best.judge(puzzle, config.sha256, run)
+    if status != "interrupted":
+        with run.phase("certify"):
+            certificate = with_neighbour(puzzle, certificate, Run())
+    descent, rows = best.descent, best.problem.rows
+    return Solution(
+        status, best.pairing, best.order_seed, best.search, rows, descent.rounds, best.seed_loss, certificate, run
+    )
+
+
+def _search(puzzle: Puzzle, attempt: Attempt, config: Config, run: Run) -> bool:
+    """Search from one start; whether that solved the puzzle."""
+    floor = tolerance(puzzle, attempt.descent.assembly)
+    for stop in (floor, 0.0):
+        with run.phase("search"):
+            descend(attempt.problem, attempt.descent, attempt.search, run, floor=stop)
+        if attempt.judge(puzzle, config.sha256, run).solved:
+            return True
+        if attempt.descent.loss > floor:
+            return False
+    return False
+
+
+def _is_solved(attempt: Attempt) -> bool:
+    return attempt.certificate is not None and attempt.certificate.solved
+
+
+def _attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) -> Iterator[Attempt]:
+    """Yield starts, the best supported first; then, where something is left to choose, kicks of the best answer."""
+    if config.search != AUTO:
+        search_named(config.search)
+    problem = engine.place(puzzle, config.rows or AUTO_ROWS)
+    for pairing in _pairings(puzzle, config, run):
+        paired = Paired(problem, pairing.partner.astype(np.int32), run, config.seed)
+        if not tried:  # whatever happens from here on, there is an answer to show
+            blank = Descent(paired.assembly(np.arange(puzzle.blocks)), float("inf"))
+            tried.append(Attempt(pairing, "none", "none", problem, blank, blank.loss))
+        settled = pairing.certain == puzzle.blocks
+        search = config.search if config.search != AUTO else "descent" if settled else "joint_descent"
+        for name, order in _orders(paired, config):
+            with run.phase("seed"):
+                descent = begin(problem, paired.assembly(order), run)
+            yield Attempt(pairing, name, search, problem, descent, descent.loss)
+    if AUTO in (config.order_seed, config.search):
+        yield from _kicks(puzzle, config, run, tried)
+
+
+def _pairings(puzzle: Puzzle, config: Config, run: Run) -> Iterator[Pairing]:
+    """Yield the pairing asked for, or all that the weights suggest, the best supported first."""
+    ranked = rank_pairings(puzzle, PAIRINGS) if config.pairing == AUTO else iter([pair(puzzle, config.pairing)])
+    while True:
+        with run.phase("pair"):
+            pairing = next(ranked, None)
+        if pairing is None:
+            return
+        yield pairing
+
+
+def _orders(paired: Paired, config: Config) -> Iterator[tuple[str, Order]]:
+    """Yield the order asked for, or those of the quick seeds by their loss, both directions, and then slower ones."""
+    run = paired.run
+    if config.order_seed == "random":
+        for k in count(config.seed):
+            yield "random", seed_order(replace(paired, seed=k), "random")
+    quick = QUICK_SEEDS if config.order_seed == AUTO else (config.order_seed,)
+    with run.phase("seed"):
+        orders = {name: seed_order(paired, name) for name in quick}
+        losses = np.nan_to_num(paired.losses(list(orders.values())), nan=np.inf)
+    for rank in np.argsort(losses, kind="stable")[:AUTO_STARTS]:
+        yield quick[rank], orders[quick[rank]]
+    if config.order_seed == AUTO:
+        slow = ("bradley_terry", *(["greedy_insertion"] if paired.blocks <= GREEDY_INSERTION_BLOCKS else []))
+        for name in slow:
+            with run.phase("seed"):
+                order = seed_order(paired, name)
+            yield name, order
+
+
+def _kicks(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) -> Iterator[Attempt]:
+    """Yield starts near the best answer so far, without end: iterated local search.
+
+    Where its loss on all rows is much higher than on those it was found on, the same answer is searched on
+    from with more rows; otherwise a few random moves, of partners too, lead out of its basin (Lourenço,
+    Martin & Stützle 2003, https://doi.org/10.1007/0-306-48056-5_11).
+    """
+    rng = np.random.default_rng([config.seed, puzzle.blocks])
+    search = "joint_descent" if config.search == AUTO else config.search
+    for k in count():
+        best = min(tried[1:], key=lambda attempt: attempt.mse)
+        problem, assembly = best.problem, best.descent.assembly
+        misled = best.mse > MISLEADING * best.descent.loss
+        if config.rows is None and problem.rows < puzzle.rows and misled:
+            problem = engine.place(puzzle, 4 * problem.rows)
+        else:
+            for _ in range(2 + k % 4):
+                assembly = _random_move(assembly, rng)
+        with run.phase("seed"):
+            descent = begin(problem, assembly, run, best.descent.rounds)
+        yield Attempt(best.pairing, best.order_seed, search, problem, descent, best.seed_loss)
+
+
+def _random_move(assembly: "engine.Assembly", rng: np.random.Generator) -> "engine.Assembly":
+    ins, outs = (np.asarray(half) for half in assembly)
+    moves = NEIGHBOURHOODS[rng.choice(["swaps", "insertions", "partner_swaps"])](len(ins))
+    if not moves.count:
+        return assembly
+    m = rng.integers(moves.count)
+    return engine.Assembly(ins[moves.ins[m]], outs[moves.outs[m]])
