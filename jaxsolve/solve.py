@@ -150,7 +150,7 @@ def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None) 
         status = "solved"
     best = min(tried, key=lambda attempt: (not _is_solved(attempt), attempt.mse))
     certificate = best.certificate or best.judge(puzzle, config.sha256, run)
-    if status != "interrupted":
+    if status == "solved" or run.elapsed < run.budget and status != "interrupted":
         with run.phase("certify"):
             certificate = with_neighbour(puzzle, certificate, Run())
     descent, rows = best.descent, best.problem.rows

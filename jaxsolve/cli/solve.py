@@ -58,8 +58,7 @@ def solve(
 
 def _report(puzzle: "Puzzle", solution: "Solution", seed: int) -> dict[str, Any]:
     """Return what ``--json`` prints."""
-    import jax
-
+    from jaxsolve import engine
     from jaxsolve.cli.version import versions
     from jaxsolve.puzzle import mean_squared_error
 
@@ -94,7 +93,7 @@ def _report(puzzle: "Puzzle", solution: "Solution", seed: int) -> dict[str, Any]
         "evaluations": run.evaluations,
         "seconds": {name: round(s, 4) for name, s in {**run.seconds, "total": run.elapsed}.items()},
         "seed": seed,
-        "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()],
+        "devices": engine.device_names(),
         "versions": versions(),
     }
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         first_improvement_sweep,
         neighbourhood_losses,
     )
-    from jaxsolve.engine.network import ACTIVATIONS, Assembly, Pieces, Problem, place
+    from jaxsolve.engine.network import ACTIVATIONS, Assembly, Pieces, Problem, device_names, place
 
 __all__ = [
     "ACTIVATIONS",
@@ -30,6 +30,7 @@ __all__ = [
     "compiled",
     "default_lanes",
     "delta_greedy_order",
+    "device_names",
     "first_improvement_sweep",
     "insertion_losses",
     "neighbourhood_losses",
@@ -49,6 +50,7 @@ __getattr__ = lazy_exports(
         "compiled": "compile",
         "default_lanes": "neighbourhood",
         "delta_greedy_order": "construction",
+        "device_names": "network",
         "first_improvement_sweep": "neighbourhood",
         "insertion_losses": "construction",
         "neighbourhood_losses": "neighbourhood",

@@ -6,7 +6,7 @@ position a move touches: all states before it are shared with the arrangement it
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Integer
@@ -19,9 +19,9 @@ class Moves(NamedTuple):
     outs: Integer[np.ndarray, "M N"]
     first: Integer[np.ndarray, " M"]
 
-    def __getitem__(self, index: slice | np.ndarray) -> Self:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __getitem__(self, index: slice | np.ndarray) -> "Moves":  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return some of the moves."""
-        return type(self)(*(field[index] for field in (self.ins, self.outs, self.first)))
+        return Moves(*(field[index] for field in (self.ins, self.outs, self.first)))
 
     @property
     def count(self) -> int:

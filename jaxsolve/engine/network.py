@@ -66,9 +66,15 @@ class Assembly(NamedTuple):
 def place(puzzle: Puzzle, rows: int | None = None) -> Problem:
     """Put the pieces and the first `rows` rows of a puzzle on the default device, in float32."""
     names = ("w_in", "b_in", "w_out", "b_out", "w_last", "b_last")
-    pieces = Pieces(*(np.asarray(getattr(puzzle, name), dtype=np.float32) for name in names))
-    x, y = (np.asarray(table[:rows], dtype=np.float32) for table in (puzzle.x, puzzle.y))
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and so does its loss
+        pieces = Pieces(*(np.asarray(getattr(puzzle, name), dtype=np.float32) for name in names))
+        x, y = (np.asarray(table[:rows], dtype=np.float32) for table in (puzzle.x, puzzle.y))
     return jax.device_put(Problem(pieces, x, y, puzzle.activation))
+
+
+def device_names() -> list[str]:
+    """Return what programs run on, one entry a device."""
+    return [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()]
 
 
 def residual(
@@ -94,7 +100,7 @@ def readout_loss(problem: Problem, h: Float[Array, "R D"]) -> Float[Array, ""]:
     return jnp.mean(error * error)
 
 
-def prefix_states(problem: Problem, assembly: Assembly) -> Float[Array, "N+1 R D"]:
-    """Return the states before every position, and after the last."""
+def prefix_states(problem: Problem, assembly: Assembly) -> Float[Array, "P R D"]:
+    """Return the states before every position and after the last: P = N + 1."""
     last, before = lax.scan(lambda h, half: (block(problem, h, *half), h), jnp.asarray(problem.x), assembly)
     return jnp.concatenate([before, last[None]])

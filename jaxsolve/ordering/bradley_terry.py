@@ -56,6 +56,8 @@ def fit_strengths(gaps: Matrix, temperature: float) -> NDArray[np.float64]:
     wins = np.clip(wins, 1e-12, 1.0)
     np.fill_diagonal(wins, 0.0)
     strengths = np.ones(len(gaps))
+    if len(gaps) < 2:
+        return strengths
     for _ in range(MAX_ITERATIONS):
         before = strengths
         games = (wins + wins.T) / (before[:, None] + before)

@@ -43,17 +43,17 @@ def predict(
 ) -> Floats:
     """Return what the arranged network answers for the first `rows` rows, `[R]`, computed in `dtype`."""
     activation = activation_of(puzzle.activation)
-    weights = [np.asarray(w, dtype=dtype) for w in (puzzle.w_in, puzzle.b_in, puzzle.w_out, puzzle.b_out, puzzle.w_last)]
-    w_in, b_in, w_out, b_out, w_last = weights
     x = puzzle.x[:rows]
     steps = list(zip(np.asarray(arrangement[0]), np.asarray(arrangement[1]), strict=True))
     predictions = np.empty(len(x))
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # a wrong arrangement may overflow, and says so itself
+        names = ("w_in", "b_in", "w_out", "b_out", "w_last", "b_last")
+        w_in, b_in, w_out, b_out, w_last, b_last = (np.asarray(getattr(puzzle, name), dtype) for name in names)
         for start in range(0, len(x), CHUNK_ROWS):
             h = x[start : start + CHUNK_ROWS].astype(dtype)
             for i, j in steps:
                 h = h + activation(h @ w_in[i].T + b_in[i]) @ w_out[j].T + b_out[j]
-            predictions[start : start + CHUNK_ROWS] = h @ w_last + np.asarray(puzzle.b_last, dtype=dtype)
+            predictions[start : start + CHUNK_ROWS] = h @ w_last + b_last
     return predictions
 
 

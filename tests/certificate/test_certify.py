@@ -1,0 +1,99 @@
+"""Only the original, or the expected hash, is called solved."""
+
+import numpy as np
+import pytest
+
+from jaxsolve.certificate import certify, single_moves, tolerance, with_neighbour
+from jaxsolve.puzzle import sha256_of
+from jaxsolve.run import Run
+from tests import reference
+
+
+@pytest.fixture(scope="module")
+def given():
+    return reference.random_puzzle(31, n=4, rows=40)
+
+
+def other(answer):
+    ins, outs = (half.copy() for half in answer)
+    ins[[0, 1]], outs[[0, 1]] = ins[[1, 0]], outs[[1, 0]]
+    return ins, outs
+
+
+def test_the_original_is_solved(given):
+    puzzle, answer = given
+    certificate = certify(puzzle, answer)
+    assert certificate.solved
+    assert certificate.exact
+    assert certificate.mse == pytest.approx(reference.loss(puzzle, *answer), rel=1e-9)
+    assert certificate.sha256 == sha256_of(puzzle.permutation(answer))
+    assert "all 40 predictions are reproduced" in certificate.sentence
+
+
+def test_another_arrangement_is_not(given):
+    puzzle, answer = given
+    certificate = certify(puzzle, other(answer))
+    assert not certificate.solved
+    assert "rounding alone would leave" in certificate.sentence
+
+
+def test_an_expected_hash_decides(given):
+    puzzle, answer = given
+    right = sha256_of(puzzle.permutation(answer))
+    assert certify(puzzle, answer, expected_sha256=right).solved
+    refused = certify(puzzle, answer, expected_sha256="0" * 64)
+    assert refused.exact
+    assert not refused.solved
+    assert "the SHA-256 is NOT the expected one" in refused.sentence
+    rounded = puzzle.replace(y=puzzle.y.round(2), expected_sha256=right)
+    assert certify(rounded, answer).solved
+    assert not certify(rounded, answer).exact
+
+
+def test_the_tolerance_is_far_below_any_other_arrangement(given):
+    puzzle, answer = given
+    losses = [reference.loss(puzzle, *(half[s] for half in answer)) for s in single_moves(4).ins]
+    assert reference.loss(puzzle, *answer) < tolerance(puzzle, answer) < 1e-4 * min(losses)
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_the_neighbour_is_the_closest_single_move(n):
+    puzzle, answer = reference.random_puzzle(32, n=n, rows=40)
+    losses = [reference.loss(puzzle, *(half[s] for half in answer)) for s in single_moves(n).ins]
+    certificate = with_neighbour(puzzle, certify(puzzle, answer), Run())
+    assert certificate.neighbour is not None
+    assert certificate.neighbour.moves == len(losses)
+    assert certificate.neighbour.mse == pytest.approx(min(losses), rel=1e-6)
+    assert certificate.neighbour.gap == pytest.approx(min(losses) - certificate.mse, rel=1e-9)
+
+
+def test_one_block_has_no_neighbour():
+    puzzle, answer = reference.random_puzzle(33, n=1)
+    assert with_neighbour(puzzle, certify(puzzle, answer), Run()).neighbour is None
+
+
+def test_equal_blocks_are_said_to_be_indistinguishable(given):
+    puzzle, answer = given
+    ins, outs = answer
+    weights = {name: getattr(puzzle, name).copy() for name in ("w_in", "b_in", "w_out", "b_out")}
+    for name, half in (("w_in", ins), ("b_in", ins), ("w_out", outs), ("b_out", outs)):
+        weights[name][half[1]] = weights[name][half[0]]
+    twins = puzzle.replace(**weights)
+    twins = twins.replace(y=reference.states(twins, ins, outs, 40)[-1] @ twins.w_last + twins.b_last)
+    certificate = with_neighbour(twins, certify(twins, answer), Run())
+    assert certificate.solved
+    assert "the data cannot tell it from this answer" in certificate.sentence
+
+
+def test_an_overflow_is_infinite(given):
+    puzzle, answer = given
+    blown = puzzle.replace(w_out=puzzle.w_out * 1e200)
+    certificate = certify(blown, answer)
+    assert certificate.mse == np.inf
+    assert not certificate.solved
+
+
+def test_single_moves_are_distinct():
+    moves = single_moves(48)
+    assert moves.count == 2209 + 1128 - 47
+    assert len(np.unique(moves.ins, axis=0)) == moves.count

@@ -1,0 +1,32 @@
+"""Shared fixtures. Shapes of device code are checked at every call while tests run."""
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+with install_import_hook("jaxsolve.engine", "beartype.beartype"):
+    import jaxsolve.engine.adjoint
+    import jaxsolve.engine.construction
+    import jaxsolve.engine.neighbourhood  # noqa: F401
+
+from jaxsolve.puzzle import Puzzle, read_puzzle
+
+REAL_SHA256 = "093be1cf2d24094db903cbc3e8d33d306ebca49c6accaa264e44b0b675e7d9c4"
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_path() -> Path:
+    """Folder of the famous puzzle, which is not part of the project."""
+    path = Path(os.environ.get("JAXSOLVE_PUZZLE", ROOT.parent / "shared" / "puzzle"))
+    if not path.is_dir():
+        pytest.skip(f"the famous puzzle is not at {path}; set JAXSOLVE_PUZZLE to its folder")
+    return path
+
+
+@pytest.fixture(scope="session")
+def real_puzzle(real_path: Path) -> Puzzle:
+    """The famous puzzle."""
+    return read_puzzle(real_path)

@@ -1,0 +1,45 @@
+"""The compiler is kept from the miscompilation of https://github.com/jax-ml/jax/issues/39103."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxsolve.engine import compile_seconds, compiled
+
+ROWS = 32_769
+
+
+def squares(x):
+    identity = jnp.eye(3, dtype=x.dtype)
+    return jax.vmap(lambda row: jnp.sum((identity @ row) ** 2))(x)
+
+
+@pytest.fixture
+def rows():
+    x = np.zeros((ROWS, 3), np.float32)
+    x[:, 0] = np.arange(ROWS)
+    return x
+
+
+def test_the_published_example_is_right_through_our_door(rows):
+    assert float(compiled()(squares)(rows)[-1]) == float(ROWS - 1) ** 2
+
+
+@pytest.mark.skipif(
+    jax.version.__version__ != "0.10.2" or jax.default_backend() != "cpu", reason="only jaxlib 0.10.2 on CPU is wrong"
+)
+def test_the_published_example_would_notice(rows):
+    assert float(jax.jit(squares)(rows)[-1]) != float(ROWS - 1) ** 2
+
+
+def test_constants_are_constants_and_compilation_is_timed():
+    before = compile_seconds()
+
+    @compiled(static=("power",))
+    def raised(x, *, power):
+        return x**power if power > 1 else x
+
+    assert float(raised(np.float32(3), power=2)) == 9
+    assert float(raised(np.float32(3), power=1)) == 3
+    assert compile_seconds() > before

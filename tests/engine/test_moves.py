@@ -1,0 +1,67 @@
+"""Neighbourhoods hold every move once, and the moves they claim."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from jaxsolve.engine import NEIGHBOURHOODS, Moves, arrangements
+from jaxsolve.engine.moves import adjacent, insertions, partner_swaps, swaps
+
+SIZES = [1, 2, 3, 4, 7]
+
+
+def as_set(permutations) -> set[tuple[int, ...]]:
+    return {tuple(map(int, p)) for p in permutations}
+
+
+@pytest.mark.parametrize("name", NEIGHBOURHOODS)
+@pytest.mark.parametrize("n", SIZES)
+def test_moves_are_distinct_permutations_that_keep_what_comes_before_first(name, n):
+    moves = NEIGHBOURHOODS[name](n)
+    both = np.concatenate([moves.ins, moves.outs], axis=1)
+    assert len(as_set(both)) == moves.count
+    assert (np.sort(moves.ins) == np.arange(n)).all()
+    assert (np.sort(moves.outs) == np.arange(n)).all()
+    for ins, outs, first in zip(*moves, strict=True):
+        changed = np.flatnonzero((ins != np.arange(n)) | (outs != np.arange(n)))
+        assert changed[0] == first
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_swaps_are_all_exchanges_of_two_positions(n):
+    expected = set()
+    for i, j in itertools.combinations(range(n), 2):
+        p = list(range(n))
+        p[i], p[j] = p[j], p[i]
+        expected.add(tuple(p))
+    assert as_set(swaps(n).ins) == expected
+    assert as_set(partner_swaps(n).outs) == expected
+    assert as_set(adjacent(n).ins) == {p for p in expected if sum(a != b for a, b in enumerate(p)) == 2} & {
+        tuple([*range(t), t + 1, t, *range(t + 2, n)]) for t in range(n - 1)
+    }
+
+
+@pytest.mark.parametrize("longest", [1, 2, 3])
+@pytest.mark.parametrize("n", SIZES)
+def test_insertions_are_all_moves_of_a_segment(n, longest):
+    expected = set()
+    for length in range(1, min(longest, n) + 1):
+        for start in range(n - length + 1):
+            p = list(range(n))
+            segment, rest = p[start : start + length], p[:start] + p[start + length :]
+            expected |= {tuple(rest[:k] + segment + rest[k:]) for k in range(len(rest) + 1)}
+    expected.discard(tuple(range(n)))
+    assert as_set(insertions(n, longest).ins) == expected
+
+
+def test_counts_of_the_famous_size():
+    assert (adjacent(48).count, swaps(48).count, insertions(48, 1).count) == (47, 1128, 2209)
+
+
+def test_arrangements_are_moves_from_the_identity():
+    ins = np.array([[2, 0, 1], [0, 1, 2]])
+    moves = arrangements(ins, ins[::-1])
+    assert isinstance(moves, Moves)
+    assert (moves.ins == ins).all()
+    assert not moves.first.any()

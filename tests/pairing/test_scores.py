@@ -1,0 +1,71 @@
+"""Every score equals its definition, product by product."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from jaxsolve.pairing import PAIRINGS
+from tests import reference
+
+
+def standardised(scores):
+    return (scores - scores.mean()) / scores.std()
+
+
+def cosine(a, b):
+    a, b = np.ravel(a) - np.mean(a), np.ravel(b) - np.mean(b)
+    return a @ b / np.sqrt((a @ a) * (b @ b))
+
+
+def each(puzzle, score):
+    n = puzzle.blocks
+    scores = np.zeros((n, n))
+    for i, j in itertools.product(range(n), range(n)):
+        scores[i, j] = score(puzzle.w_in[i], puzzle.b_in[i], puzzle.w_out[j])
+    return scores
+
+
+def readout_trace(puzzle):
+    u = puzzle.w_last / np.sqrt(puzzle.w_last @ puzzle.w_last)
+    trace = each(puzzle, lambda w_in, b_in, w_out: np.trace(w_out @ w_in))
+    along = each(puzzle, lambda w_in, b_in, w_out: u @ (w_out @ w_in) @ u)
+    return -(standardised(trace) + 0.5 * standardised(along))
+
+
+def antisymmetric_share(w_in, b_in, w_out):
+    m = w_out @ w_in
+    return 1 - np.sum((m - m.T) ** 2) / (2 * np.sum(m**2))
+
+
+DEFINITIONS = {
+    "trace": lambda p: each(p, lambda w_in, b_in, w_out: -np.trace(w_out @ w_in)),
+    "diagonal_dominance": lambda p: each(
+        p, lambda w_in, b_in, w_out: abs(np.trace(w_out @ w_in)) / np.sqrt(np.sum((w_out @ w_in) ** 2))
+    ),
+    "readout_trace": readout_trace,
+    "asymmetry": lambda p: each(p, antisymmetric_share),
+    "gram": lambda p: each(p, lambda w_in, b_in, w_out: cosine(w_in @ w_in.T, w_out.T @ w_out)),
+    "norm_balance": lambda p: each(
+        p, lambda w_in, b_in, w_out: cosine((w_in**2).sum(1) + b_in**2, (w_out**2).sum(0))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAIRINGS)
+@pytest.mark.parametrize(("d", "h"), [(4, 7), (5, 3)])
+def test_scores_equal_their_definitions(name, d, h):
+    puzzle, _ = reference.random_puzzle(6, n=4, d=d, h=h)
+    np.testing.assert_allclose(PAIRINGS[name](puzzle), DEFINITIONS[name](puzzle), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", PAIRINGS)
+def test_scores_of_empty_weights_are_finite(name):
+    puzzle, _ = reference.random_puzzle(6, n=2)
+    puzzle = puzzle.replace(w_in=0 * puzzle.w_in, w_out=0 * puzzle.w_out, w_last=0 * puzzle.w_last)
+    assert np.isfinite(PAIRINGS[name](puzzle)).all()
+
+
+@pytest.mark.parametrize("name", PAIRINGS)
+def test_a_single_block_has_a_score(name):
+    assert np.isfinite(PAIRINGS[name](reference.random_puzzle(6, n=1)[0])).all()

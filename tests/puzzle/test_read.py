@@ -1,0 +1,230 @@
+"""Puzzles are read from every form they come in, and what is wrong with one is said in one line."""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from jaxsolve.errors import PuzzleError
+from jaxsolve.puzzle import demo_puzzle, mean_squared_error, read_puzzle, write_puzzle
+from jaxsolve.puzzle.write import pth_bytes
+from tests import reference
+
+
+@pytest.fixture
+def given():
+    return reference.random_puzzle(1, n=3, d=4, h=6, rows=9)[0]
+
+
+@pytest.fixture
+def folder(given, tmp_path) -> Path:
+    write_puzzle(given, tmp_path / "p")
+    return tmp_path / "p"
+
+
+def layers(puzzle):
+    for ids, weights, biases in ((puzzle.in_ids, puzzle.w_in, puzzle.b_in), (puzzle.out_ids, puzzle.w_out, puzzle.b_out)):
+        yield from zip(map(int, ids), weights, biases, strict=True)
+    yield puzzle.last_id, puzzle.w_last[None], np.array([puzzle.b_last])
+
+
+def assert_same(got, expected):
+    for name in ("w_in", "b_in", "w_out", "b_out", "w_last", "b_last", "in_ids", "out_ids", "last_id"):
+        np.testing.assert_array_equal(getattr(got, name), getattr(expected, name), err_msg=name)
+    for name in ("x", "y"):  # written as the shortest decimals that read back to the same float32
+        np.testing.assert_array_equal(getattr(got, name).astype(np.float32), getattr(expected, name), err_msg=name)
+
+
+def zipped(folder: Path, target: Path, prefix: str = "") -> Path:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in folder.rglob("*"):
+            if file.is_file():
+                archive.write(file, prefix + file.relative_to(folder).as_posix())
+    return target
+
+
+def test_a_folder_and_one_around_it(given, folder):
+    assert_same(read_puzzle(folder), given)
+    assert_same(read_puzzle(folder.parent), given)
+
+
+@pytest.mark.parametrize("prefix", ["", "historical_data_and_pieces/"])
+def test_a_zip_file(given, folder, tmp_path, prefix):
+    archive = zipped(folder, tmp_path / "z.zip", prefix)
+    with zipfile.ZipFile(archive, "a") as more:
+        more.writestr("__MACOSX/pieces/._piece_0.pth", b"junk")
+        more.writestr(f"{prefix}.DS_Store", b"junk")
+        more.writestr(f"{prefix}README.md", b"hello")
+    assert_same(read_puzzle(archive), given)
+
+
+def test_a_zip_file_written_by_us(given, tmp_path):
+    write_puzzle(given, tmp_path / "w.zip")
+    assert_same(read_puzzle(tmp_path / "w.zip"), given)
+
+
+def test_npz_pieces(given, folder):
+    shutil.rmtree(folder / "pieces")
+    (folder / "pieces").mkdir()
+    for piece, weight, bias in layers(given):
+        np.savez(folder / "pieces" / f"piece_{piece}.npz", weight=weight.astype(np.float32), bias=bias)
+    assert_same(read_puzzle(folder), given)
+    assert read_puzzle(folder).dtype == "float64"
+
+
+@pytest.mark.parametrize("place", ["pieces.safetensors", "pieces/all.safetensors"])
+def test_one_safetensors_file(given, folder, place):
+    shutil.rmtree(folder / "pieces")
+    (folder / "pieces").mkdir()
+    tensors = {}
+    for piece, weight, bias in layers(given):
+        tensors |= {f"piece_{piece}.weight": weight.astype(np.float32), f"piece_{piece}.bias": bias.astype(np.float32)}
+    save_file(tensors, folder / place)
+    assert_same(read_puzzle(folder), given)
+    assert read_puzzle(folder).dtype == "float32"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_other_float_types(given, folder, dtype):
+    for piece, weight, bias in layers(given):
+        (folder / "pieces" / f"piece_{piece}.pth").write_bytes(pth_bytes({"weight": weight, "bias": bias}, dtype=dtype))
+    puzzle = read_puzzle(folder)
+    assert puzzle.dtype == dtype
+    np.testing.assert_allclose(puzzle.w_in, given.w_in, rtol=2e-2)
+
+
+@pytest.mark.parametrize(("n", "d", "h"), [(1, 3, 5), (2, 5, 3), (4, 1, 7), (1, 1, 2), (3, 2, 9)])
+def test_any_sizes(tmp_path, n, d, h):
+    given, answer = reference.random_puzzle(2, n=n, d=d, h=h)
+    write_puzzle(given, tmp_path / "p")
+    puzzle = read_puzzle(tmp_path / "p")
+    assert (puzzle.blocks, puzzle.features, puzzle.hidden) == (n, d, h)
+    assert mean_squared_error(puzzle, answer) < 1e-10
+
+
+def test_names_inside_a_state_dict_may_have_a_prefix(given, folder):
+    piece, weight, bias = next(layers(given))
+    (folder / "pieces" / f"piece_{piece}.pth").write_bytes(pth_bytes({"layer.weight": weight, "layer.bias": bias}))
+    assert_same(read_puzzle(folder), given)
+
+
+def test_the_expected_hash_is_read(given, folder):
+    (folder / "expected_sha256").write_text("AB" * 32 + "  answer.txt\n")
+    assert read_puzzle(folder).expected_sha256 == "ab" * 32
+    (folder / "expected_sha256").write_text("nonsense")
+    with pytest.raises(PuzzleError, match="expected_sha256: 'nonsense' is no SHA-256"):
+        read_puzzle(folder)
+
+
+def test_gaps_between_ids_are_noted(given, folder):
+    (folder / "pieces" / "piece_2.pth").rename(folder / "pieces" / "piece_20.pth")
+    assert read_puzzle(folder).notes == (
+        "piece numbers are not contiguous; missing: 2, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19",
+    )
+
+
+def test_the_demo_ships_with_a_hash_and_no_answer():
+    puzzle = demo_puzzle()
+    assert (puzzle.blocks, puzzle.features, puzzle.hidden, puzzle.rows) == (16, 24, 48, 2000)
+    assert puzzle.expected_sha256
+    assert not puzzle.notes
+
+
+def piece(folder: Path, k: int) -> Path:
+    return folder / "pieces" / f"piece_{k}.pth"
+
+
+def write_piece(folder: Path, k: int, weight, bias) -> None:
+    piece(folder, k).write_bytes(pth_bytes({"weight": np.asarray(weight), "bias": np.asarray(bias)}))
+
+
+def drop_column(folder: Path) -> None:
+    lines = (folder / "historical_data.csv").read_text().splitlines()
+    (folder / "historical_data.csv").write_text("\n".join(line.rsplit(",", 1)[0] for line in lines).replace("measurement_3", "pred"))  # fmt: skip
+
+
+def of(puzzle, role: str) -> int:
+    return {"in": int(puzzle.in_ids[0]), "out": int(puzzle.out_ids[0]), "last": puzzle.last_id}[role]
+
+
+DAMAGES = {
+    "first half missing": (lambda f, p: piece(f, of(p, "in")).unlink(), "2 first halves .* but 3 second halves .*missing"),
+    "second half missing": (lambda f, p: piece(f, of(p, "out")).unlink(), "3 first halves .* but 2 second halves"),
+    "readout missing": (lambda f, p: piece(f, of(p, "last")).unlink(), "no readout among the pieces"),
+    "two readouts": (lambda f, p: write_piece(f, 50, np.ones((1, 4)), [1]), "both are readouts"),
+    "misshapen": (lambda f, p: write_piece(f, of(p, "in"), np.ones((5, 4)), np.ones(5)), r"piece_\d+.pth: weight \[5, 4\]; expected \[6, 4\]"),
+    "bias of another length": (lambda f, p: write_piece(f, of(p, "in"), np.ones((6, 4)), np.ones(5)), r"weight \[6, 4\] and bias \[5\]"),
+    "no matrix": (lambda f, p: write_piece(f, of(p, "in"), np.ones(6), np.ones(6)), r"weight \[6\]"),
+    "NaN": (lambda f, p: write_piece(f, of(p, "in"), np.full((6, 4), np.nan), np.ones(6)), r"piece_\d+.pth: weight holds NaN"),
+    "infinite": (lambda f, p: write_piece(f, of(p, "in"), np.ones((6, 4)), np.full(6, np.inf)), "bias holds NaN or infinite"),
+    "no bias": (lambda f, p: piece(f, of(p, "in")).write_bytes(pth_bytes({"weight": np.ones((6, 4))})), "holds 'weight'; expected one weight and one bias"),
+    "something else": (lambda f, p: piece(f, of(p, "in")).write_bytes(pth_bytes({"mask": np.ones((6, 4))})), "holds 'mask'"),
+    "empty piece": (lambda f, p: piece(f, of(p, "in")).write_bytes(b""), r"piece_\d+.pth: empty file"),
+    "truncated piece": (lambda f, p: piece(f, of(p, "in")).write_bytes(piece(f, of(p, "in")).read_bytes()[:300]), r"piece_\d+.pth: not a readable"),
+    "the same number twice": (lambda f, p: shutil.copy(piece(f, 0), f / "pieces" / "piece_00.pth"), "piece 0 is given twice"),
+    "two formats": (lambda f, p: np.savez(f / "pieces" / "piece_0.npz", weight=np.ones((6, 4)), bias=np.ones(6)), "piece 0 is given twice"),
+    "an endless number": (lambda f, p: shutil.copy(piece(f, 0), f / "pieces" / f"piece_{'9' * 40}.pth"), "too long"),
+    "a damaged npz": (lambda f, p: (f / "pieces" / "piece_9.npz").write_bytes(b"PK nothing"), "piece_9.npz: not a readable"),
+    "a damaged safetensors": (lambda f, p: (f / "pieces" / "a.safetensors").write_bytes(b"nothing"), "a.safetensors: not a readable"),
+    "no pieces": (lambda f, p: shutil.rmtree(f / "pieces"), "no pieces found"),
+    "no table": (lambda f, p: (f / "historical_data.csv").unlink(), "no historical_data.csv"),
+    "empty table": (lambda f, p: (f / "historical_data.csv").write_bytes(b""), "historical_data.csv: empty file"),
+    "a column less": (lambda f, p: drop_column(f), "historical_data.csv: 3 input columns; the readout takes 4 features"),
+    "nothing": (lambda f, p: (shutil.rmtree(f), f.mkdir()), "holds neither pieces/ nor historical_data.csv"),
+    "not there": (lambda f, p: shutil.rmtree(f), "no such file or folder"),
+    "a file of text": (lambda f, p: (shutil.rmtree(f), f.write_text("hello")), "neither a folder nor a zip file"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damage_is_named_in_one_line(given, folder, name):
+    damage, why = DAMAGES[name]
+    damage(folder, given)
+    with pytest.raises(PuzzleError, match=why) as error:
+        read_puzzle(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_halves_that_shapes_cannot_tell_apart_are_refused(tmp_path):
+    for k, (d, h) in enumerate([(4, 4), (4, 1)]):
+        write_puzzle(reference.random_puzzle(1, n=3, d=d, h=h)[0], tmp_path / str(k))
+        with pytest.raises(PuzzleError, match="shapes cannot tell them apart"):
+            read_puzzle(tmp_path / str(k))
+
+
+def test_an_npz_that_claims_terabytes_is_refused_without_taking_them(folder):
+    header = json.dumps({"descr": "<f4", "fortran_order": False, "shape": (1 << 20, 1 << 20)}).replace("[", "(").replace("]", ")").replace("false", "False")  # fmt: skip
+    array = b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little") + header.encode() + b"\n"
+    with zipfile.ZipFile(folder / "pieces" / "piece_40.npz", "w") as archive:
+        archive.writestr("weight.npy", array)
+    with pytest.raises(PuzzleError, match=r"piece_40.npz: weight.npy has \d+ bytes; its header says"):
+        read_puzzle(folder)
+
+
+def test_objects_in_an_npz_are_refused(folder):
+    np.savez(folder / "pieces" / "piece_40.npz", weight=np.array([{}], dtype=object), bias=np.ones(1))
+    with pytest.raises(PuzzleError, match="piece_40.npz"):
+        read_puzzle(folder)
+
+
+@pytest.mark.parametrize("size", [100 << 20])
+def test_an_archive_bomb_is_refused_by_its_claims(folder, tmp_path, size):
+    archive = zipped(folder, tmp_path / "bomb.zip")
+    with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as bomb:
+        bomb.writestr("pieces/piece_99.pth", b"\0" * size)
+    with pytest.raises(PuzzleError, match="archive bomb"):
+        read_puzzle(archive)
+
+
+def test_a_damaged_zip_is_refused(folder, tmp_path):
+    archive = zipped(folder, tmp_path / "z.zip")
+    data = archive.read_bytes()
+    for k, damaged in enumerate([data[: len(data) // 2], data[:200] + bytes(300) + data[500:]]):
+        target = tmp_path / f"{k}.zip"
+        target.write_bytes(damaged)
+        with pytest.raises(PuzzleError, match=r"damaged|neither a folder nor a zip"):
+            read_puzzle(target)

@@ -1,0 +1,93 @@
+"""Tables are read column by column as their header says, or refused with row and column."""
+
+import numpy as np
+import pytest
+
+from jaxsolve.errors import PuzzleError
+from jaxsolve.puzzle.table import _read_any, read_table
+
+PLAIN = "measurement_0,measurement_1,pred,true\n1,2,3,4\n5,6.5,7e-1,8\n"
+
+
+def read(text: str | bytes):
+    return read_table(text.encode() if isinstance(text, str) else text, "t.csv")
+
+
+def test_a_plain_table():
+    x, y, label = read(PLAIN)
+    np.testing.assert_array_equal(x, [[1, 2], [5, 6.5]])
+    np.testing.assert_array_equal(y, [3, 0.7])
+    np.testing.assert_array_equal(label, [4, 8])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeff" + PLAIN,
+        PLAIN.replace("\n", "\r\n"),
+        PLAIN.replace("measurement_0", '"measurement_0"'),
+        PLAIN.replace("\n5,", '\n"5",'),
+        PLAIN.replace(",", ", "),
+        PLAIN.rstrip("\n"),
+        PLAIN + "\n\n",
+        "note,measurement_1,pred,true,measurement_0\nhello,2,3,4,1\n,6.5,0.7,8,5\n",
+        ",measurement_0,measurement_1,pred,true\n0,1,2,3,4\n1,5,6.5,0.7,8\n",
+    ],
+)
+def test_other_spellings_of_the_same_table(text):
+    for got, expected in zip(read(text), read(PLAIN), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_measurements_go_by_number_and_true_may_be_missing():
+    x, _, label = read("measurement_10,pred," + ",".join(f"measurement_{k}" for k in range(10)) + "\n" + "10,-1," + ",".join(map(str, range(10))))  # fmt: skip
+    np.testing.assert_array_equal(x, [np.arange(11)])
+    assert label is None
+
+
+def test_without_measurements_all_numeric_columns_are_inputs():
+    x, y, label = read("name,b,pred,a,true,when\nfoo,1,9,2,8,monday\nbar,3,9,4,8,friday\n")
+    np.testing.assert_array_equal(x, [[1, 2], [3, 4]])
+    np.testing.assert_array_equal(y, [9, 9])
+    np.testing.assert_array_equal(label, [8, 8])
+
+
+def test_the_quick_and_the_thorough_parser_agree_bit_for_bit():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(50, 3)) * 10.0 ** rng.integers(-12, 12, size=(50, 3))
+    text = "measurement_0,measurement_1,pred\n" + "\n".join(",".join(map(repr, map(float, row))) for row in values)
+    x, y, _ = read(text)
+    np.testing.assert_array_equal(np.column_stack([x, y]), values)
+    slow = _read_any(text.encode(), ["measurement_0", "measurement_1", "pred"], "t.csv")
+    np.testing.assert_array_equal(np.column_stack(list(slow.values())), values)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "empty file"),
+        ("\n\n  \n", "empty file"),
+        ("measurement_0,pred\n", "no rows"),
+        ("measurement_0,true\n1,2\n", "no column 'pred'"),
+        ("pred\n1\n", "no numeric input columns"),
+        ("name,pred\nfoo,1\n", "no numeric input columns"),
+        ("measurement_0,measurement_0,pred\n1,2,3\n", "'measurement_0' appears twice"),
+        ("measurement_0,measurement_2,pred\n1,2,3\n", "measurement_1 is missing"),
+        ("measurement_0,measurement_999999999999,pred\n1,2,3\n", "is missing"),
+        ("measurement_0,pred\n1,2\n3,x\n", "data row 2, column 'pred': 'x'"),
+        ("measurement_0,pred\n1,2\n3,\n", "data row 2, column 'pred'"),
+        ("measurement_0,pred\nnan,2\n", "data row 1, column 'measurement_0'"),
+        ("measurement_0,pred\n1,inf\n", "data row 1, column 'pred': inf"),
+        ("measurement_0,pred\n1,2\n3\n", "data row 2, column 'pred'"),
+        ("measurement_0,pred\n1,2\n3,4,5\n", "not a table of 2 columns"),
+        ("measurement_0,pred\n1,2,3\n4,5,6\n", "not a table of 2 columns"),
+        ('measurement_0,pred\n1,"2\n', "t.csv"),
+        (b"\xff\xfe\x00m\x00", "not a CSV text file"),
+        (b"\x00\x01\x02pred\n1\n", "t.csv"),
+        (b"measurement_0,pred\n1,\xff\n", "t.csv"),
+    ],
+)
+def test_damage_is_named(text, why):
+    with pytest.raises(PuzzleError, match=r"^t.csv: ") as error:
+        read(text)
+    assert why in str(error.value)

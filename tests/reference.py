@@ -1,0 +1,87 @@
+"""A slow float64 network and random puzzles. Shares no code with the package but the `Puzzle` it fills."""
+
+import math
+
+import numpy as np
+
+from jaxsolve.puzzle import Puzzle
+
+
+def activate(name: str, value: float) -> float:
+    match name:
+        case "relu":
+            return value if value > 0 else 0.0
+        case "gelu":
+            return value * 0.5 * math.erfc(-value / math.sqrt(2.0))
+        case "gelu_tanh":
+            return value / (1.0 + math.exp(-2.0 * math.sqrt(2.0 / math.pi) * (value + 0.044715 * value**3)))
+        case "tanh":
+            return math.tanh(value)
+        case "silu":
+            return value / (1.0 + math.exp(-value))
+    raise ValueError(name)
+
+
+def states(puzzle: Puzzle, ins, outs, rows: int) -> np.ndarray:
+    """States before every position and after the last, `[N+1, rows, D]`, one number at a time."""
+    all_states = [[list(map(float, puzzle.x[r])) for r in range(rows)]]
+    for i, j in zip(ins, outs, strict=True):
+        after = []
+        for h in all_states[-1]:
+            hidden = [
+                activate(puzzle.activation, math.fsum([*(w * v for w, v in zip(row, h, strict=True)), b]))
+                for row, b in zip(puzzle.w_in[i].tolist(), puzzle.b_in[i].tolist(), strict=True)
+            ]
+            after.append(
+                [
+                    math.fsum([v, *(w * a for w, a in zip(row, hidden, strict=True)), b])
+                    for v, row, b in zip(h, puzzle.w_out[j].tolist(), puzzle.b_out[j].tolist(), strict=True)
+                ]
+            )
+        all_states.append(after)
+    return np.array(all_states)
+
+
+def readout_loss(puzzle: Puzzle, h: np.ndarray) -> float:
+    """Mean squared error of the readout applied to states."""
+    errors = [
+        math.fsum([*(w * v for w, v in zip(puzzle.w_last, row, strict=True)), puzzle.b_last]) - y
+        for row, y in zip(h, puzzle.y[: len(h)], strict=True)
+    ]
+    return math.fsum(e * e for e in errors) / len(errors)
+
+
+def loss(puzzle: Puzzle, ins, outs, rows: int | None = None) -> float:
+    """Mean squared error of an arrangement over the first rows."""
+    return readout_loss(puzzle, states(puzzle, ins, outs, rows or puzzle.rows)[-1])
+
+
+def random_puzzle(
+    seed: int, n: int = 5, d: int = 4, h: int = 6, rows: int = 12, activation: str = "relu", scale: float = 1.0
+) -> tuple[Puzzle, tuple[np.ndarray, np.ndarray]]:
+    """A puzzle of random float32 weights, and the arrangement that made its predictions."""
+    rng = np.random.default_rng(seed)
+
+    def draw(*shape: int, size: float = 1.0) -> np.ndarray:
+        return (rng.normal(size=shape) * size).astype(np.float32).astype(np.float64)
+
+    ids = rng.permutation(2 * n + 1)
+    puzzle = Puzzle(
+        name=f"random{seed}",
+        w_in=draw(n, h, d, size=scale / np.sqrt(d)),
+        b_in=draw(n, h, size=0.3),
+        w_out=draw(n, d, h, size=scale / np.sqrt(h)),
+        b_out=draw(n, d, size=0.1),
+        w_last=draw(d),
+        b_last=float(draw(1)[0]),
+        in_ids=np.sort(ids[:n]),
+        out_ids=np.sort(ids[n : 2 * n]),
+        last_id=int(ids[-1]),
+        x=draw(rows, d),
+        y=np.zeros(rows),
+        activation=activation,
+    )
+    answer = rng.permutation(n), rng.permutation(n)
+    final = states(puzzle, *answer, rows)[-1]
+    predictions = np.array([math.fsum(puzzle.w_last * row) + puzzle.b_last for row in final])
+    return puzzle.replace(y=predictions.astype(np.float32).astype(np.float64)), answer

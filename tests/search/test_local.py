@@ -1,0 +1,90 @@
+"""Every search ends where no move of its neighbourhoods helps, never above where it began."""
+
+import numpy as np
+import pytest
+
+from jaxsolve import engine
+from jaxsolve.engine import NEIGHBOURHOODS
+from jaxsolve.errors import UsageError
+from jaxsolve.run import OutOfTime, Run, move_losses
+from jaxsolve.search import SEARCHES, begin, descend, search_named
+from tests import reference
+
+N = 6
+
+
+def start(seed: int = 0, n: int = N):
+    puzzle, _ = reference.random_puzzle(21, n=n, rows=16)
+    rng = np.random.default_rng(seed)
+    run = Run()
+    problem = engine.place(puzzle)
+    assembly = engine.Assembly(*(rng.permutation(n).astype(np.int32) for _ in range(2)))
+    return puzzle, problem, begin(problem, assembly, run), run
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_searches_end_in_a_local_optimum(name):
+    puzzle, problem, descent, run = start()
+    before = descent.loss
+    assert before == pytest.approx(reference.loss(puzzle, *descent.assembly), rel=1e-5)
+    descend(problem, descent, name, run)
+    assert descent.loss == pytest.approx(reference.loss(puzzle, *descent.assembly), rel=1e-4, abs=1e-9)
+    assert descent.loss < before
+    for half in descent.assembly:
+        assert sorted(half) == list(range(N))
+    for neighbourhood in SEARCHES[name].neighbourhoods:
+        losses = move_losses(problem, descent.assembly, NEIGHBOURHOODS[neighbourhood](N), Run())
+        assert (losses >= descent.loss).all()
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_rounds_tell_the_way(name):
+    _, problem, descent, run = start(1)
+    before = descent.loss
+    descend(problem, descent, name, run)
+    losses = [before, *(done.loss for done in descent.rounds)]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] == descent.loss
+    assert sum(done.moves for done in descent.rounds) == descent.moves
+    assert all(done.moves > 0 for done in descent.rounds)
+    assert sum(done.evaluations for done in descent.rounds) <= run.evaluations
+    if SEARCHES[name].take == "best":
+        assert all(done.moves == 1 for done in descent.rounds)
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_one_block_has_nothing_to_search(name):
+    _, problem, descent, run = start(n=1)
+    descend(problem, descent, name, run)
+    assert descent.moves == 0
+
+
+def test_the_best_move_is_taken():
+    puzzle, problem, descent, run = start(2)
+    ins, outs = descent.assembly
+    moves = NEIGHBOURHOODS["swaps"](N)
+    expected = min(reference.loss(puzzle, ins[s], outs[s]) for s in moves.ins)
+    descend(problem, descent, "two_opt_best", run)
+    assert descent.rounds[0].loss == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_floor_stops_a_search():
+    _, problem, descent, run = start(3)
+    floor = 0.9 * descent.loss
+    descend(problem, descent, "two_opt", run, floor=floor)
+    assert descent.loss <= floor
+    assert descent.moves == 1 or descent.rounds[0].loss <= floor
+
+
+def test_a_spent_budget_keeps_the_best():
+    _, problem, descent, _ = start(4)
+    before = descent.loss
+    with pytest.raises(OutOfTime):
+        descend(problem, descent, "two_opt", Run(budget=1e-9))
+    assert descent.loss < before
+    assert descent.rounds[-1].loss == descent.loss
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(UsageError, match="no search 'nonsense'; choose one of bubble"):
+        search_named("nonsense")

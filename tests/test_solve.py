@@ -1,0 +1,128 @@
+"""The recipe solves what it can, says honestly what it cannot, and always has an answer to show."""
+
+import numpy as np
+import pytest
+
+from jaxsolve.errors import UsageError
+from jaxsolve.ordering import SEEDS
+from jaxsolve.pairing import PAIRINGS
+from jaxsolve.puzzle import demo_puzzle, sha256_of
+from jaxsolve.run import Progress, Run
+from jaxsolve.search import SEARCHES
+from jaxsolve.solve import Config, solve
+from tests import reference
+
+
+@pytest.fixture(scope="module")
+def demo():
+    return demo_puzzle()
+
+
+def test_the_demo_is_solved_and_proven(demo):
+    solution = solve(demo)
+    assert solution.status == "solved"
+    assert solution.certificate.sha256 == demo.expected_sha256 == sha256_of(solution.certificate.permutation)
+    assert solution.certificate.exact
+    assert solution.message.startswith("Solved: all 2000 predictions are reproduced")
+    assert reference.loss(demo, *demo.arrangement(solution.certificate.permutation), rows=3) < 1e-10
+    assert solution.certificate.neighbour is not None
+    assert solution.certificate.neighbour.gap > 1e-3
+
+
+def test_the_answer_does_not_need_the_hash_nor_the_names_nor_the_order_of_rows(demo):
+    rng = np.random.default_rng(0)
+    label = rng.permutation(1000)[: 2 * demo.blocks + 1]
+    rows = rng.permutation(demo.rows)
+    ins, outs = np.argsort(label[demo.in_ids]), np.argsort(label[demo.out_ids])
+    other = demo.replace(
+        expected_sha256=None, x=demo.x[rows], y=demo.y[rows], last_id=int(label[demo.last_id]),
+        in_ids=label[demo.in_ids][ins], w_in=demo.w_in[ins], b_in=demo.b_in[ins],
+        out_ids=label[demo.out_ids][outs], w_out=demo.w_out[outs], b_out=demo.b_out[outs],
+    )  # fmt: skip
+    solution = solve(other)
+    assert solution.status == "solved"
+    back = {int(new): old for old, new in enumerate(label)}
+    assert sha256_of([back[piece] for piece in solution.certificate.permutation]) == demo.expected_sha256
+
+
+@pytest.mark.parametrize(("n", "d", "h"), [(1, 4, 6), (2, 4, 6), (3, 6, 4)])
+def test_small_untrained_networks_are_solved_from_the_data_alone(n, d, h):
+    puzzle, answer = reference.random_puzzle(50 + n, n=n, d=d, h=h, rows=60)
+    solution = solve(puzzle, Config(budget=60))
+    assert solution.status == "solved"
+    assert solution.certificate.permutation == puzzle.permutation(answer)
+
+
+@pytest.mark.parametrize("activation", ["gelu", "tanh"])
+def test_other_activations(activation):
+    puzzle, answer = reference.random_puzzle(60, n=3, rows=60, activation=activation)
+    solution = solve(puzzle, Config(budget=60))
+    assert solution.certificate.permutation == puzzle.permutation(answer)
+
+
+def test_the_same_seed_takes_the_same_way():
+    puzzle, _ = reference.random_puzzle(70, n=4, rows=40)
+    ways = [[(r.neighbourhood, r.moves, r.loss) for r in solve(puzzle, Config(seed=3)).rounds] for _ in range(2)]
+    assert ways[0] == ways[1]
+
+
+def test_named_methods_are_used_and_a_dead_end_is_admitted(demo):
+    wrong = demo.replace(expected_sha256=None, y=demo.y[::-1].copy())
+    solution = solve(wrong, Config("trace", "w_out_l1", "bubble", rows=100))
+    assert solution.status == "unsolved"
+    assert (solution.pairing.name, solution.order_seed, solution.search) == ("trace", "w_out_l1", "bubble")
+    assert solution.rows == 100
+    assert "every way allowed was tried" in solution.message
+
+
+def test_a_short_budget_still_has_an_answer(demo):
+    for budget in (1e-9, 1.0):
+        wrong = demo.replace(y=demo.y[::-1].copy())
+        solution = solve(wrong, Config(budget=budget))
+        assert solution.status == "unsolved"
+        assert sorted(solution.certificate.permutation) == list(range(33))
+        assert "Not solved in the budget" in solution.message
+
+
+@pytest.mark.parametrize("when", [1, 2, 30])
+def test_an_interrupt_keeps_the_best_answer(demo, when):
+    seen: list[Progress] = []
+
+    def watch(progress: Progress) -> None:
+        seen.append(progress)
+        if len(seen) == when:
+            raise KeyboardInterrupt
+
+    solution = solve(demo.replace(y=demo.y[::-1].copy()), run=Run(watch=watch))
+    assert solution.status == "interrupted"
+    assert sorted(solution.certificate.permutation) == list(range(33))
+    assert solution.message.startswith("Interrupted after ")
+
+
+def test_a_wrong_expected_hash_is_not_called_solved(demo):
+    solution = solve(demo, Config(sha256="0" * 64, budget=3))
+    assert solution.status == "unsolved"
+    assert solution.certificate.exact
+    assert "the SHA-256 is NOT the expected one" in solution.message
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"pairing": "nonsense"}, "no pairing 'nonsense'"),
+        ({"order_seed": "nonsense"}, "no order seed 'nonsense'"),
+        ({"search": "nonsense"}, "no search 'nonsense'"),
+        ({"rows": 0}, "rows is 0"),
+        ({"budget": 0.0}, "budget is 0"),
+        ({"budget": float("nan")}, "budget is nan"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(demo, config, why):
+    with pytest.raises(UsageError, match=why):
+        solve(demo, Config(**config))
+
+
+def test_every_method_is_registered_under_a_plain_name():
+    for registry in (PAIRINGS, SEEDS, SEARCHES):
+        assert all(name.isidentifier() and name.islower() for name in registry)

@@ -1,0 +1,79 @@
+"""The house rules that a reader of the sources can check."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jaxsolve
+
+PACKAGE = Path(jaxsolve.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+ROOMS = ["errors", "puzzle", "engine", "run", "pairing", "ordering", "search", "certificate", "solve", "cli"]
+ids = [str(file.relative_to(PACKAGE)) for file in FILES]
+
+
+def room_of(file: Path) -> str:
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        if isinstance(node, ast.ImportFrom):
+            found |= {node.module or ""} | {f"{node.module}.{name.name}" for name in node.names}
+    return found
+
+
+@pytest.mark.parametrize("file", FILES, ids=ids)
+def test_rooms_import_only_from_rooms_above_them(file):
+    room = room_of(file)
+    if room not in ROOMS:
+        return
+    used = {name.split(".")[1] for name in imports(file) if name.startswith("jaxsolve.")}
+    below = set(ROOMS[ROOMS.index(room) + 1 :])
+    assert not used & below
+
+
+@pytest.mark.parametrize("file", FILES, ids=ids)
+def test_only_the_engine_imports_jax(file):
+    if room_of(file) != "engine":
+        assert not {name for name in imports(file) if name.split(".")[0] == "jax"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=ids)
+def test_there_is_one_door_to_the_compiler(file):
+    if file.relative_to(PACKAGE).as_posix() != "engine/compile.py":
+        names = {node.attr for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute)}
+        assert not names & {"jit", "pmap"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=ids)
+def test_files_are_short_and_say_which_world_they_belong_to(file):
+    text = file.read_text()
+    assert text.count("\n") <= 330
+    if room_of(file) in ROOMS:
+        assert (ast.get_docstring(ast.parse(text)) or "").startswith(("Host:", "Device:"))
+
+
+def test_help_and_inspect_do_not_load_jax():
+    code = (
+        "import sys; from jaxsolve.cli.app import app\n"
+        "for arguments in (['--help'], ['solve', '--help'], ['version'], ['inspect', 'demo']):\n"
+        "    app(arguments, standalone_mode=False)\n"
+        "sys.exit('jax' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("package", ["jaxsolve", "jaxsolve.engine"])
+def test_lazy_names_all_load(package):
+    module = sys.modules[package]
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = module.nonsense
