@@ -12,7 +12,7 @@ class PuzzleError(JaxsolveError):
 
 
 class AnswerError(JaxsolveError):
-    """An answer is not an arrangement of the puzzle's pieces."""
+    """An answer does not use every piece of the puzzle once, where its shape fits."""
 
 
 class UsageError(JaxsolveError):

@@ -12,7 +12,7 @@ from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.errors import UsageError
 from jaxsolve.ordering import QUICK_SEEDS, Order, Paired, seed_order
 from jaxsolve.pairing import PAIRINGS, Pairing, pair, rank_pairings
-from jaxsolve.puzzle import Puzzle
+from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.run import OutOfTime, Run
 from jaxsolve.search import Descent, Round, begin, descend, search_named
 
@@ -150,12 +150,20 @@ def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None) 
         status = "solved"
     best = min(tried, key=lambda attempt: (not _is_solved(attempt), attempt.mse))
     certificate = best.certificate or best.judge(puzzle, config.sha256, run)
-    if status == "solved" or run.elapsed < run.budget and status != "interrupted":
+    if status == "solved" or (run.elapsed < run.budget and status != "interrupted"):
         with run.phase("certify"):
             certificate = with_neighbour(puzzle, certificate, Run())
     descent, rows = best.descent, best.problem.rows
     return Solution(
-        status, best.pairing, best.order_seed, best.search, rows, descent.rounds, best.seed_loss, certificate, run
+        status,
+        best.pairing,
+        best.order_seed,
+        best.search,
+        rows,
+        descent.rounds,
+        best.seed_loss,
+        certificate,
+        run,
     )
 
 
@@ -250,10 +258,10 @@ def _kicks(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) -> It
         yield Attempt(best.pairing, best.order_seed, search, problem, descent, best.seed_loss)
 
 
-def _random_move(assembly: "engine.Assembly", rng: np.random.Generator) -> "engine.Assembly":
+def _random_move(assembly: Assembly, rng: np.random.Generator) -> Assembly:
     ins, outs = (np.asarray(half) for half in assembly)
     moves = NEIGHBOURHOODS[rng.choice(["swaps", "insertions", "partner_swaps"])](len(ins))
-    if not moves.count:
+    if not moves.size:
         return assembly
-    m = rng.integers(moves.count)
-    return engine.Assembly(ins[moves.ins[m]], outs[moves.outs[m]])
+    m = rng.integers(moves.size)
+    return Assembly(ins[moves.ins[m]], outs[moves.outs[m]])

@@ -14,7 +14,7 @@ import numpy as np
 import optax
 
 from jaxsolve.engine import compiled
-from jaxsolve.puzzle import Puzzle, predict, sha256_of, write_puzzle
+from jaxsolve.puzzle import Assembly, Puzzle, predict, sha256_of, write_puzzle
 
 SEED = 2026
 BLOCKS, FEATURES, HIDDEN = 16, 24, 48
@@ -99,7 +99,7 @@ def dropped(weights: Weights, x: np.ndarray, label: np.ndarray, rng: np.random.G
         y=np.zeros(len(x)),
         label=label,
     )
-    answer = np.argsort(first), np.argsort(second)
+    answer = Assembly(np.argsort(first), np.argsort(second))
     pred = predict(puzzle, answer, dtype=np.float32)
     return puzzle.replace(y=pred, expected_sha256=sha256_of(puzzle.permutation(answer)))
 
@@ -111,7 +111,9 @@ def main() -> None:
     rng = np.random.default_rng(SEED)
     x, label = data(rng)
     batches = [rng.permutation(TRAINING_ROWS).reshape(-1, BATCH) for _ in range(EPOCHS)]
-    weights = trained(initial(rng), jnp.asarray(x, jnp.float32), jnp.asarray(label, jnp.float32), jnp.concatenate(batches))
+    weights = trained(
+        initial(rng), jnp.asarray(x, jnp.float32), jnp.asarray(label, jnp.float32), jnp.concatenate(batches)
+    )
     puzzle = dropped(weights, x[:ROWS], label[:ROWS], rng)
     write_puzzle(puzzle, out)
     assert puzzle.label is not None

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from jaxsolve.puzzle import Puzzle
+from jaxsolve.puzzle import Assembly, Puzzle
 
 
 def activate(name: str, value: float) -> float:
@@ -52,14 +52,20 @@ def readout_loss(puzzle: Puzzle, h: np.ndarray) -> float:
 
 
 def loss(puzzle: Puzzle, ins, outs, rows: int | None = None) -> float:
-    """Mean squared error of an arrangement over the first rows."""
+    """Mean squared error of an assembly over the first rows."""
     return readout_loss(puzzle, states(puzzle, ins, outs, rows or puzzle.rows)[-1])
 
 
 def random_puzzle(
-    seed: int, n: int = 5, d: int = 4, h: int = 6, rows: int = 12, activation: str = "relu", scale: float = 1.0
-) -> tuple[Puzzle, tuple[np.ndarray, np.ndarray]]:
-    """A puzzle of random float32 weights, and the arrangement that made its predictions."""
+    seed: int,
+    n: int = 5,
+    d: int = 4,
+    h: int = 6,
+    rows: int = 12,
+    activation: str = "relu",
+    scale: float = 1.0,
+) -> tuple[Puzzle, Assembly]:
+    """A puzzle of random float32 weights, and the assembly that made its predictions."""
     rng = np.random.default_rng(seed)
 
     def draw(*shape: int, size: float = 1.0) -> np.ndarray:
@@ -81,7 +87,7 @@ def random_puzzle(
         y=np.zeros(rows),
         activation=activation,
     )
-    answer = rng.permutation(n), rng.permutation(n)
+    answer = Assembly(rng.permutation(n), rng.permutation(n))
     final = states(puzzle, *answer, rows)[-1]
     predictions = np.array([math.fsum(puzzle.w_last * row) + puzzle.b_last for row in final])
     return puzzle.replace(y=predictions.astype(np.float32).astype(np.float64)), answer

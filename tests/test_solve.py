@@ -24,7 +24,7 @@ def test_the_demo_is_solved_and_proven(demo):
     assert solution.certificate.sha256 == demo.expected_sha256 == sha256_of(solution.certificate.permutation)
     assert solution.certificate.exact
     assert solution.message.startswith("Solved: all 2000 predictions are reproduced")
-    assert reference.loss(demo, *demo.arrangement(solution.certificate.permutation), rows=3) < 1e-10
+    assert reference.loss(demo, *demo.assembly(solution.certificate.permutation), rows=3) < 1e-10
     assert solution.certificate.neighbour is not None
     assert solution.certificate.neighbour.gap > 1e-3
 

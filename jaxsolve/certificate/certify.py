@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxsolve import engine
 from jaxsolve.engine import Moves
-from jaxsolve.puzzle import Arrangement, Puzzle, mean_squared_error, predict, sha256_of
+from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, predict, sha256_of
 from jaxsolve.run import Run, move_losses
 
 ROUNDING_ROWS = 1000
@@ -62,7 +62,8 @@ class Certificate:
         if self.exact:
             fit = f"all {self.rows} predictions are reproduced to float32 rounding (MSE {self.mse:.3g})"
         else:
-            fit = f"MSE {self.mse:.6g} over all {self.rows} rows, where float32 rounding alone would leave {self.tolerance:.1g}"
+            rounding = f"float32 rounding explains at most {self.tolerance:.1g}"
+            fit = f"MSE {self.mse:.6g} over all {self.rows} rows, of which {rounding}"
         parts = [fit]
         if self.expected_sha256 is not None:
             matches = self.sha256 == self.expected_sha256
@@ -74,32 +75,28 @@ class Certificate:
         return "; ".join(parts)
 
 
-def tolerance(puzzle: Puzzle, arrangement: tuple[np.ndarray, np.ndarray]) -> float:
-    """Return the mean squared error that float32 arithmetic explains, measured on the arrangement itself.
+def tolerance(puzzle: Puzzle, assembly: Assembly) -> float:
+    """Return the mean squared error that float32 arithmetic explains, measured on the assembly itself.
 
     It is `ROUNDING_FACTOR` times the mean squared difference between float32 and float64 predictions, and
     never less than for predictions stored in float32.
     """
-    single, double = (
-        predict(puzzle, arrangement, rows=ROUNDING_ROWS, dtype=dtype) for dtype in (np.float32, np.float64)
-    )
+    single, double = (predict(puzzle, assembly, rows=ROUNDING_ROWS, dtype=dtype) for dtype in (np.float32, np.float64))
     with np.errstate(over="ignore", invalid="ignore"):
-        arithmetic = np.mean((single - double) ** 2)
-    storage = (np.finfo(np.float32).eps ** 2) * np.mean(puzzle.y**2)
-    return ROUNDING_FACTOR * float(np.nanmax([storage, arithmetic if np.isfinite(arithmetic) else 0.0]))
+        arithmetic = float(np.mean((single - double) ** 2))
+    storage = float(np.finfo(np.float32).eps ** 2 * np.mean(puzzle.y**2))
+    return ROUNDING_FACTOR * (max(storage, arithmetic) if np.isfinite(arithmetic) else storage)
 
 
-def certify(
-    puzzle: Puzzle, arrangement: tuple[np.ndarray, np.ndarray], *, expected_sha256: str | None = None
-) -> Certificate:
+def certify(puzzle: Puzzle, assembly: Assembly, *, expected_sha256: str | None = None) -> Certificate:
     """Judge an answer in float64 over all rows; the puzzle's own expected hash is used unless another is given."""
-    permutation = puzzle.permutation(arrangement)
-    mse = mean_squared_error(puzzle, arrangement)
+    permutation = puzzle.permutation(assembly)
+    mse = mean_squared_error(puzzle, assembly)
     return Certificate(
         permutation=permutation,
         sha256=sha256_of(permutation),
         mse=mse if np.isfinite(mse) else float("inf"),
-        tolerance=tolerance(puzzle, arrangement),
+        tolerance=tolerance(puzzle, assembly),
         rows=puzzle.rows,
         expected_sha256=expected_sha256 or puzzle.expected_sha256,
     )
@@ -112,20 +109,19 @@ def with_neighbour(puzzle: Puzzle, certificate: Certificate, run: Run) -> Certif
     the winner in float64 on all. The neighbour stays None where a network of one block has no moves.
     """
     moves = single_moves(puzzle.blocks)
-    if not moves.count:
+    if not moves.size:
         return certificate
-    ins, outs = puzzle.arrangement(certificate.permutation)
-    assembly = engine.Assembly(ins.astype(np.int32), outs.astype(np.int32))
+    assembly = puzzle.assembly(certificate.permutation)
     screened = engine.screened_losses(engine.place(puzzle, SCREEN_ROWS), assembly, moves)
-    best = moves[np.argsort(np.nan_to_num(np.asarray(screened), nan=np.inf), kind="stable")[:EXACT_MOVES]]
+    best = moves.take(np.argsort(np.nan_to_num(np.asarray(screened), nan=np.inf), kind="stable")[:EXACT_MOVES])
     losses = move_losses(engine.place(puzzle, EXACT_ROWS), assembly, best, run)
     winner = int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
-    mse = mean_squared_error(puzzle, Arrangement(ins[best.ins[winner]], outs[best.outs[winner]]))
-    return replace(certificate, neighbour=Neighbour(mse=mse, gap=mse - certificate.mse, moves=moves.count))
+    mse = mean_squared_error(puzzle, Assembly(assembly.ins[best.ins[winner]], assembly.outs[best.outs[winner]]))
+    return replace(certificate, neighbour=Neighbour(mse=mse, gap=mse - certificate.mse, moves=moves.size))
 
 
 def single_moves(n: int) -> Moves:
-    """Return all swaps of two blocks and insertions of one, each arrangement once."""
+    """Return all swaps of two blocks and insertions of one, each assembly once."""
     swaps, insertions = engine.NEIGHBOURHOODS["swaps"](n), engine.NEIGHBOURHOODS["insertions"](n, 1)
-    apart = swaps[np.diff(np.triu_indices(n, 1), axis=0)[0] > 1]  # neighbours swapped are insertions too
+    apart = swaps.take(np.diff(np.triu_indices(n, 1), axis=0)[0] > 1)  # neighbours swapped are insertions too
     return Moves(*map(np.concatenate, zip(insertions, apart, strict=True)))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jaxsolve.cli import terminal
+from jaxsolve.pairing import PAIRINGS
+from jaxsolve.puzzle import ACTIVATIONS
 
 if TYPE_CHECKING:
     from jaxsolve.puzzle import Puzzle
@@ -13,16 +15,22 @@ if TYPE_CHECKING:
 DEMO = "demo"
 
 PuzzlePath = Annotated[
-    str, typer.Argument(metavar="[PUZZLE]", help="Folder or zip with pieces/ and historical_data.csv, or 'demo'.")
+    str,
+    typer.Argument(metavar="PUZZLE", help="Folder or zip with pieces/ and historical_data.csv, or 'demo'."),
 ]
 RequiredPuzzle = Annotated[
-    str, typer.Argument(metavar="PUZZLE", help="Folder or zip with pieces/ and historical_data.csv, or 'demo'.")
+    str,
+    typer.Argument(metavar="PUZZLE", help="Folder or zip with pieces/ and historical_data.csv, or 'demo'."),
 ]
 Answer = Annotated[
-    str, typer.Argument(help="File with the piece ids (text, or JSON as solve prints it), or the ids: 3,1,4,…")
+    str,
+    typer.Argument(help="File with the piece ids (text, or JSON as solve prints it), or the ids: 3,1,4,…"),
 ]
-Activation = Annotated[str, typer.Option(help="Activation of the blocks: relu, gelu, gelu_tanh, tanh or silu.")]
+Activation = Annotated[str, typer.Option(help=f"Activation of the blocks: {', '.join(ACTIVATIONS)}.")]
 Sha256 = Annotated[str | None, typer.Option(metavar="HEX", help="Expected SHA-256 of the comma-joined piece ids.")]
+PairingName = Annotated[
+    str, typer.Option(metavar="NAME|auto", help=f"Score that pairs the halves: {', '.join(PAIRINGS)}.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 

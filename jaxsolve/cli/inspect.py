@@ -45,7 +45,10 @@ def _shown(found: dict[str, Any]) -> list[tuple[str, str]]:
     wide = f"{found['features']}/{found['hidden']}"
     return [
         ("puzzle", found["name"]),
-        ("network", f"{found['blocks']} blocks of {wide}, one readout: {found['pieces']} pieces, {found['dtype']}"),
+        (
+            "network",
+            f"{found['blocks']} blocks of {wide}, one readout: {found['pieces']} pieces, {found['dtype']}",
+        ),
         ("first halves", f"[{found['hidden']}, {found['features']}]  ids {_ids(found['w_in_ids'])}"),
         ("second halves", f"[{found['features']}, {found['hidden']}]  ids {_ids(found['w_out_ids'])}"),
         ("readout", f"[1, {found['features']}]  id {found['readout_id']}"),

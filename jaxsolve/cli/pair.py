@@ -1,23 +1,21 @@
 """Host: ``jaxsolve pair``."""
 
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from jaxsolve.cli import arguments, terminal
+from jaxsolve.pairing import PAIRINGS, Pairing, rank_pairings
+from jaxsolve.pairing import pair as pair_by
 
 
 @terminal.guarded
 def pair(
     puzzle: arguments.PuzzlePath = arguments.DEMO,
-    pairing: Annotated[str, typer.Option(metavar="NAME|auto", help="Score to pair by.")] = "auto",
+    pairing: arguments.PairingName = "auto",
     json: arguments.Json = False,
 ) -> None:
     """Say which two halves belong together, by the weights alone, and how sure that is."""
-    from jaxsolve.pairing import PAIRINGS, Pairing, pair, rank_pairings
-
     given = arguments.load(puzzle)
-    scores = [pair(given, name) for name in (PAIRINGS if pairing == "auto" else [pairing])]
+    scores = [pair_by(given, name) for name in (PAIRINGS if pairing == "auto" else [pairing])]
     best = next(rank_pairings(given, PAIRINGS)) if pairing == "auto" else scores[0]
 
     def row(score: Pairing) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Host: ``jaxsolve solve``."""
 
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jaxsolve.cli import STARTED, arguments, terminal
+from jaxsolve.cli.answers import AnswerFolder
+from jaxsolve.cli.version import versions
+from jaxsolve.ordering import SEEDS
+from jaxsolve.search import SEARCHES
 
 if TYPE_CHECKING:
     from jaxsolve.puzzle import Puzzle
@@ -19,13 +22,20 @@ EXIT = {"solved": 0, "unsolved": 1, "interrupted": terminal.INTERRUPTED}
 @terminal.guarded
 def solve(
     puzzle: arguments.PuzzlePath = arguments.DEMO,
-    pairing: Annotated[str, typer.Option(metavar="NAME|auto", help="Score that pairs the halves.")] = "auto",
-    order_seed: Annotated[str, typer.Option(metavar="NAME|auto", help="First order of the blocks.")] = "auto",
-    search: Annotated[str, typer.Option(metavar="NAME|auto", help="Search that improves the order.")] = "auto",
+    pairing: arguments.PairingName = "auto",
+    order_seed: Annotated[
+        str, typer.Option(metavar="NAME|auto", help=f"First order of the blocks: {', '.join(SEEDS)}.")
+    ] = "auto",
+    search: Annotated[
+        str, typer.Option(metavar="NAME|auto", help=f"Search that improves it: {', '.join(SEARCHES)}.")
+    ] = "auto",
     rows: Annotated[
-        int | None, typer.Option(metavar="N", help="Compare candidates on the first N rows; results are on all.")
+        int | None,
+        typer.Option(metavar="N", help="Compare candidates on the first N rows; results are on all."),
     ] = None,
-    budget: Annotated[float, typer.Option(metavar="SECONDS", help="Stop with the best answer after this time.")] = 300.0,
+    budget: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Stop with the best answer after this time.")
+    ] = 300.0,
     seed: Annotated[int, typer.Option(help="Start of all randomness.")] = 0,
     sha256: arguments.Sha256 = None,
     activation: arguments.Activation = "relu",
@@ -42,6 +52,7 @@ def solve(
 
     imported = time.perf_counter()
     config = Config(pairing, order_seed, search, rows, budget, seed, arguments.checked_sha256(sha256))
+    answers = AnswerFolder(out)
     with terminal.watching() as watch:
         run = Run(budget, watch, started=STARTED)
         run.seconds["import"] = imported - STARTED
@@ -49,17 +60,16 @@ def solve(
             given = arguments.load(puzzle, activation)
         solution = solve(given, config, run)
         report = _report(given, solution, config.seed)
-    saved = _save(report, out, given.name) if out or solution.status != "solved" else None
+    saved = answers.save(report, given.name) if out or solution.status != "solved" else None
     terminal.result_json(report) if json else terminal.result(_shown(given, solution, report))
     if saved:
-        terminal.note(f"saved {saved}")
+        terminal.note(saved)
     raise typer.Exit(EXIT[solution.status])
 
 
 def _report(puzzle: "Puzzle", solution: "Solution", seed: int) -> dict[str, Any]:
     """Return what ``--json`` prints."""
     from jaxsolve import engine
-    from jaxsolve.cli.version import versions
     from jaxsolve.puzzle import mean_squared_error
 
     certificate, run = solution.certificate, solution.run
@@ -109,31 +119,3 @@ def _shown(puzzle: "Puzzle", solution: "Solution", report: dict[str, Any]) -> st
         ("work", f"{report['evaluations']} evaluations, {report['seconds']['total']:.1f} s"),
     ]
     return f"{report['message']}\n{terminal.table(rows)}"
-
-
-def _save(report: dict[str, Any], out: Path | None, name: str) -> Path | None:
-    """Write the answer to the first free name in a folder; without a folder of the user's, failing is a remark."""
-    from jaxsolve.errors import OutputError
-    from jaxsolve.puzzle.write import write_new
-
-    folder = out or _data_folder() / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    text = terminal.to_json(report) + "\n"
-    path = folder / "answer.json"
-    for k in range(2, 10_000):
-        try:
-            write_new(path, text.encode())
-        except OutputError as error:
-            if path.exists():
-                path = folder / f"answer-{k}.json"
-                continue
-            if out:
-                terminal.note(f"error: {error}")
-            return None
-        return path
-    return None
-
-
-def _data_folder() -> Path:
-    """Return the user's folder for data of this program (XDG base directories; LOCALAPPDATA on Windows)."""
-    base = os.environ.get("XDG_DATA_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".local" / "share"
-    return Path(base) / "jaxsolve"

@@ -77,7 +77,9 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit stays quiet
             raise typer.Exit(1) from error
         except MemoryError as error:
-            raise _stop("error: not enough memory for this puzzle; try fewer --rows", JaxsolveError.exit_code) from error
+            raise _stop(
+                "error: not enough memory for this puzzle; try fewer --rows", JaxsolveError.exit_code
+            ) from error
         except (typer.Exit, typer.Abort):
             raise
         except Exception as error:

@@ -22,8 +22,8 @@ def verify(
 
     expected = arguments.checked_sha256(sha256)
     given = arguments.load(puzzle, activation)
-    arrangement = given.arrangement(read_answer(answer))
-    certificate = with_neighbour(given, certify(given, arrangement, expected_sha256=expected), Run())
+    assembly = given.assembly(read_answer(answer))
+    certificate = with_neighbour(given, certify(given, assembly, expected_sha256=expected), Run())
     if json:
         terminal.result_json({"solved": certificate.solved, "message": certificate.sentence, **asdict(certificate)})
     else:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from jaxsolve._lazy import lazy_exports
-from jaxsolve.engine.moves import NEIGHBOURHOODS, Moves, arrangements
+from jaxsolve.engine.moves import NEIGHBOURHOODS, Moves, as_moves
 
 if TYPE_CHECKING:
     from jaxsolve.engine.adjoint import screened_losses
@@ -15,17 +15,16 @@ if TYPE_CHECKING:
         first_improvement_sweep,
         neighbourhood_losses,
     )
-    from jaxsolve.engine.network import ACTIVATIONS, Assembly, Pieces, Problem, device_names, place
+    from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, device_names, place
 
 __all__ = [
     "ACTIVATIONS",
     "NEIGHBOURHOODS",
-    "Assembly",
     "Incumbent",
     "Moves",
     "Pieces",
     "Problem",
-    "arrangements",
+    "as_moves",
     "compile_seconds",
     "compiled",
     "default_lanes",
@@ -42,7 +41,6 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "ACTIVATIONS": "network",
-        "Assembly": "network",
         "Incumbent": "neighbourhood",
         "Pieces": "network",
         "Problem": "network",

@@ -12,7 +12,8 @@ from jaxtyping import Array, Float, Int
 
 from jaxsolve.engine.compile import compiled
 from jaxsolve.engine.moves import Moves
-from jaxsolve.engine.network import ACCEPT, Assembly, Problem, block, prefix_states, residual
+from jaxsolve.engine.network import ACCEPT, Problem, block, prefix_states, residual
+from jaxsolve.puzzle import Assembly
 
 
 @compiled()
@@ -26,7 +27,7 @@ def screened_losses(problem: Problem, assembly: Assembly, moves: Moves) -> Float
     effects = effects - effects[positions, positions][:, None]
 
     def loss(source: Int[Array, " N"]) -> Float[Array, ""]:
-        step = lambda t, change: change + effects[t, source[t]]  # noqa: E731
+        step = lambda t, change: change + effects[t, source[t]]
         after = lax.fori_loop(0, problem.blocks, step, error)
         return jnp.sum(after * after) / rows
 

@@ -8,11 +8,10 @@ every version. `compiled` is therefore the only place that calls ``jax.jit``; a 
 
 import functools
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import jax
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 CPU_OPTIONS: dict[str, bool | str] = {"xla_cpu_experimental_ynn_fusion_type": ""}
@@ -27,10 +26,10 @@ _COMPILE_EVENTS = frozenset(
 _seconds = 0.0
 
 
-def _listen(event: str, duration: float, **_: str | int) -> None:
+def _listen(event: str, duration_secs: float, **kwargs: str | int) -> None:
     global _seconds
     if event in _COMPILE_EVENTS:
-        _seconds += duration
+        _seconds += duration_secs
 
 
 jax.monitoring.register_event_duration_secs_listener(_listen)
@@ -41,21 +40,21 @@ def compile_seconds() -> float:
     return _seconds
 
 
-def compiled(*, static: tuple[str, ...] = ()) -> Callable[[Callable[P, T]], Callable[P, T]]:
+def compiled(*, static: tuple[str, ...] = ()) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """Compile a pure function of arrays once for each set of shapes; arguments named in `static` are constants.
 
-    The backend is looked up at the first call, so that importing the package starts none. Such a
-    function is called from the host only, never from inside another.
+    Arrays may be NumPy's or JAX's. The backend is looked up at the first call, so that importing the
+    package starts none. Such a function is called from the host only, never from inside another.
     """
 
-    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+    def decorate(function: Callable[..., T]) -> Callable[..., T]:
         @functools.cache
-        def program() -> Callable[P, T]:
+        def program() -> Callable[..., T]:
             options = CPU_OPTIONS if jax.default_backend() == "cpu" else None
             return jax.jit(function, static_argnames=static, compiler_options=options)
 
         @functools.wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        def call(*args: Any, **kwargs: Any) -> T:
             return program()(*args, **kwargs)
 
         return call

@@ -5,7 +5,8 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from jaxsolve.engine.compile import compiled
-from jaxsolve.engine.network import Assembly, Problem, block, prefix_states, readout_loss, residual
+from jaxsolve.engine.network import Problem, block, prefix_states, readout_loss, residual
+from jaxsolve.puzzle import Assembly
 
 
 def _mean_norm(update: Float[Array, "R D"]) -> Float[Array, ""]:
@@ -44,7 +45,7 @@ def insertion_losses(
     blocks = jnp.arange(n, dtype=jnp.int32)
     used = jnp.zeros(n, bool).at[jnp.where(blocks < length, order, n)].set(True, mode="drop")
     prefix = prefix_states(problem, Assembly(order, partner[order]))
-    step = lambda t, h: block(problem, h, order[t], partner[order[t]])  # noqa: E731
+    step = lambda t, h: block(problem, h, order[t], partner[order[t]])
 
     def loss(p: Int[Array, ""], k: Int[Array, ""]) -> Float[Array, ""]:
         def evaluate() -> Float[Array, ""]:

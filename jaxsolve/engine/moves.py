@@ -1,30 +1,34 @@
-"""Host: neighbourhoods of an arrangement as integer arrays.
+"""Host: neighbourhoods of an assembly as integer arrays.
 
 A move is a permutation of positions for the first halves and one for the second halves, so that every
 neighbourhood, of orders or of partners, is evaluated and applied by the same gather. `first` is the first
-position a move touches: all states before it are shared with the arrangement it starts from.
+position a move touches: all states before it are shared with the assembly it starts from.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Integer
+
+from jaxsolve.puzzle import Assembly
 
 
 class Moves(NamedTuple):
-    """M moves; moved arrangement t ← position `ins[m, t]` (and `outs[m, t]`) of the one before."""
+    """M moves; moved assembly t ← position `ins[m, t]` (and `outs[m, t]`) of the one before."""
 
-    ins: Integer[np.ndarray, "M N"]
-    outs: Integer[np.ndarray, "M N"]
-    first: Integer[np.ndarray, " M"]
+    ins: Any
+    """`[M, N]` int32"""
+    outs: Any
+    """`[M, N]` int32"""
+    first: Any
+    """`[M]` int32"""
 
-    def __getitem__(self, index: slice | np.ndarray) -> "Moves":  # pyright: ignore[reportIncompatibleMethodOverride]
+    def take(self, index: slice | np.ndarray) -> "Moves":
         """Return some of the moves."""
-        return Moves(*(field[index] for field in (self.ins, self.outs, self.first)))
+        return Moves(self.ins[index], self.outs[index], self.first[index])
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """M."""
         return self.first.shape[0]
 
@@ -74,6 +78,7 @@ NEIGHBOURHOODS: dict[str, Callable[..., Moves]] = {
 }
 
 
-def arrangements(ins: np.ndarray, outs: np.ndarray) -> Moves:
-    """Return whole arrangements `[M, N]` as moves from the identity, so that one program evaluates both."""
-    return Moves(np.asarray(ins, np.int32), np.asarray(outs, np.int32), np.zeros(len(ins), np.int32))
+def as_moves(assemblies: Assembly) -> Moves:
+    """Return whole assemblies `[M, N]` as moves from the identity, so that one program evaluates both."""
+    ins, outs = (np.asarray(half, np.int32) for half in assemblies)
+    return Moves(ins, outs, np.zeros(len(ins), np.int32))

@@ -1,35 +1,35 @@
-"""Device: exact mean squared errors of many moves from one arrangement, and sweeps that take them.
+"""Device: exact mean squared errors of many moves from one assembly, and sweeps that take them.
 
 States before the first touched position are computed once and shared. On a CPU, candidates run one after
 the other, each as a sequence of plain matrix products, which is what keeps its cores busiest; elsewhere
 `lanes` candidates run side by side. Decisions do not depend on `lanes`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
 
 from jaxsolve.engine.compile import compiled
 from jaxsolve.engine.moves import Moves
-from jaxsolve.engine.network import Assembly, Problem, block, prefix_states, readout_loss
+from jaxsolve.engine.network import Problem, block, prefix_states, readout_loss
+from jaxsolve.puzzle import Assembly
 
 ACCELERATOR_LANES = 64
 
 
 class Incumbent(NamedTuple):
-    """The state of a descent: the best arrangement so far, and what it cost to find."""
+    """The state of a descent: the best assembly so far, and what it cost to find."""
 
     assembly: Assembly
-    loss: Float[Array | np.ndarray, ""]
+    loss: Any
     """Float32 mean squared error over the rows of the problem."""
-    taken: Int[Array | np.ndarray, ""]
-    """Moves taken."""
-    evaluations: Int[Array | np.ndarray, ""]
-    """Moves evaluated."""
+    taken: Any
+    """Int32 number of moves taken."""
+    evaluations: Any
+    """Int32 number of moves evaluated."""
 
 
 def default_lanes() -> int:
@@ -44,9 +44,9 @@ def _moved(assembly: Assembly, ins: Int[Array, "*M N"], outs: Int[Array, "*M N"]
 def _loss_from(
     problem: Problem, assembly: Assembly, prefix: Float[Array, "P R D"], first: Int[Array, ""]
 ) -> Float[Array, ""]:
-    """Return the loss of an arrangement that shares all states up to position `first` with `prefix`."""
+    """Return the loss of an assembly that shares all states up to position `first` with `prefix`."""
     ins, outs = assembly
-    step = lambda t, h: block(problem, h, ins[t], outs[t])  # noqa: E731
+    step = lambda t, h: block(problem, h, ins[t], outs[t])
     return readout_loss(problem, lax.fori_loop(first, problem.blocks, step, prefix[first]))
 
 
@@ -66,13 +66,19 @@ def neighbourhood_losses(
         start = jnp.where(within, first, problem.blocks)
         return jnp.where(within, _loss_from(problem, _moved(assembly, ins, outs), prefix, start), jnp.inf)
 
-    indexed = (moves, jnp.arange(moves.count, dtype=jnp.int32))
+    indexed = (moves, jnp.arange(moves.size, dtype=jnp.int32))
     return lax.map(loss, indexed, batch_size=None if lanes == 1 else lanes)
 
 
 @compiled(static=("lanes",))
 def first_improvement_sweep(
-    problem: Problem, start: Incumbent, moves: Moves, count: Int[Array, ""], floor: Float[Array, ""], *, lanes: int
+    problem: Problem,
+    start: Incumbent,
+    moves: Moves,
+    count: Int[Array, ""],
+    floor: Float[Array, ""],
+    *,
+    lanes: int,
 ) -> Incumbent:
     """Try the first `count` moves in turn, taking each that lowers the loss, until the loss is at most `floor`.
 
@@ -95,7 +101,9 @@ def first_improvement_sweep(
 
     def body(carry: tuple) -> tuple:
         m, stale, now, prefix = carry
-        step = lambda t, states: states.at[t + 1].set(block(problem, states[t], now.assembly.ins[t], now.assembly.outs[t]))  # noqa: E731
+        step = lambda t, states: states.at[t + 1].set(
+            block(problem, states[t], now.assembly.ins[t], now.assembly.outs[t])
+        )
         prefix = lax.fori_loop(stale, n, step, prefix)
         window, candidates = losses(now, prefix, m)
         improves = candidates < now.loss

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Int, Integer, Num
+from jaxtyping import Array, Float, Int, Num
 
-from jaxsolve.puzzle import Puzzle
+from jaxsolve.puzzle import Assembly, Puzzle
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": jax.nn.relu,
@@ -27,12 +27,12 @@ ACCEPT = lax.Precision.HIGHEST
 class Pieces(NamedTuple):
     """The weights, halves stacked in the order of their ids."""
 
-    w_in: Num[Array | np.ndarray, "N H D"]
-    b_in: Num[Array | np.ndarray, "N H"]
-    w_out: Num[Array | np.ndarray, "N D H"]
-    b_out: Num[Array | np.ndarray, "N D"]
-    w_last: Num[Array | np.ndarray, " D"]
-    b_last: Num[Array | np.ndarray, ""]
+    w_in: Num[Array, "N H D"]
+    b_in: Num[Array, "N H"]
+    w_out: Num[Array, "N D H"]
+    b_out: Num[Array, "N D"]
+    w_last: Num[Array, " D"]
+    b_last: Num[Array, ""]
 
 
 @jax.tree_util.register_dataclass
@@ -41,8 +41,8 @@ class Problem:
     """What every device function looks at: the pieces and the rows they are judged on."""
 
     pieces: Pieces
-    x: Num[Array | np.ndarray, "R D"]
-    y: Num[Array | np.ndarray, " R"]
+    x: Num[Array, "R D"]
+    y: Num[Array, " R"]
     activation: str = field(metadata={"static": True})
 
     @property
@@ -56,20 +56,15 @@ class Problem:
         return self.x.shape[0]
 
 
-class Assembly(NamedTuple):
-    """A candidate: two permutations. Position t runs first half `ins[t]`, then second half `outs[t]`."""
-
-    ins: Integer[Array | np.ndarray, "*B N"]
-    outs: Integer[Array | np.ndarray, "*B N"]
-
-
 def place(puzzle: Puzzle, rows: int | None = None) -> Problem:
     """Put the pieces and the first `rows` rows of a puzzle on the default device, in float32."""
-    names = ("w_in", "b_in", "w_out", "b_out", "w_last", "b_last")
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and so does its loss
-        pieces = Pieces(*(np.asarray(getattr(puzzle, name), dtype=np.float32) for name in names))
-        x, y = (np.asarray(table[:rows], dtype=np.float32) for table in (puzzle.x, puzzle.y))
-    return jax.device_put(Problem(pieces, x, y, puzzle.activation))
+
+    def put(table: np.ndarray | float) -> Array:
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and so does its loss
+            return jax.device_put(np.asarray(table, dtype=np.float32))
+
+    weights = puzzle.w_in, puzzle.b_in, puzzle.w_out, puzzle.b_out, puzzle.w_last, puzzle.b_last
+    return Problem(Pieces(*map(put, weights)), put(puzzle.x[:rows]), put(puzzle.y[:rows]), puzzle.activation)
 
 
 def device_names() -> list[str]:
@@ -77,18 +72,14 @@ def device_names() -> list[str]:
     return [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()]
 
 
-def residual(
-    problem: Problem, h: Float[Array, "R D"], i: Int[Array, ""], j: Int[Array, ""]
-) -> Float[Array, "R D"]:
+def residual(problem: Problem, h: Float[Array, "R D"], i: Int[Array, ""], j: Int[Array, ""]) -> Float[Array, "R D"]:
     """Return what the block of first half `i` and second half `j` adds to the states `h`."""
     p = problem.pieces
     hidden = jnp.matmul(h, p.w_in[i].T, precision=ACCEPT) + p.b_in[i]
     return jnp.matmul(ACTIVATIONS[problem.activation](hidden), p.w_out[j].T, precision=ACCEPT) + p.b_out[j]
 
 
-def block(
-    problem: Problem, h: Float[Array, "R D"], i: Int[Array, ""], j: Int[Array, ""]
-) -> Float[Array, "R D"]:
+def block(problem: Problem, h: Float[Array, "R D"], i: Int[Array, ""], j: Int[Array, ""]) -> Float[Array, "R D"]:
     """Return the states after a block, h + residual(h)."""
     return h + residual(problem, h, i, j)
 

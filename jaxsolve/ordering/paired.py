@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
+from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Run, move_losses
 
 Order = NDArray[np.int32]
@@ -28,13 +29,13 @@ class Paired:
         """N."""
         return len(self.partner)
 
-    def assembly(self, order: Order) -> "engine.Assembly":
-        """Return the arrangement that runs the blocks in an order."""
-        order = np.asarray(order, np.int32)
-        return engine.Assembly(order, self.partner[order])
+    def assembly(self, order: NDArray[np.integer]) -> Assembly:
+        """Return the assembly that runs the blocks in an order; `[*B, N]` for many."""
+        order = order.astype(np.int32)
+        return Assembly(order, self.partner[order])
 
     def losses(self, orders: list[Order]) -> NDArray[np.float64]:
         """Return the mean squared error of each order, `[B]`."""
-        assembly = self.assembly(np.stack(orders))
-        identity = engine.Assembly(*(np.arange(self.blocks, dtype=np.int32),) * 2)
-        return move_losses(self.problem, identity, engine.arrangements(*assembly), self.run)
+        stay = np.arange(self.blocks, dtype=np.int32)
+        moves = engine.as_moves(self.assembly(np.stack(orders)))
+        return move_losses(self.problem, Assembly(stay, stay), moves, self.run)

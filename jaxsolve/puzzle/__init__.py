@@ -3,12 +3,12 @@
 from jaxsolve.puzzle.demo import demo_puzzle
 from jaxsolve.puzzle.network import ACTIVATIONS, activation_of, mean_squared_error, predict
 from jaxsolve.puzzle.read import check_sha256, read_puzzle
-from jaxsolve.puzzle.types import Arrangement, Puzzle, sha256_of
+from jaxsolve.puzzle.types import Assembly, Puzzle, sha256_of
 from jaxsolve.puzzle.write import read_answer, write_network, write_puzzle
 
 __all__ = [
     "ACTIVATIONS",
-    "Arrangement",
+    "Assembly",
     "Puzzle",
     "activation_of",
     "check_sha256",

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from jaxsolve.errors import UsageError
-from jaxsolve.puzzle.types import Floats, Puzzle
+from jaxsolve.puzzle.types import Assembly, Floats, Puzzle
 
 Array = NDArray[Any]
 
@@ -39,14 +39,18 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 def predict(
-    puzzle: Puzzle, arrangement: tuple[ArrayLike, ArrayLike], *, rows: int | None = None, dtype: DTypeLike = np.float64
+    puzzle: Puzzle,
+    assembly: Assembly,
+    *,
+    rows: int | None = None,
+    dtype: DTypeLike = np.float64,
 ) -> Floats:
     """Return what the arranged network answers for the first `rows` rows, `[R]`, computed in `dtype`."""
     activation = activation_of(puzzle.activation)
     x = puzzle.x[:rows]
-    steps = list(zip(np.asarray(arrangement[0]), np.asarray(arrangement[1]), strict=True))
+    steps = list(zip(*map(np.asarray, assembly), strict=True))
     predictions = np.empty(len(x))
-    with np.errstate(over="ignore", invalid="ignore"):  # a wrong arrangement may overflow, and says so itself
+    with np.errstate(over="ignore", invalid="ignore"):  # a wrong assembly may overflow, and says so itself
         names = ("w_in", "b_in", "w_out", "b_out", "w_last", "b_last")
         w_in, b_in, w_out, b_out, w_last, b_last = (np.asarray(getattr(puzzle, name), dtype) for name in names)
         for start in range(0, len(x), CHUNK_ROWS):
@@ -57,10 +61,10 @@ def predict(
     return predictions
 
 
-def mean_squared_error(puzzle: Puzzle, arrangement: tuple[ArrayLike, ArrayLike]) -> float:
+def mean_squared_error(puzzle: Puzzle, assembly: Assembly) -> float:
     """Return the float64 mean squared error against the original predictions over all rows."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.mean((predict(puzzle, arrangement) - puzzle.y) ** 2))
+        return float(np.mean((predict(puzzle, assembly) - puzzle.y) ** 2))
 
 
 def activation_of(name: str) -> Callable[[Array], Array]:

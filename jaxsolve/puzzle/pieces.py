@@ -151,7 +151,8 @@ def _piece(piece_id: int, file: str, tensors: Tensors) -> Piece:
     weight, bias = layer["weight"], layer["bias"]
     if weight.ndim != 2 or bias.shape != weight.shape[:1] or 0 in weight.shape:
         raise PuzzleError(
-            f"{file}: weight {list(weight.shape)} and bias {list(bias.shape)}; expected a linear layer, [out, in] and [out]"
+            f"{file}: weight {list(weight.shape)} and bias {list(bias.shape)}; "
+            "expected a linear layer, [out, in] and [out]"
         )
     dtype = max(weight.dtype.name, bias.dtype.name, key=FLOATS.index)
     return Piece(piece_id, file, weight.astype(np.float64), bias.astype(np.float64), dtype)
@@ -174,7 +175,9 @@ def assign_roles(pieces: list[Piece], features: int) -> Roles:
     """
     lasts = [piece for piece in pieces if piece.shape == (1, features)]
     if not lasts:
-        shapes = ", ".join(f"{count} of {list(shape)}" for shape, count in Counter(p.shape for p in pieces).most_common(4))
+        shapes = ", ".join(
+            f"{count} of {list(shape)}" for shape, count in Counter(p.shape for p in pieces).most_common(4)
+        )
         raise PuzzleError(f"no readout among the pieces: expected one weight [1, {features}], found {shapes}")
     hidden = _hidden_width(pieces, features)
     if hidden in (1, features) and len(pieces) > 1:
@@ -210,7 +213,9 @@ def _hidden_width(pieces: list[Piece], features: int) -> int:
         elif rows == features:
             widths[columns] += 1
     if not widths:
-        raise PuzzleError(f"no blocks among the {len(pieces)} pieces: expected weights [H, {features}] and [{features}, H]")
+        raise PuzzleError(
+            f"no blocks among the {len(pieces)} pieces: expected weights [H, {features}] and [{features}, H]"
+        )
     return widths.most_common(1)[0][0]
 
 

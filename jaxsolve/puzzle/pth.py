@@ -33,12 +33,10 @@ STORAGES: dict[str, np.dtype[Any]] = {
     "torch HalfStorage": np.dtype(np.float16),
     "torch BFloat16Storage": np.dtype(ml_dtypes.bfloat16),
 }
-CALLABLES = frozenset(
-    {"collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter"}
-)
+CALLABLES = frozenset({"collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter"})
 
 
-class _Refused(Exception):
+class _Refused(Exception):  # noqa: N818  (a verdict, not a fault of ours)
     """Why a file is not read; becomes a `PuzzleError` with the file's name."""
 
 
@@ -121,7 +119,13 @@ def _entries(data: bytes) -> dict[str, bytes]:
 
 
 def _kind(value: object) -> str:
-    names = {dict: "a dictionary", list: "a list", tuple: "a tuple", np.ndarray: "a tensor", _Storage: "a storage"}
+    names = {
+        dict: "a dictionary",
+        list: "a list",
+        tuple: "a tuple",
+        np.ndarray: "a tensor",
+        _Storage: "a storage",
+    }
     return f"a reference to {value.name}" if isinstance(value, _Global) else names.get(type(value), repr(value)[:40])
 
 
@@ -229,7 +233,13 @@ class _Interpreter:
         match function, arguments:
             case _Global("collections OrderedDict"), ():
                 return {}
-            case _Global("torch._utils _rebuild_tensor_v2"), (_Storage() as storage, offset, shape, strides, *_):
+            case _Global("torch._utils _rebuild_tensor_v2"), (
+                _Storage() as storage,
+                offset,
+                shape,
+                strides,
+                *_,
+            ):
                 return _tensor(storage, offset, shape, strides)
             case _Global("torch._utils _rebuild_parameter"), (np.ndarray() as tensor, *_):
                 return tensor

@@ -94,7 +94,7 @@ def _read_any(data: bytes, header: list[str], file: str) -> dict[str, Floats]:
     columns: dict[str, Floats] = {}
     for k, name in enumerate(header):
         wanted = name in (TARGET, LABEL) or MEASUREMENT.fullmatch(name)
-        values = pd.to_numeric(frame[k], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        values = np.asarray(pd.to_numeric(frame[k], errors="coerce"), dtype=np.float64)
         if wanted or pd.api.types.is_numeric_dtype(frame[k]):
             bad = np.flatnonzero(np.isnan(values))
             if bad.size:

@@ -1,12 +1,12 @@
-"""Host: the puzzle as it was given, and the arrangement of its pieces that answers it."""
+"""Host: the puzzle as it was given, and the assembly of its pieces that answers it."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from jaxsolve.errors import AnswerError
 
@@ -14,13 +14,16 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-class Arrangement(NamedTuple):
-    """Which half-blocks run at each position: one candidate answer, as rows of the stacked halves."""
+class Assembly(NamedTuple):
+    """A candidate answer: two permutations. Position t runs first half `ins[t]`, then second half `outs[t]`.
 
-    ins: Integers
-    """`[N]` row of `Puzzle.w_in` applied at each position."""
-    outs: Integers
-    """`[N]` row of `Puzzle.w_out` applied at each position."""
+    Arrays are NumPy's on the host and JAX's on the device, and may have leading axes for many candidates.
+    """
+
+    ins: Any
+    """`[*B, N]` int32, rows of `Puzzle.w_in`."""
+    outs: Any
+    """`[*B, N]` int32, rows of `Puzzle.w_out`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,14 +88,13 @@ class Puzzle:
         """Return a copy with some fields changed."""
         return replace(self, **changes)  # pyright: ignore[reportArgumentType]
 
-    def permutation(self, arrangement: tuple[ArrayLike, ArrayLike]) -> list[int]:
+    def permutation(self, assembly: Assembly) -> list[int]:
         """Return the piece ids in the order they ran: in, out, in, out, …, readout."""
-        ins, outs = (np.asarray(rows) for rows in arrangement)
-        interleaved = np.stack([self.in_ids[ins], self.out_ids[outs]], axis=1).ravel()
+        interleaved = np.stack([self.in_ids[assembly.ins], self.out_ids[assembly.outs]], axis=1).ravel()
         return [*map(int, interleaved), self.last_id]
 
-    def arrangement(self, permutation: Sequence[int]) -> Arrangement:
-        """Return the arrangement that a permutation of piece ids describes.
+    def assembly(self, permutation: Sequence[int]) -> Assembly:
+        """Return the assembly that a permutation of piece ids describes.
 
         Raises
         ------
@@ -112,15 +114,15 @@ class Puzzle:
         if permutation[-1] != self.last_id:
             raise AnswerError(f"the answer ends with piece {permutation[-1]}; the readout is piece {self.last_id}")
         ins = _rows(permutation[0:-1:2], self.in_ids, "first half of a block (W_in)")
-        return Arrangement(ins, _rows(permutation[1:-1:2], self.out_ids, "second half of a block (W_out)"))
+        return Assembly(ins, _rows(permutation[1:-1:2], self.out_ids, "second half of a block (W_out)"))
 
 
-def _rows(pieces: Sequence[int], ids: Integers, role: str) -> Integers:
+def _rows(pieces: Sequence[int], ids: Integers, role: str) -> NDArray[np.int32]:
     row = {int(piece): k for k, piece in enumerate(ids)}
     for piece in pieces:
         if piece not in row:
             raise AnswerError(f"the answer has piece {piece} as a {role}, which its shape does not fit")
-    return np.array([row[piece] for piece in pieces], dtype=np.int64)
+    return np.array([row[piece] for piece in pieces], dtype=np.int32)
 
 
 def sha256_of(permutation: Sequence[int]) -> str:

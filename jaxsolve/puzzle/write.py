@@ -19,7 +19,10 @@ MAX_ANSWER_BYTES = 16 << 20
 
 
 def read_answer(text: str) -> list[int]:
-    """Return the piece ids of an answer: a file (the JSON of ``solve``, a JSON list or plain ids) or the ids themselves.
+    """Return the piece ids of an answer.
+
+    `text` is the ids themselves, or names a file that holds them: plain, as a JSON list, or as the object
+    that ``solve --json`` prints.
 
     Raises
     ------
@@ -41,10 +44,14 @@ def read_answer(text: str) -> list[int]:
         try:
             ids = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise AnswerError(f"{where}: no answer in it ({error}); expected piece ids joined by commas, or JSON") from error
+            raise AnswerError(
+                f"{where}: no answer in it ({error}); expected piece ids joined by commas, or JSON"
+            ) from error
         ids = ids.get("permutation") if isinstance(ids, dict) else ids
     if not isinstance(ids, list) or not ids or any(type(piece) is not int for piece in ids):
-        raise AnswerError(f"{where}: holds no list of piece ids; expected them joined by commas, or as 'permutation' in JSON")
+        raise AnswerError(
+            f"{where}: holds no list of piece ids; expected them joined by commas, or as 'permutation' in JSON"
+        )
     return ids
 
 
@@ -57,19 +64,23 @@ def write_network(puzzle: Puzzle, permutation: Sequence[int], path: Path) -> Non
     Raises
     ------
     AnswerError
-        `permutation` is no arrangement of the pieces.
+        `permutation` is no assembly of the pieces.
     OutputError
         `path` exists or cannot be written.
     """
     from safetensors.numpy import save
 
-    ins, outs = puzzle.arrangement(permutation)
+    ins, outs = puzzle.assembly(permutation)
     dtype = np.float64 if puzzle.dtype == "float64" else np.float32
     tensors: dict[str, Any] = {"last.weight": puzzle.w_last[None], "last.bias": np.array([puzzle.b_last])}
     for t, (i, j) in enumerate(zip(ins, outs, strict=True)):
         tensors |= {f"blocks.{t}.inp.weight": puzzle.w_in[i], f"blocks.{t}.inp.bias": puzzle.b_in[i]}
         tensors |= {f"blocks.{t}.out.weight": puzzle.w_out[j], f"blocks.{t}.out.bias": puzzle.b_out[j]}
-    metadata = {"activation": puzzle.activation, "puzzle": puzzle.name, "pieces": ",".join(map(str, permutation))}
+    metadata = {
+        "activation": puzzle.activation,
+        "puzzle": puzzle.name,
+        "pieces": ",".join(map(str, permutation)),
+    }
     write_new(path, save({name: np.ascontiguousarray(t, dtype=dtype) for name, t in tensors.items()}, metadata))
 
 
@@ -143,7 +154,11 @@ def pth_bytes(tensors: Mapping[str, Any], *, dtype: str = "float32") -> bytes:
     for k, (name, tensor) in enumerate(tensors.items()):
         array = np.ascontiguousarray(tensor).astype(kind)
         strides = [step // array.itemsize for step in array.strides]
-        persistent_id = [_text("storage"), f"ctorch\n{storage.get(dtype, 'DoubleStorage')}\n".encode(), _text(str(k))]
+        persistent_id = [
+            _text("storage"),
+            f"ctorch\n{storage.get(dtype, 'DoubleStorage')}\n".encode(),
+            _text(str(k)),
+        ]
         persistent_id += [_text("cpu"), _integer(array.size)]
         pickle += _text(name) + b"ctorch._utils\n_rebuild_tensor_v2\n(" + _tuple(persistent_id) + b"Q" + _integer(0)
         pickle += _tuple(map(_integer, array.shape)) + _tuple(map(_integer, strides))
@@ -151,7 +166,12 @@ def pth_bytes(tensors: Mapping[str, Any], *, dtype: str = "float32") -> bytes:
         entries[f"data/{k}"] = array.tobytes()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in {"data.pkl": pickle + b".", "byteorder": b"little", **entries, "version": b"3\n"}.items():
+        for name, data in {
+            "data.pkl": pickle + b".",
+            "byteorder": b"little",
+            **entries,
+            "version": b"3\n",
+        }.items():
             archive.writestr(zipfile.ZipInfo(f"archive/{name}"), data)
     return buffer.getvalue()
 

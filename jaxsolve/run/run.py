@@ -37,7 +37,7 @@ class Run:
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
     """Seconds by phase, compilation apart from the phase it happened in."""
     evaluations: int = 0
-    """Candidate arrangements whose loss was computed."""
+    """Candidate assemblies whose loss was computed."""
     loss: float = float("inf")
     _phase: str = "read"
 

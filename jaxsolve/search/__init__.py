@@ -1,4 +1,4 @@
-"""Host: searches that improve an arrangement."""
+"""Host: searches that improve an assembly."""
 
 from jaxsolve.search.local import SEARCHES, Descent, LocalSearch, Round, begin, descend, search_named
 

@@ -15,6 +15,7 @@ import numpy as np
 from jaxsolve import engine
 from jaxsolve.engine import NEIGHBOURHOODS, Moves
 from jaxsolve.errors import UsageError
+from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Run, chunks, move_losses
 
 
@@ -45,8 +46,8 @@ class Round:
 
     neighbourhood: str
     moves: int
-    assembly: "engine.Assembly"
-    """The arrangement after the round."""
+    assembly: Assembly
+    """The assembly after the round."""
     loss: float
     """Its mean squared error over the rows of the search."""
     evaluations: int
@@ -55,9 +56,9 @@ class Round:
 
 @dataclass(eq=False)
 class Descent:
-    """An arrangement on its way down; always the best found, also when the search is stopped in the middle."""
+    """An assembly on its way down; always the best found, also when the search is stopped in the middle."""
 
-    assembly: "engine.Assembly"
+    assembly: Assembly
     loss: float
     moves: int = 0
     rounds: list[Round] = field(default_factory=list)
@@ -70,17 +71,15 @@ def search_named(name: str) -> LocalSearch:
     return SEARCHES[name]
 
 
-def begin(
-    problem: "engine.Problem", assembly: "engine.Assembly", run: Run, rounds: Sequence[Round] = ()
-) -> Descent:
-    """Return the start of a descent from an arrangement, with the rounds that led to it."""
+def begin(problem: "engine.Problem", assembly: Assembly, run: Run, rounds: Sequence[Round] = ()) -> Descent:
+    """Return the start of a descent from an assembly, with the rounds that led to it."""
     stay = np.arange(problem.blocks, dtype=np.int32)[None]
     loss = move_losses(problem, assembly, Moves(stay, stay, np.zeros(1, np.int32)), run)[0]
     return Descent(assembly, float(np.where(np.isnan(loss), np.inf, loss)), rounds=[*rounds])
 
 
 def descend(problem: "engine.Problem", descent: Descent, name: str, run: Run, *, floor: float = 0.0) -> None:
-    """Improve an arrangement in place until no neighbourhood of the search improves it.
+    """Improve an assembly in place until no neighbourhood of the search improves it.
 
     Stops early when the loss is at most `floor`. Sweeps decide in float32 on the rows of `problem`.
 
@@ -121,7 +120,7 @@ def _take_each(problem: "engine.Problem", descent: Descent, moves: Moves, run: R
         end = engine.first_improvement_sweep(
             problem, start, chunk, count, np.float32(floor), lanes=engine.default_lanes()
         )
-        descent.assembly = engine.Assembly(*map(np.asarray, end.assembly))
+        descent.assembly = Assembly(*map(np.asarray, end.assembly))
         descent.loss = float(end.loss)
         descent.moves += int(end.taken)
         run.loss = min(run.loss, descent.loss)
@@ -138,7 +137,7 @@ def _take_best(problem: "engine.Problem", descent: Descent, moves: Moves, run: R
     best = int(np.argmin(np.where(np.isnan(losses), np.inf, losses)))
     if losses[best] < descent.loss:
         ins, outs = descent.assembly
-        descent.assembly = engine.Assembly(ins[moves.ins[best]], outs[moves.outs[best]])
+        descent.assembly = Assembly(ins[moves.ins[best]], outs[moves.outs[best]])
         descent.loss = float(losses[best])
         descent.moves += 1
         run.loss = min(run.loss, descent.loss)

@@ -5,6 +5,7 @@ import pytest
 
 from jaxsolve import engine
 from jaxsolve.engine import NEIGHBOURHOODS
+from jaxsolve.puzzle import Assembly
 from tests import reference
 
 STEP = 1e-5
@@ -20,10 +21,16 @@ def effect(puzzle, before, i, j, ins, outs):
     """Derivative of the predictions in the direction of the update of block (i, j), by central differences."""
     here = reference.states(puzzle.replace(x=before), [], [], len(before))[-1]
     update = reference.states(puzzle.replace(x=here), [i], [j], len(before))[-1] - here
-    return update, lambda after: (
-        predictions_from(puzzle, after + STEP * update, ins, outs)
-        - predictions_from(puzzle, after - STEP * update, ins, outs)
-    ) / (2 * STEP)
+    return (
+        update,
+        lambda after: (
+            (
+                predictions_from(puzzle, after + STEP * update, ins, outs)
+                - predictions_from(puzzle, after - STEP * update, ins, outs)
+            )
+            / (2 * STEP)
+        ),
+    )
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
@@ -42,7 +49,7 @@ def test_predictions_are_the_first_order_effects(activation):
     expected = [
         np.mean((error + sum(effects[t, s] - effects[t, t] for t, s in enumerate(source))) ** 2) for source in moves.ins
     ]
-    assembly = engine.Assembly(ins.astype(np.int32), outs.astype(np.int32))
+    assembly = Assembly(ins.astype(np.int32), outs.astype(np.int32))
     predicted = engine.screened_losses(engine.place(puzzle), assembly, moves)
     np.testing.assert_allclose(predicted, expected, rtol=2e-3)
 
@@ -50,7 +57,7 @@ def test_predictions_are_the_first_order_effects(activation):
 def test_the_best_move_ranks_high():
     puzzle, start = reference.random_puzzle(4, n=6, scale=0.3)
     moves = NEIGHBOURHOODS["swaps"](6)
-    assembly = engine.Assembly(*(half.astype(np.int32) for half in start))
+    assembly = Assembly(*(half.astype(np.int32) for half in start))
     predicted = np.asarray(engine.screened_losses(engine.place(puzzle), assembly, moves))
     exact = np.array([reference.loss(puzzle, *(half[source] for half in start)) for source in moves.ins])
     assert np.argsort(np.argsort(predicted))[exact.argmin()] < 4

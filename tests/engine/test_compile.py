@@ -27,7 +27,8 @@ def test_the_published_example_is_right_through_our_door(rows):
 
 
 @pytest.mark.skipif(
-    jax.version.__version__ != "0.10.2" or jax.default_backend() != "cpu", reason="only jaxlib 0.10.2 on CPU is wrong"
+    jax.version.__version__ != "0.10.2" or jax.default_backend() != "cpu",
+    reason="only jaxlib 0.10.2 on CPU is wrong",
 )
 def test_the_published_example_would_notice(rows):
     assert float(jax.jit(squares)(rows)[-1]) != float(ROWS - 1) ** 2

@@ -5,8 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from jaxsolve.engine import NEIGHBOURHOODS, Moves, arrangements
+from jaxsolve.engine import NEIGHBOURHOODS, Moves, as_moves
 from jaxsolve.engine.moves import adjacent, insertions, partner_swaps, swaps
+from jaxsolve.puzzle import Assembly
 
 SIZES = [1, 2, 3, 4, 7]
 
@@ -20,7 +21,7 @@ def as_set(permutations) -> set[tuple[int, ...]]:
 def test_moves_are_distinct_permutations_that_keep_what_comes_before_first(name, n):
     moves = NEIGHBOURHOODS[name](n)
     both = np.concatenate([moves.ins, moves.outs], axis=1)
-    assert len(as_set(both)) == moves.count
+    assert len(as_set(both)) == moves.size
     assert (np.sort(moves.ins) == np.arange(n)).all()
     assert (np.sort(moves.outs) == np.arange(n)).all()
     for ins, outs, first in zip(*moves, strict=True):
@@ -38,7 +39,7 @@ def test_swaps_are_all_exchanges_of_two_positions(n):
     assert as_set(swaps(n).ins) == expected
     assert as_set(partner_swaps(n).outs) == expected
     assert as_set(adjacent(n).ins) == {p for p in expected if sum(a != b for a, b in enumerate(p)) == 2} & {
-        tuple([*range(t), t + 1, t, *range(t + 2, n)]) for t in range(n - 1)
+        (*range(t), t + 1, t, *range(t + 2, n)) for t in range(n - 1)
     }
 
 
@@ -56,12 +57,12 @@ def test_insertions_are_all_moves_of_a_segment(n, longest):
 
 
 def test_counts_of_the_famous_size():
-    assert (adjacent(48).count, swaps(48).count, insertions(48, 1).count) == (47, 1128, 2209)
+    assert (adjacent(48).size, swaps(48).size, insertions(48, 1).size) == (47, 1128, 2209)
 
 
-def test_arrangements_are_moves_from_the_identity():
+def test_assemblies_are_moves_from_the_identity():
     ins = np.array([[2, 0, 1], [0, 1, 2]])
-    moves = arrangements(ins, ins[::-1])
+    moves = as_moves(Assembly(ins, ins[::-1]))
     assert isinstance(moves, Moves)
     assert (moves.ins == ins).all()
     assert not moves.first.any()

@@ -5,14 +5,15 @@ import pytest
 
 from jaxsolve import engine
 from jaxsolve.engine import NEIGHBOURHOODS, Moves
+from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Run, chunks, move_losses
 from tests import reference
 
 LANES = [1, 4, 64]
 
 
-def assembly_of(halves) -> engine.Assembly:
-    return engine.Assembly(*(np.asarray(half, np.int32) for half in halves))
+def assembly_of(halves) -> Assembly:
+    return Assembly(*(np.asarray(half, np.int32) for half in halves))
 
 
 @pytest.mark.parametrize("name", NEIGHBOURHOODS)
@@ -25,7 +26,7 @@ def test_losses_equal_the_reference(name, n):
         reference.loss(puzzle, start[0][ins], start[1][outs]) for ins, outs in zip(moves.ins, moves.outs, strict=True)
     ]
     np.testing.assert_allclose(losses, expected, rtol=1e-4, atol=1e-12)
-    assert run.evaluations == moves.count
+    assert run.evaluations == moves.size
 
 
 @pytest.mark.parametrize("lanes", LANES)
@@ -64,7 +65,7 @@ def test_sweeps_decide_as_the_book(name, lanes, floor_share):
     chunk, count = next(chunks(moves))
     start = engine.Incumbent(assembly_of((ins, outs)), np.float32(loss), np.int32(0), np.int32(0))
     end = engine.first_improvement_sweep(engine.place(puzzle), start, chunk, count, np.float32(floor), lanes=lanes)
-    first = chunk[: int(count)]
+    first = chunk.take(slice(int(count)))
     expected_ins, expected_outs, expected, taken, tried = plain_sweep(puzzle, ins, outs, loss, first, floor)
     np.testing.assert_array_equal(end.assembly.ins, expected_ins)
     np.testing.assert_array_equal(end.assembly.outs, expected_outs)

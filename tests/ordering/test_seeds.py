@@ -54,9 +54,7 @@ def test_greedy_insertion_takes_the_best_block_and_place_each_time():
     puzzle, paired = paired_of(4)
     order: list[int] = []
     for _ in range(4):
-        options = [
-            [*order[:p], k, *order[p:]] for p in range(len(order) + 1) for k in set(range(4)) - set(order)
-        ]
+        options = [[*order[:p], k, *order[p:]] for p in range(len(order) + 1) for k in set(range(4)) - set(order)]
         order = min(options, key=lambda o: reference.loss(puzzle, o, paired.partner[o]))
     np.testing.assert_array_equal(seed_order(paired, "greedy_insertion"), order)
     assert paired.run.evaluations == sum((k + 1) * (4 - k) for k in range(4))

@@ -46,9 +46,7 @@ DEFINITIONS = {
     "readout_trace": readout_trace,
     "asymmetry": lambda p: each(p, antisymmetric_share),
     "gram": lambda p: each(p, lambda w_in, b_in, w_out: cosine(w_in @ w_in.T, w_out.T @ w_out)),
-    "norm_balance": lambda p: each(
-        p, lambda w_in, b_in, w_out: cosine((w_in**2).sum(1) + b_in**2, (w_out**2).sum(0))
-    ),
+    "norm_balance": lambda p: each(p, lambda w_in, b_in, w_out: cosine((w_in**2).sum(1) + b_in**2, (w_out**2).sum(0))),
 }
 
 

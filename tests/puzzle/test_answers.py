@@ -1,4 +1,4 @@
-"""Arrangements, permutations, hashes, answers and the exported network."""
+"""Assemblys, permutations, hashes, answers and the exported network."""
 
 import hashlib
 import json
@@ -17,13 +17,13 @@ def given():
     return reference.random_puzzle(1, n=3)
 
 
-def test_arrangement_and_permutation_are_inverses(given):
+def test_assembly_and_permutation_are_inverses(given):
     puzzle, answer = given
     permutation = puzzle.permutation(answer)
     assert permutation[::2][:-1] == puzzle.in_ids[answer[0]].tolist()
     assert permutation[1::2] == puzzle.out_ids[answer[1]].tolist()
     assert permutation[-1] == puzzle.last_id
-    for half, expected in zip(puzzle.arrangement(permutation), answer, strict=True):
+    for half, expected in zip(puzzle.assembly(permutation), answer, strict=True):
         np.testing.assert_array_equal(half, expected)
 
 
@@ -44,10 +44,12 @@ def test_the_hash_is_that_of_the_joined_ids():
 def test_wrong_answers_are_named(given, change, why):
     puzzle, answer = given
     with pytest.raises(AnswerError, match=why):
-        puzzle.arrangement(change(puzzle.permutation(answer)))
+        puzzle.assembly(change(puzzle.permutation(answer)))
 
 
-@pytest.mark.parametrize("text", ["3,1,2", " 3, 1,\n2 ", "3 1 2", json.dumps([3, 1, 2]), json.dumps({"permutation": [3, 1, 2]})])
+@pytest.mark.parametrize(
+    "text", ["3,1,2", " 3, 1,\n2 ", "3 1 2", json.dumps([3, 1, 2]), json.dumps({"permutation": [3, 1, 2]})]
+)
 def test_answers_are_read_from_files(tmp_path, text):
     (tmp_path / "a").write_text(text)
     assert read_answer(str(tmp_path / "a")) == [3, 1, 2]
@@ -57,7 +59,9 @@ def test_answers_are_read_from_the_command_line():
     assert read_answer("3,1,2") == [3, 1, 2]
 
 
-@pytest.mark.parametrize("text", ["", "hello", "{}", '{"permutation": "3,1"}', "[3, 1.5]", "[true]", "[[1]]", "12345678901234,2"])
+@pytest.mark.parametrize(
+    "text", ["", "hello", "{}", '{"permutation": "3,1"}', "[3, 1.5]", "[true]", "[[1]]", "12345678901234,2"]
+)
 def test_what_is_no_answer_is_named(tmp_path, text):
     (tmp_path / "a").write_text(text)
     with pytest.raises(AnswerError, match=str(tmp_path / "a")):
@@ -77,6 +81,8 @@ def test_the_exported_network_has_torch_names_and_the_pieces_in_order(given, tmp
     for t in range(3):
         hidden = np.maximum(h @ tensors[f"blocks.{t}.inp.weight"].T + tensors[f"blocks.{t}.inp.bias"], 0)
         h = h + hidden @ tensors[f"blocks.{t}.out.weight"].T + tensors[f"blocks.{t}.out.bias"]
-    np.testing.assert_allclose((h @ tensors["last.weight"].T + tensors["last.bias"])[:, 0], puzzle.y, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        (h @ tensors["last.weight"].T + tensors["last.bias"])[:, 0], puzzle.y, rtol=1e-5, atol=1e-5
+    )
     with pytest.raises(OutputError, match="exists already"):
         write_network(puzzle, permutation, path)

@@ -6,6 +6,7 @@ import pytest
 from jaxsolve import engine
 from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.errors import UsageError
+from jaxsolve.puzzle import Assembly
 from jaxsolve.run import OutOfTime, Run, move_losses
 from jaxsolve.search import SEARCHES, begin, descend, search_named
 from tests import reference
@@ -18,7 +19,7 @@ def start(seed: int = 0, n: int = N):
     rng = np.random.default_rng(seed)
     run = Run()
     problem = engine.place(puzzle)
-    assembly = engine.Assembly(*(rng.permutation(n).astype(np.int32) for _ in range(2)))
+    assembly = Assembly(*(rng.permutation(n).astype(np.int32) for _ in range(2)))
     return puzzle, problem, begin(problem, assembly, run), run
 
 

@@ -1,0 +1,226 @@
+"""The command line: results on stdout, one line on stderr, exit codes as documented."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from typer.testing import CliRunner
+
+from jaxsolve.cli.app import app
+from jaxsolve.cli.terminal import one_line, to_json
+from jaxsolve.ordering import SEEDS
+from jaxsolve.pairing import PAIRINGS
+from jaxsolve.puzzle import demo_puzzle, write_puzzle
+from jaxsolve.search import SEARCHES
+from tests import reference
+
+KEYS = {
+    "status", "message", "permutation", "sha256", "mse", "pairs", "pairing", "order_seed", "search", "rows", "rounds",
+    "evaluations", "seconds", "seed", "devices", "versions",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def data_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+def call(*arguments: object):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip()]
+
+
+@pytest.fixture(scope="module")
+def solved():
+    result = call("solve", "--json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_solve_prints_one_object(solved):
+    assert set(solved) >= KEYS
+    assert solved["status"] == "solved"
+    assert solved["sha256"] == demo_puzzle().expected_sha256
+    assert [piece for pair in solved["pairs"] for piece in pair] == solved["permutation"][:-1]
+    assert set(solved["seconds"]) == {
+        "import",
+        "read",
+        "compile",
+        "pair",
+        "seed",
+        "search",
+        "certify",
+        "total",
+    }
+    assert sum(s for name, s in solved["seconds"].items() if name != "total") <= solved["seconds"]["total"] + 0.01
+    assert solved["rounds"][-1]["mse"] == pytest.approx(solved["mse"], rel=1e-6)
+    assert [done["round"] for done in solved["rounds"]] == list(range(1, len(solved["rounds"]) + 1))
+
+
+def test_solve_shows_the_same_to_people(solved):
+    result = call("solve")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Solved: ")
+    assert ",".join(map(str, solved["permutation"])) in result.stdout
+    assert solved["sha256"] in result.stdout
+    assert result.stderr == ""
+
+
+def test_an_unsolved_puzzle_exits_with_1_and_saves_the_best_answer(tmp_path, data_home):
+    puzzle = demo_puzzle()
+    write_puzzle(puzzle.replace(y=puzzle.y[::-1].copy()), tmp_path / "p")
+    arguments = (
+        "solve",
+        tmp_path / "p",
+        "--pairing",
+        "trace",
+        "--order-seed",
+        "random",
+        "--search",
+        "bubble",
+    )
+    for _ in range(2):
+        result = call(*arguments, "--budget", 2, "--rows", 50, "--json", "--out", tmp_path / "out")
+        assert result.exit_code == 1, result.stderr
+        assert json.loads(result.stdout)["status"] == "unsolved"
+    saved = sorted(file.name for file in (tmp_path / "out").iterdir())
+    assert saved == ["answer-2.json", "answer.json"]
+    assert not data_home.exists()
+    assert call(*arguments, "--budget", 1).exit_code == 1
+    (kept,) = data_home.rglob("answer.json")
+    assert sorted(json.loads(kept.read_text())["permutation"]) == list(range(33))
+    assert call("verify", tmp_path / "p", kept).exit_code == 1
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_the_search(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    result = call("solve", "--out", tmp_path / "file")
+    assert result.exit_code == 2
+    assert f"{tmp_path / 'file'}: " in result.stderr
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_verify_and_export(tmp_path, solved):
+    (tmp_path / "answer.json").write_text(json.dumps(solved))
+    result = call("verify", "demo", tmp_path / "answer.json")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Solved: all 2000 predictions are reproduced")
+    verified = json.loads(call("verify", "demo", tmp_path / "answer.json", "--json").stdout)
+    assert verified["solved"]
+    assert verified["mse"] == pytest.approx(solved["mse"])
+    ids = ",".join(map(str, solved["permutation"]))
+    assert call("verify", "demo", ids).exit_code == 0
+    assert call("verify", "demo", ids, "--sha256", "0" * 64).exit_code == 1
+    assert call("export", "demo", ids, tmp_path / "net.safetensors").exit_code == 0
+    assert len(load_file(tmp_path / "net.safetensors")) == 4 * 16 + 2
+    again = call("export", "demo", ids, tmp_path / "net.safetensors")
+    assert again.exit_code == 2
+    assert "exists already and is not overwritten" in again.stderr
+
+
+def test_inspect(tmp_path):
+    result = call("inspect")
+    assert result.exit_code == 0
+    assert "16 blocks of 24/48" in result.stdout
+    puzzle, _ = reference.random_puzzle(1, n=3)
+    write_puzzle(puzzle.replace(in_ids=puzzle.in_ids + 10, label=None), tmp_path / "p")
+    found = json.loads(call("inspect", tmp_path / "p", "--json").stdout)
+    assert (found["blocks"], found["features"], found["hidden"], found["label_mse"]) == (3, 4, 6, None)
+    assert "not contiguous" in found["notes"][0]
+
+
+def test_pair():
+    result = call("pair")
+    assert result.exit_code == 0
+    for name in PAIRINGS:
+        assert name in result.stdout
+    found = json.loads(call("pair", "--pairing", "trace", "--json").stdout)
+    assert found["pairing"] == "trace"
+    assert [score["pairing"] for score in found["scores"]] == ["trace"]
+    assert len(found["pairs"]) == 16
+
+
+def test_version():
+    found = json.loads(call("version", "--json").stdout)
+    assert set(found) == {"jaxsolve", "jax", "jaxlib", "numpy", "python"}
+    assert f"jaxsolve  {found['jaxsolve']}" in call("version").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["solve", "/nowhere"], "/nowhere: no such file or folder"),
+        (["inspect", "/nowhere"], "no such file or folder"),
+        (["solve", "--pairing", "nonsense"], "no pairing 'nonsense'; choose one of trace"),
+        (["solve", "--order-seed", "nonsense"], "no order seed 'nonsense'"),
+        (["solve", "--search", "nonsense"], "no search 'nonsense'"),
+        (["solve", "--activation", "nonsense"], "no activation 'nonsense'"),
+        (["solve", "--rows", "0"], "rows is 0"),
+        (["solve", "--budget", "-1"], "budget is -1"),
+        (["solve", "--sha256", "abc"], "--sha256: 'abc' is no SHA-256"),
+        (["pair", "--pairing", "nonsense"], "no pairing 'nonsense'"),
+        (["verify", "demo", "1,2,3"], "3 piece ids; this puzzle has 33"),
+        (["verify", "demo", "/nowhere"], "/nowhere: no readable answer"),
+        (["export", "demo", "1,2,3", "x.safetensors"], "3 piece ids"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_with_2(arguments, why):
+    result = call(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    (line,) = lines(result.stderr)
+    assert line.startswith("jaxsolve: error: ")
+    assert why in line
+
+
+@pytest.mark.parametrize(
+    "arguments", [["solve", "--rows", "many"], ["nonsense"], ["verify", "demo"], ["solve", "--nonsense"]]
+)
+def test_wrong_usage_exits_with_2(arguments):
+    result = call(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+
+
+def test_help_names_every_method():
+    shown = "".join(call("solve", "--help").stdout.replace("│", "").split())
+    for name in (*PAIRINGS, *SEEDS, *SEARCHES):
+        assert name in shown
+
+
+def test_an_interrupt_saves_the_best_answer_and_exits_with_130(tmp_path):
+    puzzle = demo_puzzle()
+    write_puzzle(puzzle.replace(y=puzzle.y[::-1].copy()), tmp_path / "p")
+    command = [
+        sys.executable,
+        "-m",
+        "jaxsolve",
+        "solve",
+        str(tmp_path / "p"),
+        "--json",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    time.sleep(8)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert "Traceback" not in stderr
+    assert json.loads(stdout)["status"] == "interrupted"
+    assert json.loads((tmp_path / "out" / "answer.json").read_text())["status"] == "interrupted"
+
+
+def test_json_knows_no_infinities_and_lines_no_control_characters():
+    assert to_json({"a": [np.inf.real, float("nan"), 1.5]}) == '{"a": [null, null, 1.5]}'
+    assert one_line("a\nb\x1b[31mc") == "a b [31mc"
