@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -12,7 +13,7 @@ from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.errors import UsageError
 from jaxsolve.ordering import QUICK_SEEDS, Order, Paired, seed_order
 from jaxsolve.pairing import PAIRINGS, Pairing, pair, rank_pairings
-from jaxsolve.puzzle import Assembly, Puzzle
+from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error
 from jaxsolve.run import OutOfTime, Run
 from jaxsolve.search import Descent, Round, begin, descend, search_named
 
@@ -42,6 +43,8 @@ class Config:
     """Start of all randomness."""
     sha256: str | None = None
     """The published hash of the answer, if known."""
+    trace: bool = False
+    """Judge every round on all rows."""
 
     def __post_init__(self) -> None:
         """Refuse what no search could be run with; `UsageError` names the option."""
@@ -132,6 +135,7 @@ def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None) 
     """
     config = config or Config()
     run = run or Run(budget=config.budget)
+    run.measure = partial(mean_squared_error, puzzle) if config.trace else None
     tried: list[Attempt] = []
     status = "unsolved"
     try:

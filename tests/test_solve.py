@@ -84,19 +84,35 @@ def test_a_short_budget_still_has_an_answer(demo):
         assert "Not solved in the budget" in solution.message
 
 
-@pytest.mark.parametrize("when", [1, 2, 30])
-def test_an_interrupt_keeps_the_best_answer(demo, when):
+def interrupted_in(phase: str, times: int) -> Run:
+    """A run whose user loses patience at the n-th news from a phase."""
     seen: list[Progress] = []
 
     def watch(progress: Progress) -> None:
         seen.append(progress)
-        if len(seen) == when:
+        if [p.phase for p in seen].count(phase) == times:
             raise KeyboardInterrupt
 
-    solution = solve(demo.replace(y=demo.y[::-1].copy()), run=Run(watch=watch))
+    return Run(watch=watch)
+
+
+@pytest.mark.parametrize(("phase", "times"), [("seed", 1), ("seed", 3), ("search", 1), ("search", 9)])
+def test_an_interrupt_keeps_the_best_answer(demo, phase, times):
+    solution = solve(demo.replace(y=demo.y[::-1].copy()), run=interrupted_in(phase, times))
     assert solution.status == "interrupted"
     assert sorted(solution.certificate.permutation) == list(range(33))
     assert solution.message.startswith("Interrupted after ")
+
+
+def test_an_interrupt_before_the_first_answer_is_passed_on(demo):
+    with pytest.raises(KeyboardInterrupt):
+        solve(demo, run=interrupted_in("pair", 1))
+
+
+def test_rounds_are_judged_on_all_rows_where_asked(demo):
+    solution = solve(demo, Config(trace=True))
+    assert solution.rounds[-1].mse == pytest.approx(solution.certificate.mse)
+    assert solve(demo).rounds[-1].mse is None
 
 
 def test_a_wrong_expected_hash_is_not_called_solved(demo):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from jaxsolve import engine
+from jaxsolve.puzzle import Assembly
 
 PHASES = ("import", "read", "compile", "pair", "seed", "search", "certify")
 
@@ -39,7 +40,12 @@ class Run:
     evaluations: int = 0
     """Candidate assemblies whose loss was computed."""
     loss: float = float("inf")
+    """Lowest mean squared error so far, on the rows that candidates are compared on."""
+    measure: Callable[[Assembly], float] | None = None
+    """How the rounds of a search are to be judged on all rows, if they are."""
     _phase: str = "read"
+    _depth: int = 0
+    _booked: tuple[float, float] = (0.0, 0.0)
 
     @property
     def elapsed(self) -> float:
@@ -48,20 +54,32 @@ class Run:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Book the time spent inside to a phase, and compilation to its own."""
-        outer, self._phase = self._phase, name
-        began, compiling = time.perf_counter(), engine.compile_seconds()
+        """Book the time spent inside to a phase and not to the one around it, and compilation to its own."""
+        outer = self._phase
+        if self._depth:
+            self._book(outer)
+        self._booked = time.perf_counter(), engine.compile_seconds()
+        self._phase, self._depth = name, self._depth + 1
+        self._tell()
         try:
             yield
         finally:
-            compiling = engine.compile_seconds() - compiling
-            self.seconds["compile"] += compiling
-            self.seconds[name] += time.perf_counter() - began - compiling
-            self._phase = outer
+            self._book(name)
+            self._phase, self._depth = outer, self._depth - 1
 
     def spend(self, evaluations: int = 0) -> None:
         """Count evaluations, tell the watcher, and raise `OutOfTime` once the budget is spent."""
         self.evaluations += evaluations
-        self.watch(Progress(self._phase, self.loss, self.evaluations, self.elapsed))
+        self._tell()
         if self.elapsed > self.budget:
             raise OutOfTime
+
+    def _book(self, phase: str) -> None:
+        now = time.perf_counter(), engine.compile_seconds()
+        compiling = now[1] - self._booked[1]
+        self.seconds["compile"] += compiling
+        self.seconds[phase] += now[0] - self._booked[0] - compiling
+        self._booked = now
+
+    def _tell(self) -> None:
+        self.watch(Progress(self._phase, self.loss, self.evaluations, self.elapsed))

@@ -7,7 +7,7 @@ move (variable neighbourhood descent: Mladenović & Hansen 1997, https://doi.org
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -52,6 +52,8 @@ class Round:
     """Its mean squared error over the rows of the search."""
     evaluations: int
     seconds: float
+    mse: float | None = None
+    """Its float64 mean squared error over all rows, where the run measures it."""
 
 
 @dataclass(eq=False)
@@ -105,12 +107,14 @@ def _round(descent: Descent, neighbourhood: str, run: Run) -> Iterator[None]:
     try:
         yield
     finally:
-        if descent.moves > moves:
+        taken, spent = descent.moves - moves, run.evaluations - evaluations
+        if taken:
             seconds = time.perf_counter() - began
-            spent = run.evaluations - evaluations
-            descent.rounds.append(
-                Round(neighbourhood, descent.moves - moves, descent.assembly, descent.loss, spent, seconds)
-            )
+            done = Round(neighbourhood, taken, descent.assembly, descent.loss, spent, seconds)
+            descent.rounds.append(done)
+    if taken and run.measure:
+        with run.phase("certify"):
+            descent.rounds[-1] = replace(descent.rounds[-1], mse=run.measure(descent.assembly))
 
 
 def _take_each(problem: "engine.Problem", descent: Descent, moves: Moves, run: Run, floor: float) -> None:
