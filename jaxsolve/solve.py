@@ -77,7 +77,7 @@ class Attempt:
     def judge(self, puzzle: Puzzle, sha256: str | None, run: Run) -> Certificate:
         """Certify where the descent stands now."""
         with run.phase("certify"):
-            self.certificate = certify(puzzle, self.descent.assembly, expected_sha256=sha256)
+            self.certificate = certify(puzzle, self.descent.assembly, expected_sha256=sha256, mse=self.descent.measured)
         return self.certificate
 
 

@@ -90,7 +90,7 @@ def interrupted_in(phase: str, times: int) -> Run:
 
     def watch(progress: Progress) -> None:
         seen.append(progress)
-        if [p.phase for p in seen].count(phase) == times:
+        if progress.phase == phase and [p.phase for p in seen].count(phase) == times:
             raise KeyboardInterrupt
 
     return Run(watch=watch)

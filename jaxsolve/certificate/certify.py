@@ -7,7 +7,7 @@ import numpy as np
 from jaxsolve import engine
 from jaxsolve.engine import Moves
 from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, predict, sha256_of
-from jaxsolve.run import Run, move_losses
+from jaxsolve.run import Evaluator, Run
 
 ROUNDING_ROWS = 1000
 """Rows on which the cost of float32 arithmetic is measured."""
@@ -88,10 +88,22 @@ def tolerance(puzzle: Puzzle, assembly: Assembly) -> float:
     return ROUNDING_FACTOR * (max(storage, arithmetic) if np.isfinite(arithmetic) else storage)
 
 
-def certify(puzzle: Puzzle, assembly: Assembly, *, expected_sha256: str | None = None) -> Certificate:
-    """Judge an answer in float64 over all rows; the puzzle's own expected hash is used unless another is given."""
+def certify(
+    puzzle: Puzzle, assembly: Assembly, *, expected_sha256: str | None = None, mse: float | None = None
+) -> Certificate:
+    """Judge an answer in float64 over all rows.
+
+    Parameters
+    ----------
+    puzzle, assembly
+        The puzzle and the answer.
+    expected_sha256
+        The published hash, if known; the puzzle's own otherwise.
+    mse
+        What `mean_squared_error` gives for them, if that is known already.
+    """
     permutation = puzzle.permutation(assembly)
-    mse = mean_squared_error(puzzle, assembly)
+    mse = mean_squared_error(puzzle, assembly) if mse is None else mse
     return Certificate(
         permutation=permutation,
         sha256=sha256_of(permutation),
@@ -114,7 +126,7 @@ def with_neighbour(puzzle: Puzzle, certificate: Certificate, run: Run) -> Certif
     assembly = puzzle.assembly(certificate.permutation)
     screened = engine.screened_losses(engine.place(puzzle, SCREEN_ROWS), assembly, moves)
     best = moves.take(np.argsort(np.nan_to_num(np.asarray(screened), nan=np.inf), kind="stable")[:EXACT_MOVES])
-    losses = move_losses(engine.place(puzzle, EXACT_ROWS), assembly, best, run)
+    losses = Evaluator(engine.place(puzzle, EXACT_ROWS), assembly, run).losses(best)
     winner = int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
     mse = mean_squared_error(puzzle, Assembly(assembly.ins[best.ins[winner]], assembly.outs[best.outs[winner]]))
     return replace(certificate, neighbour=Neighbour(mse=mse, gap=mse - certificate.mse, moves=moves.size))

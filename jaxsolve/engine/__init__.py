@@ -9,18 +9,12 @@ if TYPE_CHECKING:
     from jaxsolve.engine.adjoint import screened_losses
     from jaxsolve.engine.compile import compile_seconds, compiled
     from jaxsolve.engine.construction import delta_greedy_order, insertion_losses
-    from jaxsolve.engine.neighbourhood import (
-        Incumbent,
-        default_lanes,
-        first_improvement_sweep,
-        neighbourhood_losses,
-    )
+    from jaxsolve.engine.neighbourhood import default_lanes, input_states, neighbourhood_losses
     from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, device_names, place
 
 __all__ = [
     "ACTIVATIONS",
     "NEIGHBOURHOODS",
-    "Incumbent",
     "Moves",
     "Pieces",
     "Problem",
@@ -30,7 +24,7 @@ __all__ = [
     "default_lanes",
     "delta_greedy_order",
     "device_names",
-    "first_improvement_sweep",
+    "input_states",
     "insertion_losses",
     "neighbourhood_losses",
     "place",
@@ -41,7 +35,6 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "ACTIVATIONS": "network",
-        "Incumbent": "neighbourhood",
         "Pieces": "network",
         "Problem": "network",
         "compile_seconds": "compile",
@@ -49,7 +42,7 @@ __getattr__ = lazy_exports(
         "default_lanes": "neighbourhood",
         "delta_greedy_order": "construction",
         "device_names": "network",
-        "first_improvement_sweep": "neighbourhood",
+        "input_states": "neighbourhood",
         "insertion_losses": "construction",
         "neighbourhood_losses": "neighbourhood",
         "place": "network",

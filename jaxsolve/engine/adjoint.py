@@ -39,14 +39,9 @@ def _effects(problem: Problem, assembly: Assembly, states: Float[Array, "P R D"]
 
     def back(gradient: Float[Array, "R D"], at: tuple[Array, Assembly]) -> tuple[Array, Array]:
         h, (i, j) = at
+        along = lambda half: jnp.sum(residual(problem, h, *half) * gradient, axis=1)
         _, pull = jax.vjp(lambda h: block(problem, h, i, j), h)
-        return pull(gradient)[0], gradient
+        return pull(gradient)[0], lax.map(along, assembly)
 
     readout = jnp.broadcast_to(problem.pieces.w_last, states.shape[1:])
-    _, gradients = lax.scan(back, readout, (states[:-1], assembly), reverse=True)
-
-    def row(at: tuple[Array, Array]) -> Float[Array, "N R"]:
-        h, gradient = at
-        return lax.map(lambda half: jnp.sum(residual(problem, h, *half) * gradient, axis=1), assembly)
-
-    return lax.map(row, (states[:-1], gradients))
+    return lax.scan(back, readout, (states[:-1], assembly), reverse=True)[1]

@@ -40,9 +40,12 @@ def compile_seconds() -> float:
     return _seconds
 
 
-def compiled(*, static: tuple[str, ...] = ()) -> Callable[[Callable[..., T]], Callable[..., T]]:
-    """Compile a pure function of arrays once for each set of shapes; arguments named in `static` are constants.
+def compiled(
+    *, static: tuple[str, ...] = (), donate: tuple[str, ...] = ()
+) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Compile a pure function of arrays once for each set of shapes.
 
+    Arguments named in `static` are constants; the memory of those in `donate` is given to the result.
     Arrays may be NumPy's or JAX's. The backend is looked up at the first call, so that importing the
     package starts none. Such a function is called from the host only, never from inside another.
     """
@@ -51,7 +54,7 @@ def compiled(*, static: tuple[str, ...] = ()) -> Callable[[Callable[..., T]], Ca
         @functools.cache
         def program() -> Callable[..., T]:
             options = CPU_OPTIONS if jax.default_backend() == "cpu" else None
-            return jax.jit(function, static_argnames=static, compiler_options=options)
+            return jax.jit(function, static_argnames=static, donate_argnames=donate, compiler_options=options)
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> T:

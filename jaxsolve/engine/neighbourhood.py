@@ -1,35 +1,23 @@
-"""Device: exact mean squared errors of many moves from one assembly, and sweeps that take them.
+"""Device: exact mean squared errors of many moves from one assembly.
 
-States before the first touched position are computed once and shared. On a CPU, candidates run one after
-the other, each as a sequence of plain matrix products, which is what keeps its cores busiest; elsewhere
-`lanes` candidates run side by side. Decisions do not depend on `lanes`.
+States before the first position that a move touches are those of the assembly itself: they are kept on the
+device between calls and only renewed behind the last change. On a CPU, candidates run one after the other,
+each as a sequence of plain matrix products, which is what keeps its cores busiest; elsewhere `lanes`
+candidates run side by side.
 """
-
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
 
 from jaxsolve.engine.compile import compiled
 from jaxsolve.engine.moves import Moves
-from jaxsolve.engine.network import Problem, block, prefix_states, readout_loss
+from jaxsolve.engine.network import Problem, block, readout_loss
 from jaxsolve.puzzle import Assembly
 
 ACCELERATOR_LANES = 64
-
-
-class Incumbent(NamedTuple):
-    """The state of a descent: the best assembly so far, and what it cost to find."""
-
-    assembly: Assembly
-    loss: Any
-    """Float32 mean squared error over the rows of the problem."""
-    taken: Any
-    """Int32 number of moves taken."""
-    evaluations: Any
-    """Int32 number of moves evaluated."""
 
 
 def default_lanes() -> int:
@@ -37,88 +25,55 @@ def default_lanes() -> int:
     return 1 if jax.default_backend() == "cpu" else ACCELERATOR_LANES
 
 
-def _moved(assembly: Assembly, ins: Int[Array, "*M N"], outs: Int[Array, "*M N"]) -> Assembly:
-    return Assembly(jnp.take(assembly.ins, ins), jnp.take(assembly.outs, outs))
+def input_states(problem: Problem) -> Float[Array, "P R D"]:
+    """Return states, P = N + 1, of which only those before the first position are valid: the inputs."""
+    states = np.zeros((problem.blocks + 1, *problem.x.shape), np.float32)
+    states[0] = problem.x
+    return jax.device_put(states)
 
 
-def _loss_from(
-    problem: Problem, assembly: Assembly, prefix: Float[Array, "P R D"], first: Int[Array, ""]
-) -> Float[Array, ""]:
-    """Return the loss of an assembly that shares all states up to position `first` with `prefix`."""
-    ins, outs = assembly
-    step = lambda t, h: block(problem, h, ins[t], outs[t])
-    return readout_loss(problem, lax.fori_loop(first, problem.blocks, step, prefix[first]))
-
-
-@compiled(static=("lanes",))
+@compiled(static=("lanes",), donate=("states",))
 def neighbourhood_losses(
-    problem: Problem, assembly: Assembly, moves: Moves, count: Int[Array, ""], *, lanes: int
-) -> Float[Array, " M"]:
-    """Return the loss of each of the first `count` moves applied to `assembly`, and infinity for the rest.
-
-    Moves must be a multiple of `lanes`.
-    """
-    prefix = prefix_states(problem, assembly)
-
-    def loss(move: tuple[Moves, Int[Array, ""]]) -> Float[Array, ""]:
-        (ins, outs, first), index = move
-        within = index < count
-        start = jnp.where(within, first, problem.blocks)
-        return jnp.where(within, _loss_from(problem, _moved(assembly, ins, outs), prefix, start), jnp.inf)
-
-    indexed = (moves, jnp.arange(moves.size, dtype=jnp.int32))
-    return lax.map(loss, indexed, batch_size=None if lanes == 1 else lanes)
-
-
-@compiled(static=("lanes",))
-def first_improvement_sweep(
     problem: Problem,
-    start: Incumbent,
+    assembly: Assembly,
+    states: Float[Array, "P R D"],
+    valid: Int[Array, ""],
     moves: Moves,
     count: Int[Array, ""],
-    floor: Float[Array, ""],
     *,
     lanes: int,
-) -> Incumbent:
-    """Try the first `count` moves in turn, taking each that lowers the loss, until the loss is at most `floor`.
+) -> tuple[Float[Array, " M"], Float[Array, "P R D"]]:
+    """Return the loss of each of the first `count` moves, infinity for the rest, and the states of `assembly`.
 
-    Evaluating `lanes` moves at once and taking the first that improves, then going on behind it, decides
-    exactly as trying one after the other does.
+    Parameters
+    ----------
+    problem, assembly
+        What the moves start from.
+    states
+        States of the assembly before every position and after the last, P = N + 1; consumed.
+    valid
+        The states up to this position are right; those behind it are renewed.
+    moves, count
+        M moves, a multiple of `lanes`, of which `count` matter.
+    lanes
+        Candidates evaluated side by side; losses do not depend on it but for rounding.
     """
     n = problem.blocks
-    steps = jnp.arange(lanes, dtype=jnp.int32)
+    ins, outs = jnp.asarray(assembly.ins), jnp.asarray(assembly.outs)
+    renew = lambda t, known: known.at[t + 1].set(block(problem, known[t], ins[t], outs[t]))
+    states = lax.fori_loop(valid, n, renew, states)
 
-    def losses(now: Incumbent, prefix: Float[Array, "P R D"], m: Int[Array, ""]) -> tuple[Moves, Float[Array, " L"]]:
-        index = m + steps
-        window = Moves(*(jnp.take(field, index, axis=0, mode="clip") for field in moves))
+    def loss(move: Moves) -> Float[Array, ""]:
+        i, j = ins[move.ins], outs[move.outs]
+        step = lambda t, h: block(problem, h, i[t], j[t])
+        return readout_loss(problem, lax.fori_loop(move.first, n, step, states[move.first]))
 
-        def loss(ins: Int[Array, " N"], outs: Int[Array, " N"], first: Int[Array, ""]) -> Float[Array, ""]:
-            return _loss_from(problem, _moved(now.assembly, ins, outs), prefix, first)
+    def group(g: Int[Array, ""], losses: Float[Array, " M"]) -> Float[Array, " M"]:
+        several = Moves(*(lax.dynamic_slice_in_dim(field, g * lanes, lanes) for field in moves))
+        alone = Moves(*(field[0] for field in several))
+        found = loss(alone)[None] if lanes == 1 else jax.vmap(loss)(several)
+        return lax.dynamic_update_slice_in_dim(losses, found, g * lanes, 0)
 
-        if lanes == 1:
-            return window, loss(*(field[0] for field in window))[None]
-        return window, jnp.where(index < count, jax.vmap(loss)(*window), jnp.inf)
-
-    def body(carry: tuple) -> tuple:
-        m, stale, now, prefix = carry
-        step = lambda t, states: states.at[t + 1].set(
-            block(problem, states[t], now.assembly.ins[t], now.assembly.outs[t])
-        )
-        prefix = lax.fori_loop(stale, n, step, prefix)
-        window, candidates = losses(now, prefix, m)
-        improves = candidates < now.loss
-        found, k = improves.any(), jnp.argmax(improves)
-        tried = jnp.where(found, k + 1, jnp.minimum(lanes, count - m)).astype(jnp.int32)
-        moved = _moved(now.assembly, window.ins[k], window.outs[k])
-        assembly = jax.tree.map(lambda new, old: jnp.where(found, new, old), moved, now.assembly)
-        loss = jnp.where(found, candidates[k], now.loss)
-        after = Incumbent(assembly, loss, now.taken + found, now.evaluations + tried)
-        return m + tried, jnp.where(found, window.first[k], n), after, prefix
-
-    def unfinished(carry: tuple) -> Array:
-        m, _, now, _ = carry
-        return (m < count) & (now.loss > floor)
-
-    x = jnp.asarray(problem.x)
-    blank = jnp.zeros((n + 1, *x.shape), x.dtype).at[0].set(x)
-    return lax.while_loop(unfinished, body, (jnp.int32(0), jnp.int32(0), start, blank))[2]
+    unknown = jnp.full(moves.size, jnp.inf, jnp.float32)
+    losses = lax.fori_loop(0, (count + lanes - 1) // lanes, group, unknown)
+    return jnp.where(jnp.arange(moves.size) < count, losses, jnp.inf), states

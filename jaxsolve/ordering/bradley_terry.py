@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.ordering.paired import Order, Paired
 from jaxsolve.ordering.sorting import delta_norm
-from jaxsolve.run import move_losses
+from jaxsolve.run import Evaluator
 
 TEMPERATURE = 0.001
 MAX_ITERATIONS = 10_000
@@ -38,9 +38,9 @@ def swap_gaps(paired: Paired, order: Order) -> Matrix:
     Entry [s, t], s < t, is positive where the order is better as it is: the block at s should stay first.
     """
     swaps = NEIGHBOURHOODS["swaps"](paired.blocks)
-    losses = move_losses(paired.problem, paired.assembly(order), swaps, paired.run)
+    evaluator = Evaluator(paired.problem, paired.assembly(order), paired.run)
     gaps = np.zeros((paired.blocks,) * 2)
-    gaps[np.triu_indices(paired.blocks, 1)] = losses - paired.losses([order])[0]
+    gaps[np.triu_indices(paired.blocks, 1)] = evaluator.losses(swaps) - evaluator.loss()
     return gaps - gaps.T
 
 

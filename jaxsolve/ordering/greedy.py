@@ -18,11 +18,11 @@ def greedy_insertion(paired: Paired) -> Order:
     """
     order = np.zeros(paired.blocks, np.int32)
     for length in range(paired.blocks):
+        paired.run.spend((length + 1) * (paired.blocks - length))
         losses = np.asarray(engine.insertion_losses(paired.problem, paired.partner, order, np.int32(length)))
         place, block = np.unravel_index(np.argmin(np.where(np.isnan(losses), np.inf, losses)), losses.shape)
         if not np.isfinite(losses[place, block]):  # every loss overflowed: any unused block will do
             place, block = length, np.setdiff1d(np.arange(paired.blocks), order[:length])[0]
         order[place + 1 : length + 1] = order[place:length]
         order[place] = block
-        paired.run.spend((length + 1) * (paired.blocks - length))
     return order

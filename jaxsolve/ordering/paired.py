@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.puzzle import Assembly
-from jaxsolve.run import Run, move_losses
+from jaxsolve.run import Evaluator, Run
 
 Order = NDArray[np.int32]
 """`[N]` permutation of the blocks; block k is first half k with its partner."""
@@ -38,4 +38,4 @@ class Paired:
         """Return the mean squared error of each order, `[B]`."""
         stay = np.arange(self.blocks, dtype=np.int32)
         moves = engine.as_moves(self.assembly(np.stack(orders)))
-        return move_losses(self.problem, Assembly(stay, stay), moves, self.run)
+        return Evaluator(self.problem, Assembly(stay, stay), self.run).losses(moves)

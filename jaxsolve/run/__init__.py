@@ -1,6 +1,6 @@
-"""Host: what drives device programs: time, counts, progress, and neighbourhoods chunk by chunk."""
+"""Host: what drives device programs: time, counts, progress, and the losses of neighbours."""
 
-from jaxsolve.run.losses import chunks, move_losses
+from jaxsolve.run.evaluator import CHUNK, Evaluator
 from jaxsolve.run.run import OutOfTime, Progress, Run
 
-__all__ = ["OutOfTime", "Progress", "Run", "chunks", "move_losses"]
+__all__ = ["CHUNK", "Evaluator", "OutOfTime", "Progress", "Run"]

@@ -68,11 +68,17 @@ class Run:
             self._phase, self._depth = outer, self._depth - 1
 
     def spend(self, evaluations: int = 0) -> None:
-        """Count evaluations, tell the watcher, and raise `OutOfTime` once the budget is spent."""
-        self.evaluations += evaluations
-        self._tell()
+        """Allow a piece of work: count its evaluations and tell the watcher.
+
+        Raises
+        ------
+        OutOfTime
+            The budget is spent. What was found before is not lost.
+        """
         if self.elapsed > self.budget:
             raise OutOfTime
+        self.evaluations += evaluations
+        self._tell()
 
     def _book(self, phase: str) -> None:
         now = time.perf_counter(), engine.compile_seconds()

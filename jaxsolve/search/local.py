@@ -11,12 +11,16 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.engine import NEIGHBOURHOODS, Moves
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import Assembly
-from jaxsolve.run import Run, chunks, move_losses
+from jaxsolve.run import CHUNK, Evaluator, Run
+
+FIRST_LOOK = 8
+"""Moves that a sweep looks at together at first."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,11 @@ class Descent:
     moves: int = 0
     rounds: list[Round] = field(default_factory=list)
 
+    @property
+    def measured(self) -> float | None:
+        """Mean squared error over all rows, if the last round was judged and nothing moved since."""
+        return self.rounds[-1].mse if self.rounds and self.rounds[-1].assembly is self.assembly else None
+
 
 def search_named(name: str) -> LocalSearch:
     """Return a search by name; `UsageError` if there is none."""
@@ -75,9 +84,7 @@ def search_named(name: str) -> LocalSearch:
 
 def begin(problem: "engine.Problem", assembly: Assembly, run: Run, rounds: Sequence[Round] = ()) -> Descent:
     """Return the start of a descent from an assembly, with the rounds that led to it."""
-    stay = np.arange(problem.blocks, dtype=np.int32)[None]
-    loss = move_losses(problem, assembly, Moves(stay, stay, np.zeros(1, np.int32)), run)[0]
-    return Descent(assembly, float(np.where(np.isnan(loss), np.inf, loss)), rounds=[*rounds])
+    return Descent(assembly, Evaluator(problem, assembly, run).loss(), rounds=[*rounds])
 
 
 def descend(problem: "engine.Problem", descent: Descent, name: str, run: Run, *, floor: float = 0.0) -> None:
@@ -92,11 +99,12 @@ def descend(problem: "engine.Problem", descent: Descent, name: str, run: Run, *,
     """
     search = search_named(name)
     sweep = {"first": _take_each, "best": _take_best}[search.take]
+    evaluator = Evaluator(problem, descent.assembly, run)
     level = 0
     while level < len(search.neighbourhoods) and descent.loss > floor:
         neighbourhood, before = search.neighbourhoods[level], descent.moves
         with _round(descent, neighbourhood, run):
-            sweep(problem, descent, NEIGHBOURHOODS[neighbourhood](problem.blocks), run, floor)
+            sweep(evaluator, descent, NEIGHBOURHOODS[neighbourhood](problem.blocks), run, floor)
         level = 0 if descent.moves > before else level + 1
 
 
@@ -117,31 +125,35 @@ def _round(descent: Descent, neighbourhood: str, run: Run) -> Iterator[None]:
             descent.rounds[-1] = replace(descent.rounds[-1], mse=run.measure(descent.assembly))
 
 
-def _take_each(problem: "engine.Problem", descent: Descent, moves: Moves, run: Run, floor: float) -> None:
-    """Try every move once, taking each that improves at once."""
-    for chunk, count in chunks(moves):
-        start = engine.Incumbent(descent.assembly, np.float32(descent.loss), np.int32(0), np.int32(0))
-        end = engine.first_improvement_sweep(
-            problem, start, chunk, count, np.float32(floor), lanes=engine.default_lanes()
-        )
-        descent.assembly = Assembly(*map(np.asarray, end.assembly))
-        descent.loss = float(end.loss)
-        descent.moves += int(end.taken)
-        run.loss = min(run.loss, descent.loss)
-        run.spend(int(end.evaluations))
-        if descent.loss <= floor:
-            return
+def _take_each(evaluator: Evaluator, descent: Descent, moves: Moves, run: Run, floor: float) -> None:
+    """Try every move once, taking each that improves at once.
+
+    Looking at several moves together, taking the first that improves and going on behind it decides as
+    trying one after the other does. What is looked at behind it is lost, so that fewer are looked at
+    together while moves are taken, and more again while none is.
+    """
+    narrowest = engine.default_lanes()
+    start, width = 0, max(narrowest, FIRST_LOOK)
+    while start < moves.size and descent.loss > floor:
+        window = moves.take(slice(start, start + width))
+        losses = evaluator.losses(window)
+        improving = np.flatnonzero(losses < descent.loss)
+        if improving.size:
+            _take(evaluator, descent, window, int(improving[0]), losses, run)
+            start, width = start + int(improving[0]) + 1, max(narrowest, width // 2)
+        else:
+            start, width = start + width, min(CHUNK, 2 * width)
 
 
-def _take_best(problem: "engine.Problem", descent: Descent, moves: Moves, run: Run, floor: float) -> None:
-    """Evaluate every move and take the best, the first of equals, if it improves."""
-    losses = move_losses(problem, descent.assembly, moves, run)
-    if not len(losses):
-        return
-    best = int(np.argmin(np.where(np.isnan(losses), np.inf, losses)))
-    if losses[best] < descent.loss:
-        ins, outs = descent.assembly
-        descent.assembly = Assembly(ins[moves.ins[best]], outs[moves.outs[best]])
-        descent.loss = float(losses[best])
-        descent.moves += 1
-        run.loss = min(run.loss, descent.loss)
+def _take_best(evaluator: Evaluator, descent: Descent, moves: Moves, run: Run, floor: float) -> None:
+    """Look at every move and take the best, the first of equals, if it improves."""
+    losses = np.nan_to_num(evaluator.losses(moves), nan=np.inf)
+    if losses.size and losses.min() < descent.loss:
+        _take(evaluator, descent, moves, int(losses.argmin()), losses, run)
+
+
+def _take(evaluator: Evaluator, descent: Descent, moves: Moves, m: int, losses: NDArray[np.float64], run: Run) -> None:
+    evaluator.take(moves, m)
+    descent.assembly, descent.loss = evaluator.assembly, float(losses[m])
+    descent.moves += 1
+    run.loss = min(run.loss, descent.loss)

@@ -1,4 +1,4 @@
-"""Losses of neighbourhoods equal the slow reference, and sweeps decide as a plain loop over it does."""
+"""Losses of moves equal the slow reference, however many lanes and whatever states were kept."""
 
 import numpy as np
 import pytest
@@ -6,74 +6,53 @@ import pytest
 from jaxsolve import engine
 from jaxsolve.engine import NEIGHBOURHOODS, Moves
 from jaxsolve.puzzle import Assembly
-from jaxsolve.run import Run, chunks, move_losses
 from tests import reference
 
-LANES = [1, 4, 64]
+LANES = [1, 4, 16]
+ROOM = 48
 
 
-def assembly_of(halves) -> Assembly:
-    return Assembly(*(np.asarray(half, np.int32) for half in halves))
+def padded(moves: Moves) -> Moves:
+    return moves.take(np.minimum(np.arange(ROOM), moves.size - 1))
 
 
 @pytest.mark.parametrize("name", NEIGHBOURHOODS)
-@pytest.mark.parametrize("n", [1, 2, 6])
-def test_losses_equal_the_reference(name, n):
-    puzzle, start = reference.random_puzzle(n, n=n)
-    moves = NEIGHBOURHOODS[name](n)
-    losses = move_losses(engine.place(puzzle), assembly_of(start), moves, run := Run())
+@pytest.mark.parametrize("lanes", LANES)
+def test_losses_and_states_equal_the_reference(name, lanes):
+    puzzle, answer = reference.random_puzzle(6, n=6)
+    problem, moves = engine.place(puzzle), NEIGHBOURHOODS[name](6).take(slice(37))
+    losses, states = engine.neighbourhood_losses(
+        problem, answer, engine.input_states(problem), np.int32(0), padded(moves), np.int32(moves.size), lanes=lanes
+    )
     expected = [
-        reference.loss(puzzle, start[0][ins], start[1][outs]) for ins, outs in zip(moves.ins, moves.outs, strict=True)
+        reference.loss(puzzle, answer.ins[ins], answer.outs[outs])
+        for ins, outs in zip(moves.ins, moves.outs, strict=True)
     ]
-    np.testing.assert_allclose(losses, expected, rtol=1e-4, atol=1e-12)
-    assert run.evaluations == moves.size
+    np.testing.assert_allclose(losses[: moves.size], expected, rtol=1e-4)
+    assert np.isinf(losses[moves.size :]).all()
+    np.testing.assert_allclose(states, reference.states(puzzle, *answer, puzzle.rows), rtol=2e-5, atol=2e-5)
 
 
-@pytest.mark.parametrize("lanes", LANES)
-def test_losses_do_not_depend_on_lanes_or_padding(lanes):
-    puzzle, start = reference.random_puzzle(7, n=6)
-    problem, moves = engine.place(puzzle), NEIGHBOURHOODS["swaps"](6)
-    chunk, count = next(chunks(moves))
-    losses = np.asarray(engine.neighbourhood_losses(problem, assembly_of(start), chunk, count, lanes=lanes))
-    assert np.isinf(losses[count:]).all()
-    np.testing.assert_allclose(losses[:count], move_losses(problem, assembly_of(start), moves, Run()), rtol=1e-5)
+def test_only_states_behind_the_last_valid_one_are_renewed():
+    puzzle, answer = reference.random_puzzle(6, n=6)
+    problem, moves = engine.place(puzzle), padded(NEIGHBOURHOODS["adjacent"](6))
+    start = np.int32(0), moves, np.int32(5)
+    _, states = engine.neighbourhood_losses(problem, answer, engine.input_states(problem), *start, lanes=1)
+    kept = np.array(states)
+    kept[:4] += 1.0
+    spoilt = Assembly(answer.ins[::-1].copy(), answer.outs)
+    renewed = engine.neighbourhood_losses(problem, spoilt, kept.copy(), np.int32(3), *start[1:], lanes=1)[1]
+    np.testing.assert_array_equal(renewed[:4], kept[:4])
+    assert not np.isclose(renewed[4:], kept[4:]).all()
 
 
-def plain_sweep(puzzle, ins, outs, loss, moves: Moves, floor: float):
-    """First improvement by the book: try, keep if better."""
-    taken = tried = 0
-    for source_ins, source_outs in zip(moves.ins, moves.outs, strict=True):
-        if loss <= floor:
-            break
-        tried += 1
-        candidate = reference.loss(puzzle, ins[source_ins], outs[source_outs])
-        if candidate < loss:
-            ins, outs, loss, taken = ins[source_ins], outs[source_outs], candidate, taken + 1
-    return ins, outs, loss, taken, tried
-
-
-@pytest.mark.parametrize("name", NEIGHBOURHOODS)
-@pytest.mark.parametrize("lanes", LANES)
-@pytest.mark.parametrize("floor_share", [0.0, 0.5])
-def test_sweeps_decide_as_the_book(name, lanes, floor_share):
-    puzzle, _ = reference.random_puzzle(11, n=6, rows=10)
-    rng = np.random.default_rng(5)
-    ins, outs = rng.permutation(6), rng.permutation(6)
-    loss = reference.loss(puzzle, ins, outs)
-    floor = floor_share * loss
-    moves = NEIGHBOURHOODS[name](6)
-    chunk, count = next(chunks(moves))
-    start = engine.Incumbent(assembly_of((ins, outs)), np.float32(loss), np.int32(0), np.int32(0))
-    end = engine.first_improvement_sweep(engine.place(puzzle), start, chunk, count, np.float32(floor), lanes=lanes)
-    first = chunk.take(slice(int(count)))
-    expected_ins, expected_outs, expected, taken, tried = plain_sweep(puzzle, ins, outs, loss, first, floor)
-    np.testing.assert_array_equal(end.assembly.ins, expected_ins)
-    np.testing.assert_array_equal(end.assembly.outs, expected_outs)
-    assert (int(end.taken), int(end.evaluations)) == (taken, tried)
-    assert taken > 0
-    assert float(end.loss) == pytest.approx(expected, rel=1e-5)
-
-
-def test_nothing_to_try_changes_nothing():
-    puzzle, start = reference.random_puzzle(3, n=1)
-    assert move_losses(engine.place(puzzle), assembly_of(start), NEIGHBOURHOODS["swaps"](1), Run()).shape == (0,)
+def test_the_loss_of_a_row_subset_is_over_the_first_rows():
+    puzzle, answer = reference.random_puzzle(7, n=3, rows=20)
+    problem = engine.place(puzzle, 6)
+    stay = np.arange(3, dtype=np.int32)[None]
+    moves = padded(Moves(stay, stay, np.full(1, 3, np.int32)))
+    other = Assembly(answer.ins[::-1].copy(), answer.outs)
+    losses, _ = engine.neighbourhood_losses(
+        problem, other, engine.input_states(problem), np.int32(0), moves, np.int32(1), lanes=1
+    )
+    assert float(losses[0]) == pytest.approx(reference.loss(puzzle, *other, rows=6), rel=1e-5)

@@ -7,8 +7,8 @@ from jaxsolve import engine
 from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import Assembly
-from jaxsolve.run import OutOfTime, Run, move_losses
-from jaxsolve.search import SEARCHES, begin, descend, search_named
+from jaxsolve.run import Evaluator, OutOfTime, Progress, Run
+from jaxsolve.search import SEARCHES, begin, descend, local, search_named
 from tests import reference
 
 N = 6
@@ -34,8 +34,33 @@ def test_searches_end_in_a_local_optimum(name):
     for half in descent.assembly:
         assert sorted(half) == list(range(N))
     for neighbourhood in SEARCHES[name].neighbourhoods:
-        losses = move_losses(problem, descent.assembly, NEIGHBOURHOODS[neighbourhood](N), Run())
+        losses = Evaluator(problem, descent.assembly, Run()).losses(NEIGHBOURHOODS[neighbourhood](N))
         assert (losses >= descent.loss).all()
+
+
+def swept_by_the_book(puzzle, assembly, moves):
+    """One sweep of first improvement: try, keep if better."""
+    loss, taken = reference.loss(puzzle, *assembly), 0
+    for source_ins, source_outs in zip(moves.ins, moves.outs, strict=True):
+        candidate = Assembly(assembly.ins[source_ins], assembly.outs[source_outs])
+        if reference.loss(puzzle, *candidate) < loss:
+            assembly, loss, taken = candidate, reference.loss(puzzle, *candidate), taken + 1
+    return assembly, taken
+
+
+@pytest.mark.parametrize("name", ["bubble", "two_opt", "or_opt"])
+@pytest.mark.parametrize("lanes", [1, 16])
+@pytest.mark.parametrize("seed", range(3))
+def test_sweeps_decide_as_trying_one_move_after_the_other(name, lanes, seed, monkeypatch):
+    monkeypatch.setattr(local.engine, "default_lanes", lambda: lanes)
+    puzzle, problem, descent, run = start(seed)
+    assembly = descent.assembly
+    descend(problem, descent, name, run)
+    for done in descent.rounds:
+        assembly, taken = swept_by_the_book(puzzle, assembly, NEIGHBOURHOODS[done.neighbourhood](N))
+        assert done.moves == taken > 0
+        np.testing.assert_array_equal(done.assembly.ins, assembly.ins)
+        np.testing.assert_array_equal(done.assembly.outs, assembly.outs)
 
 
 @pytest.mark.parametrize("name", SEARCHES)
@@ -80,8 +105,13 @@ def test_a_floor_stops_a_search():
 def test_a_spent_budget_keeps_the_best():
     _, problem, descent, _ = start(4)
     before = descent.loss
+
+    def impatient(progress: Progress) -> None:
+        if progress.evaluations > 20:
+            raise OutOfTime
+
     with pytest.raises(OutOfTime):
-        descend(problem, descent, "two_opt", Run(budget=1e-9))
+        descend(problem, descent, "two_opt", Run(watch=impatient))
     assert descent.loss < before
     assert descent.rounds[-1].loss == descent.loss
 

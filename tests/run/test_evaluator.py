@@ -1,0 +1,62 @@
+"""Neighbours of an assembly that changes between the looks have the losses of the slow reference."""
+
+import numpy as np
+import pytest
+
+from jaxsolve import engine
+from jaxsolve.engine import NEIGHBOURHOODS
+from jaxsolve.puzzle import Assembly
+from jaxsolve.run import CHUNK, Evaluator, OutOfTime, Run, evaluator
+from tests import reference
+
+
+def expected_losses(puzzle, assembly, moves):
+    pairs = zip(moves.ins, moves.outs, strict=True)
+    return [reference.loss(puzzle, assembly.ins[i], assembly.outs[j]) for i, j in pairs]
+
+
+@pytest.mark.parametrize("name", NEIGHBOURHOODS)
+@pytest.mark.parametrize("n", [1, 2, 6])
+def test_losses_stay_right_while_moves_are_taken(name, n):
+    puzzle, answer = reference.random_puzzle(n, n=n)
+    looker = Evaluator(engine.place(puzzle), answer, run := Run())
+    moves = NEIGHBOURHOODS[name](n)
+    assembly, rng = answer, np.random.default_rng(1)
+    for _ in range(4):
+        np.testing.assert_allclose(looker.losses(moves), expected_losses(puzzle, assembly, moves), rtol=1e-3, atol=1e-9)
+        assert looker.loss() == pytest.approx(reference.loss(puzzle, *assembly), rel=1e-4, abs=1e-9)
+        for _ in range(2):
+            if moves.size:
+                m = int(rng.integers(moves.size))
+                looker.take(moves, m)
+                assembly = Assembly(assembly.ins[moves.ins[m]], assembly.outs[moves.outs[m]])
+    np.testing.assert_array_equal(looker.assembly.ins, assembly.ins)
+    assert run.evaluations == 4 * (moves.size + 1)
+
+
+def test_more_moves_than_fit_into_one_call():
+    puzzle, answer = reference.random_puzzle(8, n=8, rows=4)
+    moves = NEIGHBOURHOODS["insertions"](8)
+    assert moves.size > CHUNK
+    losses = Evaluator(engine.place(puzzle), answer, Run()).losses(moves)
+    np.testing.assert_allclose(losses, expected_losses(puzzle, answer, moves), rtol=1e-3, atol=1e-9)
+
+
+def test_lanes_of_an_accelerator_give_the_same(monkeypatch):
+    puzzle, answer = reference.random_puzzle(8, n=6)
+    moves, problem = NEIGHBOURHOODS["swaps"](6), engine.place(puzzle)
+    alone = Evaluator(problem, answer, Run()).losses(moves)
+    monkeypatch.setattr(evaluator.engine, "default_lanes", lambda: 64)
+    np.testing.assert_allclose(Evaluator(problem, answer, Run()).losses(moves), alone, rtol=1e-5)
+
+
+def test_an_overflowing_assembly_has_an_infinite_loss():
+    puzzle, answer = reference.random_puzzle(1, n=3)
+    blown = puzzle.replace(w_out=puzzle.w_out * 1e30, w_in=puzzle.w_in * 1e30)
+    assert Evaluator(engine.place(blown), answer, Run()).loss() == np.inf
+
+
+def test_a_spent_budget_stops_between_looks():
+    puzzle, answer = reference.random_puzzle(1, n=3)
+    with pytest.raises(OutOfTime):
+        Evaluator(engine.place(puzzle), answer, Run(budget=1e-9)).loss()
