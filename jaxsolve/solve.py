@@ -38,7 +38,7 @@ class Config:
     rows: int | None = None
     """Compare candidates on the first so many rows. None begins with a few and takes more where they mislead."""
     budget: float = 300.0
-    """Seconds."""
+    """Seconds, where `solve` is not given a run with a budget of its own."""
     seed: int = 0
     """Start of all randomness."""
     sha256: str | None = None
@@ -87,15 +87,21 @@ class Solution:
 
     status: str
     """``solved``, ``unsolved`` or ``interrupted``."""
-    pairing: Pairing
-    order_seed: str
-    search: str
-    rows: int
-    """Rows that candidates were compared on."""
-    rounds: list[Round]
-    seed_loss: float
+    attempt: Attempt
+    """The attempt that led to the answer."""
     certificate: Certificate
     run: Run
+
+    @property
+    def rounds(self) -> list[Round]:
+        """What the search did, round by round."""
+        return self.attempt.descent.rounds
+
+    @property
+    def exchanged(self) -> int:
+        """Blocks whose halves the search paired otherwise than the weights did."""
+        ins, outs = self.attempt.descent.assembly
+        return int((outs != self.attempt.pairing.partner[ins]).sum())
 
     @property
     def message(self) -> str:
@@ -157,18 +163,7 @@ def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None) 
     if status == "solved" or (run.elapsed < run.budget and status != "interrupted"):
         with run.phase("certify"):
             certificate = with_neighbour(puzzle, certificate, Run())
-    descent, rows = best.descent, best.problem.rows
-    return Solution(
-        status,
-        best.pairing,
-        best.order_seed,
-        best.search,
-        rows,
-        descent.rounds,
-        best.seed_loss,
-        certificate,
-        run,
-    )
+    return Solution(status, best, certificate, run)
 
 
 def _search(puzzle: Puzzle, attempt: Attempt, config: Config, run: Run) -> bool:

@@ -70,8 +70,9 @@ def test_named_methods_are_used_and_a_dead_end_is_admitted(demo):
     wrong = demo.replace(expected_sha256=None, y=demo.y[::-1].copy())
     solution = solve(wrong, Config("trace", "w_out_l1", "bubble", rows=100))
     assert solution.status == "unsolved"
-    assert (solution.pairing.name, solution.order_seed, solution.search) == ("trace", "w_out_l1", "bubble")
-    assert solution.rows == 100
+    attempt = solution.attempt
+    assert (attempt.pairing.name, attempt.order_seed, attempt.search) == ("trace", "w_out_l1", "bubble")
+    assert attempt.problem.rows == 100
     assert "every way allowed was tried" in solution.message
 
 

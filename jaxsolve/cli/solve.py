@@ -92,11 +92,11 @@ def _report(solution: "Solution", seed: int) -> dict[str, Any]:
         "sha256": certificate.sha256,
         "mse": certificate.mse,
         "pairs": [list(pair) for pair in zip(ids[:-1:2], ids[1::2], strict=True)],
-        "pairing": solution.pairing.name,
-        "order_seed": solution.order_seed,
-        "seed_mse": solution.seed_loss,
-        "search": solution.search,
-        "rows": solution.rows,
+        "pairing": solution.attempt.pairing.name,
+        "order_seed": solution.attempt.order_seed,
+        "seed_mse": solution.attempt.seed_loss,
+        "search": solution.attempt.search,
+        "rows": solution.attempt.problem.rows,
         "rounds": rounds,
         "neighbour": None if certificate.neighbour is None else vars(certificate.neighbour),
         "evaluations": run.evaluations,
@@ -108,14 +108,16 @@ def _report(solution: "Solution", seed: int) -> dict[str, Any]:
 
 
 def _shown(puzzle: "Puzzle", solution: "Solution", report: dict[str, Any]) -> str:
-    pairing, moves = solution.pairing, sum(done["moves"] for done in report["rounds"])
+    attempt, moves = solution.attempt, sum(done.moves for done in solution.rounds)
+    rounds = f"{_count(moves, 'move')} in {_count(len(solution.rounds), 'round')}"
+    exchanged = f", {solution.exchanged} exchanged by the search" if solution.exchanged else ""
     rows = [
         ("answer", ",".join(map(str, report["permutation"]))),
         ("sha256", report["sha256"]),
-        ("pairs", f"{pairing.certain} of {puzzle.blocks} certain by {pairing.name}"),
-        ("order", f"{solution.order_seed}, MSE {solution.seed_loss:.6f} on {solution.rows} rows"),
-        ("search", f"{solution.search}, {_count(moves, 'move')} in {_count(len(report['rounds']), 'round')}"),
-        ("work", f"{report['evaluations']} evaluations, {report['seconds']['total']:.1f} s"),
+        ("pairs", f"{attempt.pairing.certain} of {puzzle.blocks} certain by {attempt.pairing.name}{exchanged}"),
+        ("order", f"{attempt.order_seed}, MSE {attempt.seed_loss:.6f} on {attempt.problem.rows} rows"),
+        ("search", f"{attempt.search}, {rounds}"),
+        ("work", f"{_count(report['evaluations'], 'evaluation')}, {report['seconds']['total']:.1f} s"),
     ]
     return f"{report['message']}\n{terminal.table(rows)}"
 

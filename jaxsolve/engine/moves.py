@@ -6,6 +6,7 @@ position a move touches: all states before it are shared with the assembly it st
 """
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,16 +44,19 @@ def _exchanges(n: int, segments: Iterator[tuple[int, int, int, int]]) -> Moves:
     return Moves(source, source, i[:, 0])
 
 
+@cache
 def adjacent(n: int) -> Moves:
     """Return the n - 1 exchanges of neighbouring positions, left to right."""
     return _exchanges(n, ((t, 1, t + 1, 1) for t in range(n - 1)))
 
 
+@cache
 def swaps(n: int) -> Moves:
     """Return the n(n - 1)/2 exchanges of two positions."""
     return _exchanges(n, ((i, 1, j, 1) for i in range(n) for j in range(i + 1, n)))
 
 
+@cache
 def insertions(n: int, longest: int = 3) -> Moves:
     """Return the moves of a segment of 1 … `longest` blocks to every other place, each only once.
 
@@ -64,6 +68,7 @@ def insertions(n: int, longest: int = 3) -> Moves:
     return _exchanges(n, ((i, a, i + a, b) for a, b in pairs for i in range(n - a - b + 1)))
 
 
+@cache
 def partner_swaps(n: int) -> Moves:
     """Return the n(n - 1)/2 exchanges of the second halves of two blocks; orders stay, partners change."""
     exchanged = swaps(n)

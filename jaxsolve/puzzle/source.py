@@ -4,7 +4,6 @@ Nothing is ever unpacked to disk. Names are relative to the folder that holds th
 the folder or archive itself or one enclosing folder inside it, as the famous puzzle was published.
 """
 
-import io
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -56,7 +55,7 @@ def open_source(path: Path) -> Source:
             raise PuzzleError(f"{path}: no such file or folder; {ADVICE}")
         if not zipfile.is_zipfile(path):
             raise PuzzleError(f"{path}: neither a folder nor a zip file; {ADVICE}")
-        return _Zip(path.stem, path, io.BytesIO(path.read_bytes()))
+        return _Zip(path)
     except OSError as error:
         raise PuzzleError(f"{path}: cannot be opened ({error.strerror or error})") from error
 
@@ -73,7 +72,7 @@ def _base_of(names: Iterable[str], where: object) -> str:
         parts = PurePosixPath(name).parts
         for depth in (0, 1):
             rest = parts[depth:]
-            if rest == (TABLE,) or (len(rest) == 2 and rest[0] == PIECES):
+            if rest == (TABLE,) or rest[:1] == (PIECES,):
                 bases.add("".join(f"{part}/" for part in parts[:depth]))
     if not bases:
         raise PuzzleError(f"{where}: holds neither {PIECES}/ nor {TABLE}; {ADVICE}")
@@ -86,8 +85,10 @@ def _base_of(names: Iterable[str], where: object) -> str:
 
 class _Folder:
     def __init__(self, path: Path) -> None:
-        names = [file.relative_to(path).as_posix() for pattern in ("*", "*/*", "*/*/*") for file in path.glob(pattern)]
-        self._root = path / _base_of((n for n in names if not is_junk(n)), path)
+        found = [path.joinpath(part) for part in (TABLE, PIECES)]
+        found += [file for part in (TABLE, PIECES) for file in path.glob(f"*/{part}")]
+        names = (file.relative_to(path).as_posix() for file in found if file.exists())
+        self._root = path / _base_of((name for name in names if not is_junk(name)), path)
         self.name = path.resolve().name
 
     def names(self) -> list[str]:
@@ -106,22 +107,22 @@ class _Folder:
 
 
 class _Zip:
-    def __init__(self, name: str, label: object, data: io.BytesIO) -> None:
-        self.name = name
+    def __init__(self, path: Path) -> None:
+        self.name = path.stem
         try:
-            self._archive = zipfile.ZipFile(data)
+            self._archive = zipfile.ZipFile(path)
             infos = self._archive.infolist()
         except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeDecodeError) as error:
-            raise PuzzleError(f"{label}: a damaged zip file ({error})") from error
+            raise PuzzleError(f"{path}: a damaged zip file ({error})") from error
         files = [info for info in infos if not info.is_dir() and not is_junk(info.filename)]
-        _refuse_bombs(files, label)
-        base = _base_of((info.filename for info in files), label)
+        _refuse_bombs(files, path)
+        base = _base_of((info.filename for info in files), path)
         self._infos: dict[str, zipfile.ZipInfo] = {}
         for info in files:
             if info.filename.startswith(base):
                 relative = info.filename.removeprefix(base)
                 if relative in self._infos:
-                    raise PuzzleError(f"{label}: holds {info.filename} twice")
+                    raise PuzzleError(f"{path}: holds {info.filename} twice")
                 self._infos[relative] = info
 
     def names(self) -> list[str]:
@@ -137,13 +138,13 @@ class _Zip:
             raise PuzzleError(f"{name}: damaged inside the zip file ({error})") from error
 
 
-def _refuse_bombs(infos: list[zipfile.ZipInfo], label: object) -> None:
+def _refuse_bombs(infos: list[zipfile.ZipInfo], path: Path) -> None:
     if len(infos) > MAX_ENTRIES:
-        raise PuzzleError(f"{label}: {len(infos)} entries; at most {MAX_ENTRIES} are read")
+        raise PuzzleError(f"{path}: {len(infos)} entries; at most {MAX_ENTRIES} are read")
     unpacked = sum(info.file_size for info in infos)
     packed = sum(info.compress_size for info in infos)
     largest = max((info.file_size for info in infos), default=0)
     if unpacked > MAX_TOTAL_BYTES or largest > MAX_ENTRY_BYTES:
-        raise PuzzleError(f"{label}: unpacks to {unpacked} bytes; at most {MAX_TOTAL_BYTES} are read")
+        raise PuzzleError(f"{path}: unpacks to {unpacked} bytes; at most {MAX_TOTAL_BYTES} are read")
     if unpacked > INFLATION_FREE_BYTES and unpacked > MAX_INFLATION * max(packed, 1):
-        raise PuzzleError(f"{label}: {packed} bytes unpack to {unpacked}: taken for an archive bomb and not read")
+        raise PuzzleError(f"{path}: {packed} bytes unpack to {unpacked}: taken for an archive bomb and not read")
