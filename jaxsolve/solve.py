@@ -162,7 +162,7 @@ def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None) 
     certificate = best.certificate or best.judge(puzzle, config.sha256, run)
     if status == "solved" or (run.elapsed < run.budget and status != "interrupted"):
         with run.phase("certify"):
-            certificate = with_neighbour(puzzle, certificate, Run())
+            certificate = with_neighbour(puzzle, certificate)
     return Solution(status, best, certificate, run)
 
 

@@ -7,7 +7,6 @@ import pytest
 from jaxtyping import install_import_hook
 
 with install_import_hook("jaxsolve.engine", "beartype.beartype"):
-    import jaxsolve.engine.adjoint
     import jaxsolve.engine.construction
     import jaxsolve.engine.neighbourhood  # noqa: F401
 

@@ -4,31 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from jaxsolve import engine
-from jaxsolve.engine import Moves
+from jaxsolve.certificate.neighbour import Neighbour, closest_neighbour
 from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, predict, sha256_of
-from jaxsolve.run import Evaluator, Run
 
 ROUNDING_ROWS = 1000
 """Rows on which the cost of float32 arithmetic is measured."""
 ROUNDING_FACTOR = 100.0
 """Squared errors up to this many times those of float32 arithmetic count as rounding."""
-SCREEN_ROWS = 256
-EXACT_ROWS = 512
-EXACT_MOVES = 64
-"""Moves with the lowest predicted loss that are evaluated exactly."""
-
-
-@dataclass(frozen=True)
-class Neighbour:
-    """The closest rival of an answer among single moves."""
-
-    mse: float
-    """Its float64 mean squared error over all rows."""
-    gap: float
-    """By how much that exceeds the answer's."""
-    moves: int
-    """Swaps of two blocks and insertions of one that were ranked to find it."""
 
 
 @dataclass(frozen=True)
@@ -114,26 +96,7 @@ def certify(
     )
 
 
-def with_neighbour(puzzle: Puzzle, certificate: Certificate, run: Run) -> Certificate:
-    """Return a certificate that also names the closest single move.
-
-    All single moves are ranked to first order on a few rows; the best are evaluated exactly on more, and
-    the winner in float64 on all. The neighbour stays None where a network of one block has no moves.
-    """
-    moves = single_moves(puzzle.blocks)
-    if not moves.size:
-        return certificate
+def with_neighbour(puzzle: Puzzle, certificate: Certificate) -> Certificate:
+    """Return a certificate that also names the closest rival among single moves."""
     assembly = puzzle.assembly(certificate.permutation)
-    screened = engine.screened_losses(engine.place(puzzle, SCREEN_ROWS), assembly, moves)
-    best = moves.take(np.argsort(np.nan_to_num(np.asarray(screened), nan=np.inf), kind="stable")[:EXACT_MOVES])
-    losses = Evaluator(engine.place(puzzle, EXACT_ROWS), assembly, run).losses(best)
-    winner = int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
-    mse = mean_squared_error(puzzle, Assembly(assembly.ins[best.ins[winner]], assembly.outs[best.outs[winner]]))
-    return replace(certificate, neighbour=Neighbour(mse=mse, gap=mse - certificate.mse, moves=moves.size))
-
-
-def single_moves(n: int) -> Moves:
-    """Return all swaps of two blocks and insertions of one, each assembly once."""
-    swaps, insertions = engine.NEIGHBOURHOODS["swaps"](n), engine.NEIGHBOURHOODS["insertions"](n, 1)
-    apart = swaps.take(np.diff(np.triu_indices(n, 1), axis=0)[0] > 1)  # neighbours swapped are insertions too
-    return Moves(*map(np.concatenate, zip(insertions, apart, strict=True)))
+    return replace(certificate, neighbour=closest_neighbour(puzzle, assembly, certificate.mse))

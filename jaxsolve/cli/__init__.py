@@ -10,6 +10,8 @@ STARTED = time.perf_counter()
 
 def main() -> None:
     """Run the command line, and leave without tearing JAX down, which takes a quarter of a second."""
+    # rows run through the network in threads of our own, which BLAS's would only get in the way of
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from jaxsolve.cli.app import app
 
     try:

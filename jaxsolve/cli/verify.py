@@ -18,12 +18,11 @@ def verify(
 
     from jaxsolve.certificate import certify, with_neighbour
     from jaxsolve.puzzle import read_answer
-    from jaxsolve.run import Run
 
     expected = arguments.checked_sha256(sha256)
     given = arguments.load(puzzle, activation)
     assembly = given.assembly(read_answer(answer))
-    certificate = with_neighbour(given, certify(given, assembly, expected_sha256=expected), Run())
+    certificate = with_neighbour(given, certify(given, assembly, expected_sha256=expected))
     if json:
         terminal.result_json({"solved": certificate.solved, "message": certificate.sentence, **asdict(certificate)})
     else:

@@ -6,7 +6,6 @@ from jaxsolve._lazy import lazy_exports
 from jaxsolve.engine.moves import NEIGHBOURHOODS, Moves, as_moves
 
 if TYPE_CHECKING:
-    from jaxsolve.engine.adjoint import screened_losses
     from jaxsolve.engine.compile import compile_seconds, compiled
     from jaxsolve.engine.construction import delta_greedy_order, insertion_losses
     from jaxsolve.engine.neighbourhood import default_lanes, input_states, neighbourhood_losses
@@ -28,7 +27,6 @@ __all__ = [
     "insertion_losses",
     "neighbourhood_losses",
     "place",
-    "screened_losses",
 ]
 
 __getattr__ = lazy_exports(
@@ -46,6 +44,5 @@ __getattr__ = lazy_exports(
         "insertion_losses": "construction",
         "neighbourhood_losses": "neighbourhood",
         "place": "network",
-        "screened_losses": "adjoint",
     },
 )

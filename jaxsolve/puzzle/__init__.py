@@ -1,7 +1,7 @@
 """Host: what is given and what is answered: the puzzle, its files and the network they make."""
 
 from jaxsolve.puzzle.demo import demo_puzzle
-from jaxsolve.puzzle.network import ACTIVATIONS, activation_of, mean_squared_error, predict
+from jaxsolve.puzzle.network import ACTIVATIONS, Network, activation_of, mean_squared_error, predict
 from jaxsolve.puzzle.read import check_sha256, read_puzzle
 from jaxsolve.puzzle.types import Assembly, Puzzle, sha256_of
 from jaxsolve.puzzle.write import read_answer, write_network, write_puzzle
@@ -9,6 +9,7 @@ from jaxsolve.puzzle.write import read_answer, write_network, write_puzzle
 __all__ = [
     "ACTIVATIONS",
     "Assembly",
+    "Network",
     "Puzzle",
     "activation_of",
     "check_sha256",

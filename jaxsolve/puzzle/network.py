@@ -1,6 +1,8 @@
-"""Host: the reassembled network in NumPy, which judges answers in float64."""
+"""Host: the reassembled network in NumPy: what judges answers, in float64 and without a compiler to trust."""
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ CHUNK_ROWS = 1000
 
 
 def _gelu(x: Array) -> Array:
-    from scipy.special import erf  # half a second to import, and only this activation needs it
+    from scipy.special import erf  # slow to import, and only this activation needs it
 
     return 0.5 * x * (1.0 + erf(x / np.sqrt(2.0).astype(x.dtype)))
 
@@ -38,37 +40,55 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def predict(
-    puzzle: Puzzle,
-    assembly: Assembly,
-    *,
-    rows: int | None = None,
-    dtype: DTypeLike = np.float64,
-) -> Floats:
-    """Return what the arranged network answers for the first `rows` rows, `[R]`, computed in `dtype`."""
-    activation = activation_of(puzzle.activation)
-    x = puzzle.x[:rows]
-    steps = list(zip(*map(np.asarray, assembly), strict=True))
-    predictions = np.empty(len(x))
-    with np.errstate(over="ignore", invalid="ignore"):  # a wrong assembly may overflow, and says so itself
-        names = ("w_in", "b_in", "w_out", "b_out", "w_last", "b_last")
-        w_in, b_in, w_out, b_out, w_last, b_last = (np.asarray(getattr(puzzle, name), dtype) for name in names)
-        for start in range(0, len(x), CHUNK_ROWS):
-            h = x[start : start + CHUNK_ROWS].astype(dtype)
-            for i, j in steps:
-                h = h + activation(h @ w_in[i].T + b_in[i]) @ w_out[j].T + b_out[j]
-            predictions[start : start + CHUNK_ROWS] = h @ w_last + b_last
-    return predictions
+def activation_of(name: str) -> Callable[[Array], Array]:
+    """Return an activation by name; `UsageError` if there is none."""
+    if name not in ACTIVATIONS:
+        raise UsageError(f"no activation {name!r}; choose one of {', '.join(ACTIVATIONS)}")
+    return ACTIVATIONS[name]
+
+
+class Network:
+    """The pieces of a puzzle as arrays of one type, ready to run in any order."""
+
+    def __init__(self, puzzle: Puzzle, dtype: DTypeLike = np.float64) -> None:
+        with np.errstate(over="ignore"):  # what a type cannot hold becomes infinite
+            weights = puzzle.w_in, puzzle.b_in, puzzle.w_out, puzzle.b_out, puzzle.w_last, puzzle.b_last
+            self.w_in, self.b_in, self.w_out, self.b_out, self.w_last, self.b_last = (
+                np.asarray(weight, dtype) for weight in weights
+            )
+        self.activation = activation_of(puzzle.activation)
+
+    def residual(self, h: Array, i: int, j: int) -> Array:
+        """Return what first half `i` and second half `j` add to the states `h`, `[R, D]`."""
+        return self.activation(h @ self.w_in[i].T + self.b_in[i]) @ self.w_out[j].T + self.b_out[j]
+
+    def states(self, h: Array, assembly: Assembly) -> list[Array]:
+        """Return the states before every position and after the last, from the states `h` on."""
+        states = [h]
+        for i, j in zip(*assembly, strict=True):
+            states.append(states[-1] + self.residual(states[-1], i, j))
+        return states
+
+    def predict(self, h: Array, assembly: Assembly) -> Array:
+        """Return the predictions of an assembly that begins in the states `h`, `[R]`."""
+        for i, j in zip(*assembly, strict=True):
+            h = h + self.residual(h, i, j)
+        return h @ self.w_last + self.b_last
+
+
+def predict(puzzle: Puzzle, assembly: Assembly, *, rows: int | None = None, dtype: DTypeLike = np.float64) -> Floats:
+    """Return what an assembly answers for the first `rows` rows, `[R]`, computed in `dtype`."""
+    network, x = Network(puzzle, dtype), puzzle.x[:rows]
+
+    def part(start: int) -> Array:
+        with np.errstate(over="ignore", invalid="ignore"):  # a wrong assembly may overflow, and says so itself
+            return network.predict(x[start : start + CHUNK_ROWS].astype(dtype), assembly)
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return np.concatenate([*threads.map(part, range(0, len(x), CHUNK_ROWS))], dtype=np.float64)
 
 
 def mean_squared_error(puzzle: Puzzle, assembly: Assembly) -> float:
     """Return the float64 mean squared error against the original predictions over all rows."""
     with np.errstate(over="ignore", invalid="ignore"):
         return float(np.mean((predict(puzzle, assembly) - puzzle.y) ** 2))
-
-
-def activation_of(name: str) -> Callable[[Array], Array]:
-    """Return an activation by name; `UsageError` if there is none."""
-    if name not in ACTIVATIONS:
-        raise UsageError(f"no activation {name!r}; choose one of {', '.join(ACTIVATIONS)}")
-    return ACTIVATIONS[name]

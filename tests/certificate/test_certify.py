@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from jaxsolve.certificate import certify, single_moves, tolerance, with_neighbour
+from jaxsolve.certificate import certify, tolerance, with_neighbour
+from jaxsolve.certificate.neighbour import single_moves
 from jaxsolve.puzzle import Assembly, sha256_of
-from jaxsolve.run import Run
 from tests import reference
 
 
@@ -60,7 +60,7 @@ def test_the_tolerance_is_far_below_any_other_assembly(given):
 def test_the_neighbour_is_the_closest_single_move(n):
     puzzle, answer = reference.random_puzzle(32, n=n, rows=40)
     losses = [reference.loss(puzzle, *(half[s] for half in answer)) for s in single_moves(n).ins]
-    certificate = with_neighbour(puzzle, certify(puzzle, answer), Run())
+    certificate = with_neighbour(puzzle, certify(puzzle, answer))
     assert certificate.neighbour is not None
     assert certificate.neighbour.moves == len(losses)
     assert certificate.neighbour.mse == pytest.approx(min(losses), rel=1e-6)
@@ -69,7 +69,7 @@ def test_the_neighbour_is_the_closest_single_move(n):
 
 def test_one_block_has_no_neighbour():
     puzzle, answer = reference.random_puzzle(33, n=1)
-    assert with_neighbour(puzzle, certify(puzzle, answer), Run()).neighbour is None
+    assert with_neighbour(puzzle, certify(puzzle, answer)).neighbour is None
 
 
 def test_equal_blocks_are_said_to_be_indistinguishable(given):
@@ -80,7 +80,7 @@ def test_equal_blocks_are_said_to_be_indistinguishable(given):
         weights[name][half[1]] = weights[name][half[0]]
     twins = puzzle.replace(**weights)
     twins = twins.replace(y=reference.states(twins, ins, outs, 40)[-1] @ twins.w_last + twins.b_last)
-    certificate = with_neighbour(twins, certify(twins, answer), Run())
+    certificate = with_neighbour(twins, certify(twins, answer))
     assert certificate.solved
     assert "the data cannot tell it from this answer" in certificate.sentence
 
