@@ -12,8 +12,8 @@ from jaxsolve.puzzle.types import Floats
 
 SCREEN_ROWS = 128
 """Rows on which all moves are ranked to first order."""
-EXACT_ROWS = 256
-EXACT_MOVES = 64
+EXACT_ROWS = 512
+EXACT_MOVES = 48
 """Moves with the lowest predicted loss that are evaluated exactly."""
 STEP = 1e-3
 """Half the distance over which the slope of an activation is taken."""
