@@ -13,7 +13,7 @@ from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.errors import UsageError
 from jaxsolve.ordering import QUICK_SEEDS, Order, Paired, seed_order
 from jaxsolve.pairing import PAIRINGS, Pairing, pair, rank_pairings
-from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error
+from jaxsolve.puzzle import Assembly, Puzzle, check_sha256, mean_squared_error
 from jaxsolve.run import OutOfTime, Run
 from jaxsolve.search import Descent, Round, begin, descend, search_named
 
@@ -48,12 +48,14 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuse what no search could be run with; `UsageError` names the option."""
-        if self.rows is not None and self.rows < 1:
-            raise UsageError(f"rows is {self.rows}; expected at least 1")
+        if self.rows is not None and (not isinstance(self.rows, int) or self.rows < 1):
+            raise UsageError(f"rows is {self.rows}; expected a whole number, at least 1")
         if not self.budget > 0:
             raise UsageError(f"budget is {self.budget}; expected more than 0 seconds")
         if self.seed < 0:
             raise UsageError(f"seed is {self.seed}; expected 0 or more")
+        if self.sha256 is not None:
+            object.__setattr__(self, "sha256", check_sha256(self.sha256, "sha256"))
 
 
 @dataclass(eq=False)
@@ -160,7 +162,7 @@ def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None) 
         status = "solved"
     best = min(tried, key=lambda attempt: (not _is_solved(attempt), attempt.mse))
     certificate = best.certificate or best.judge(puzzle, config.sha256, run)
-    if status == "solved" or (run.elapsed < run.budget and status != "interrupted"):
+    if not run.stopped and (status == "solved" or (status == "unsolved" and run.elapsed < run.budget)):
         with run.phase("certify"):
             certificate = with_neighbour(puzzle, certificate)
     return Solution(status, best, certificate, run)
@@ -199,7 +201,7 @@ def _attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) ->
             with run.phase("seed"):
                 descent = begin(problem, paired.assembly(order), run)
             yield Attempt(pairing, name, search, problem, descent, descent.loss)
-    if AUTO in (config.order_seed, config.search):
+    if AUTO in (config.order_seed, config.search) and puzzle.blocks > 1:
         yield from _kicks(puzzle, config, run, tried)
 
 
@@ -258,9 +260,6 @@ def _kicks(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) -> It
 
 
 def _random_move(assembly: Assembly, rng: np.random.Generator) -> Assembly:
-    ins, outs = (np.asarray(half) for half in assembly)
-    moves = NEIGHBOURHOODS[rng.choice(["swaps", "insertions", "partner_swaps"])](len(ins))
-    if not moves.size:
-        return assembly
-    m = rng.integers(moves.size)
-    return Assembly(ins[moves.ins[m]], outs[moves.outs[m]])
+    moves = NEIGHBOURHOODS[rng.choice(["swaps", "insertions", "partner_swaps"])](len(assembly.ins))
+    (ins,), (outs,), _ = moves.take(rng.integers(moves.size, size=1))
+    return Assembly(assembly.ins[ins], assembly.outs[outs])

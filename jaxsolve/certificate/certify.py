@@ -13,6 +13,10 @@ ROUNDING_FACTOR = 100.0
 """Squared errors up to this many times those of float32 arithmetic count as rounding."""
 
 
+CEILING = 1e-6
+"""Most of the mean square of the predictions that can ever count as rounding."""
+
+
 @dataclass(frozen=True)
 class Certificate:
     """The evidence for an answer, computed in float64 over all rows."""
@@ -31,7 +35,7 @@ class Certificate:
     @property
     def exact(self) -> bool:
         """Whether every prediction is reproduced up to float32 rounding."""
-        return self.mse <= self.tolerance
+        return bool(np.isfinite(self.mse)) and self.mse <= self.tolerance
 
     @property
     def solved(self) -> bool:
@@ -61,13 +65,16 @@ def tolerance(puzzle: Puzzle, assembly: Assembly) -> float:
     """Return the mean squared error that float32 arithmetic explains, measured on the assembly itself.
 
     It is `ROUNDING_FACTOR` times the mean squared difference between float32 and float64 predictions, and
-    never less than for predictions stored in float32.
+    never less than for predictions stored in float32; but at most `CEILING` of the mean square of the
+    predictions, for where rounding drowns the answer there is nothing to be certain of.
     """
     single, double = (predict(puzzle, assembly, rows=ROUNDING_ROWS, dtype=dtype) for dtype in (np.float32, np.float64))
     with np.errstate(over="ignore", invalid="ignore"):
         arithmetic = float(np.mean((single - double) ** 2))
-    storage = float(np.finfo(np.float32).eps ** 2 * np.mean(puzzle.y**2))
-    return ROUNDING_FACTOR * (max(storage, arithmetic) if np.isfinite(arithmetic) else storage)
+        scale = float(np.mean(puzzle.y**2))
+    storage = float(np.finfo(np.float32).eps) ** 2 * scale
+    rounding = ROUNDING_FACTOR * (max(storage, arithmetic) if np.isfinite(arithmetic) else storage)
+    return min(rounding, CEILING * scale)
 
 
 def certify(

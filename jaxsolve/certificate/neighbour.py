@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaxsolve.engine import NEIGHBOURHOODS, Moves
+from jaxsolve.engine import Moves, Neighbourhood
 from jaxsolve.puzzle import Assembly, Network, Puzzle, mean_squared_error
+from jaxsolve.puzzle.network import Array
 from jaxsolve.puzzle.types import Floats
 
 SCREEN_ROWS = 128
 """Rows on which all moves are ranked to first order."""
+SCREEN_NUMBERS = 32 << 20
+"""Most numbers that the ranking keeps: very deep networks are ranked on fewer rows."""
 EXACT_ROWS = 512
 EXACT_MOVES = 48
 """Moves with the lowest predicted loss that are evaluated exactly."""
@@ -43,42 +46,68 @@ def closest_neighbour(puzzle: Puzzle, assembly: Assembly, mse: float) -> Neighbo
     if not moves.size:
         return None
     with np.errstate(over="ignore", invalid="ignore"):
-        predicted = first_order_losses(puzzle, assembly, moves, SCREEN_ROWS)
-        best = moves.take(np.argsort(np.nan_to_num(predicted, nan=np.inf), kind="stable")[:EXACT_MOVES])
+        rows = min(SCREEN_ROWS, max(8, SCREEN_NUMBERS // puzzle.blocks**2))
+        predicted = np.nan_to_num(first_order_losses(puzzle, assembly, rows), nan=np.inf)
+        best = moves.take(np.argsort(predicted, kind="stable")[:EXACT_MOVES])
         losses = np.nan_to_num(_losses(puzzle, assembly, best, EXACT_ROWS), nan=np.inf)
         winner = _moved(assembly, best, int(losses.argmin()))
     rival = mean_squared_error(puzzle, winner)
     return Neighbour(mse=rival, gap=rival - mse, moves=moves.size)
 
 
-def single_moves(n: int) -> Moves:
-    """Return all swaps of two blocks and insertions of one, each assembly once."""
-    swaps, insertions = NEIGHBOURHOODS["swaps"](n), NEIGHBOURHOODS["insertions"](n, 1)
-    apart = swaps.take(np.diff(np.triu_indices(n, 1), axis=0)[0] > 1)  # neighbours swapped are insertions too
-    return Moves(*map(np.concatenate, zip(insertions, apart, strict=True)))
+def single_moves(n: int) -> Neighbourhood:
+    """Return all swaps of two blocks and insertions of one, each assembly once.
+
+    By the first position i: block i to every later j; every j > i + 1 to i; i swapped with every j > i + 1.
+    """
+    segments = [np.empty((0, 4), np.int32)]
+    for i in range(n - 1):
+        j = np.arange(i + 1, n)
+        forth = np.stack([np.full_like(j, i), np.ones_like(j), np.full_like(j, i + 1), j - i], axis=1)
+        back = np.stack([np.full_like(j, i), j - i, j, np.ones_like(j)], axis=1)[1:]
+        swap = np.stack([np.full_like(j, i), np.ones_like(j), j, np.ones_like(j)], axis=1)[1:]
+        segments += [forth, back, swap]
+    return Neighbourhood(n, np.concatenate(segments).astype(np.int32))
 
 
-def first_order_losses(puzzle: Puzzle, assembly: Assembly, moves: Moves, rows: int) -> Floats:
-    """Return the predicted mean squared error of each move of the order, `[M]`, over the first `rows` rows.
+def first_order_losses(puzzle: Puzzle, assembly: Assembly, rows: int) -> Floats:
+    """Return the predicted mean squared error of each of the `single_moves`, `[M]`, over the first `rows` rows.
 
     Another block at position t changes a prediction by about g·(what it adds - what stands there adds), g
-    the gradient of the prediction with respect to the states after t.
+    the gradient of the prediction with respect to the states after t. The blocks between the two ends of an
+    insertion each move by one position, so that their part is a difference of running sums.
     """
+    n = puzzle.blocks
+    error, change = _changes(puzzle, assembly, rows)
+    step = np.arange(n - 1)
+    sooner = np.cumsum(change[step, step + 1], axis=0)  # positions 0 … t run the block of the next one
+    later = np.cumsum(change[step + 1, step], axis=0)  # positions 1 … t + 1 run the block of the one before
+    losses = []
+    for i in range(n - 1):
+        swap = change[i, i + 1 :] + change[i + 1 :, i]
+        forth = sooner[i:] - sooner[i] + change[i, i + 1] + change[i + 1 :, i]
+        back = later[i:] - later[i] + change[i + 1, i] + change[i, i + 1 :]
+        losses += [np.mean((error + part) ** 2, axis=1) for part in (forth, back[1:], swap[1:])]
+    return np.concatenate(losses, dtype=np.float64)
+
+
+def _changes(puzzle: Puzzle, assembly: Assembly, rows: int) -> tuple[Array, Array]:
+    """Return the errors `[R]`, and to first order their change `[N, N, R]` if position t runs the block of s."""
     network, n = Network(puzzle, RANKING), puzzle.blocks
     first, second = assembly
     w_in, w_out = network.w_in[first].reshape(-1, puzzle.features), network.w_out[second].swapaxes(0, 1)
     *before, last = network.states(puzzle.x[:rows].astype(RANKING), assembly)
     error = (last @ network.w_last + network.b_last - puzzle.y[:rows]).astype(RANKING)
     gradient = np.broadcast_to(network.w_last, last.shape)
-    predicted = np.tile(error, (moves.size, 1))
+    change = np.empty((n, n, len(error)), RANKING)
     for t in reversed(range(n)):
         hidden = (before[t] @ w_in.T).reshape(len(error), n, -1) + network.b_in[first]
         pulled = (gradient @ w_out.reshape(puzzle.features, -1)).reshape(hidden.shape)
-        effects = (network.activation(hidden) * pulled).sum(axis=2) + gradient @ network.b_out[second].T
-        predicted += (effects - effects[:, t, None]).T[moves.ins[:, t]]
+        added = (network.activation(hidden) * pulled).sum(axis=2) + gradient @ network.b_out[second].T
+        change[t] = (added - added[:, t, None]).T
         ahead, behind = (network.activation(hidden[:, t] + step) for step in (RANKING(STEP), -RANKING(STEP)))
         gradient = gradient + (pulled[:, t] * (ahead - behind) / (2 * STEP)) @ network.w_in[first[t]]
-    return np.asarray(np.mean(predicted**2, axis=1), np.float64)
+    return error, change
 
 
 def _losses(puzzle: Puzzle, assembly: Assembly, moves: Moves, rows: int) -> Floats:

@@ -1,24 +1,37 @@
 """Host: the command line. One command a file; only this room prints."""
 
 import os
+import signal
 import sys
 import time
 
 STARTED = time.perf_counter()
 """When the process began, as nearly as Python code can tell."""
 
+INTERRUPTED = 130
+
 
 def main() -> None:
     """Run the command line, and leave without tearing JAX down, which takes a quarter of a second."""
+    signal.signal(signal.SIGINT, _leave)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
     # rows run through the network in threads of our own, which BLAS's would only get in the way of
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from jaxsolve.cli.app import app
+    from jaxsolve.cli.app import run
 
+    code = 1
     try:
-        app()
-    except SystemExit as end:
-        try:
-            sys.stdout.flush()
-            sys.stderr.flush()
-        finally:
-            os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
+        code = run(sys.argv[1:])
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    finally:
+        os._exit(code)
+
+
+def _leave(*_: object) -> None:
+    """Leave at once while there is nothing to save."""
+    os.write(2, b"jaxsolve: interrupted\n")
+    os._exit(INTERRUPTED)

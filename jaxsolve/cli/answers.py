@@ -32,12 +32,12 @@ class AnswerFolder:
 
     def save(self, report: dict[str, Any], name: str) -> str:
         """Write a report under the first free name, and say where, or why not: an answer is shown all the same."""
-        folder = self._named or _data_folder() / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-        taken = (folder / f"answer{'' if k == 1 else f'-{k}'}.json" for k in count(1))
         try:
+            folder = self._named or _data_folder() / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+            taken = (folder / f"answer{'' if k == 1 else f'-{k}'}.json" for k in count(1))
             path = next(path for path in taken if not path.exists())
             write_new(path, f"{to_json(report)}\n".encode())
-        except (OutputError, OSError) as error:
+        except (OutputError, OSError, RuntimeError) as error:  # RuntimeError: a user without a home
             return f"not saved: {error}"
         return f"saved {path}"
 

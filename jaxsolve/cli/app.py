@@ -2,6 +2,7 @@
 
 import typer
 
+from jaxsolve.cli import terminal
 from jaxsolve.cli.export import export
 from jaxsolve.cli.inspect import inspect
 from jaxsolve.cli.pair import pair
@@ -11,9 +12,22 @@ from jaxsolve.cli.version import version
 
 app = typer.Typer(
     help="Put a dropped residual network back together, and prove it.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command; return its exit code. Wrong usage is one line, as all mistakes are."""
+    try:
+        code = app(arguments or ["--help"], prog_name="jaxsolve", standalone_mode=False)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # what click calls wrong usage, wherever Typer keeps its click
+            raise
+        terminal.note(f"error: {error.format_message()} See 'jaxsolve --help'.")  # pyright: ignore[reportAttributeAccessIssue]
+        return getattr(error, "exit_code", 2)
+    return code if isinstance(code, int) else 0
+
+
 for command in (solve, inspect, pair, verify, export, version):
     app.command()(command)

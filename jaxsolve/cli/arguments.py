@@ -1,6 +1,5 @@
 """Host: arguments that several commands share, and what they stand for."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,7 +23,9 @@ RequiredPuzzle = Annotated[
 ]
 Answer = Annotated[
     str,
-    typer.Argument(help="File with the piece ids (text, or JSON as solve prints it), or the ids: 3,1,4,…"),
+    typer.Argument(
+        metavar="ANSWER", help="File with the piece ids (text, or JSON as solve prints it), or the ids: 3,1,4,…"
+    ),
 ]
 Activation = Annotated[str, typer.Option(help=f"Activation of the blocks: {', '.join(ACTIVATIONS)}.")]
 Sha256 = Annotated[str | None, typer.Option(metavar="HEX", help="Expected SHA-256 of the comma-joined piece ids.")]
@@ -39,10 +40,8 @@ def load(path: str, activation: str = "relu") -> "Puzzle":
     from jaxsolve.puzzle import activation_of, demo_puzzle, read_puzzle
 
     activation_of(activation)
-    if path == DEMO and not Path(path).exists():
-        puzzle = demo_puzzle().replace(activation=activation)
-    else:
-        puzzle = read_puzzle(path, activation=activation)
+    demo = path == DEMO
+    puzzle = demo_puzzle().replace(activation=activation) if demo else read_puzzle(path, activation=activation)
     for text in puzzle.notes:
         terminal.note(f"note: {text}")
     return puzzle

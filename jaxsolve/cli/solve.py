@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import STARTED, arguments, terminal
+from jaxsolve.cli import INTERRUPTED, STARTED, arguments, terminal
 from jaxsolve.cli.answers import AnswerFolder
 from jaxsolve.cli.version import versions
+from jaxsolve.errors import OutputError
 from jaxsolve.ordering import SEEDS
 from jaxsolve.search import SEARCHES
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from jaxsolve.puzzle import Puzzle
     from jaxsolve.solve import Solution
 
-EXIT = {"solved": 0, "unsolved": 1, "interrupted": terminal.INTERRUPTED}
+EXIT = {"solved": 0, "unsolved": 1, "interrupted": INTERRUPTED}
 
 
 @terminal.guarded
@@ -47,31 +48,36 @@ def solve(
     Exit code 0: solved. 1: not solved within the budget; the best answer is printed and saved. 2: bad
     input or usage. 130: interrupted; the best answer is printed and saved.
     """
-    from jaxsolve.engine import compile_seconds  # noqa: F401  (loads JAX here, where its time is booked)
+    from jaxsolve import engine
     from jaxsolve.run import Run
     from jaxsolve.solve import Config, solve
 
+    devices = engine.device_names()
     imported = time.perf_counter()
     config = Config(pairing, order_seed, search, rows, budget, seed, arguments.checked_sha256(sha256), trace=json)
     answers = AnswerFolder(out)
-    with terminal.watching() as watch:
-        run = Run(budget, watch, started=STARTED)
-        run.seconds["import"] = imported - STARTED
-        with run.phase("read"):
-            given = arguments.load(puzzle, activation)
-        solution = solve(given, config, run)
-        report = _report(solution, config.seed)
-    saved = answers.save(report, given.name) if out or solution.status != "solved" else None
-    terminal.result_json(report) if json else terminal.result(_shown(given, solution, report))
-    if saved:
-        terminal.note(saved)
+    run = Run(budget, started=STARTED)
+    run.seconds["import"] = imported - STARTED
+    with terminal.stopping(run.stop):
+        with terminal.watching() as run.watch:
+            with run.phase("read"):
+                given = arguments.load(puzzle, activation)
+            solution = solve(given, config, run)
+        report = _report(solution, config.seed, devices)
+        saved = answers.save(report, given.name) if out or solution.status != "solved" else None
+        try:
+            terminal.result_json(report) if json else terminal.result(_shown(given, solution, report))
+        except OSError as error:  # nobody can read the answer: keep it
+            saved = saved or answers.save(report, given.name)
+            if not isinstance(error, BrokenPipeError):
+                raise OutputError(f"the answer cannot be printed ({error.strerror or error}); {saved}") from error
+        if saved:
+            terminal.note(saved)
     raise typer.Exit(EXIT[solution.status])
 
 
-def _report(solution: "Solution", seed: int) -> dict[str, Any]:
+def _report(solution: "Solution", seed: int, devices: list[str]) -> dict[str, Any]:
     """Return what ``--json`` prints."""
-    from jaxsolve import engine
-
     certificate, run = solution.certificate, solution.run
     rounds = [
         {
@@ -102,7 +108,7 @@ def _report(solution: "Solution", seed: int) -> dict[str, Any]:
         "evaluations": run.evaluations,
         "seconds": {name: round(s, 4) for name, s in {**run.seconds, "total": run.elapsed}.items()},
         "seed": seed,
-        "devices": engine.device_names(),
+        "devices": devices,
         "versions": versions(),
     }
 

@@ -4,7 +4,9 @@ import functools
 import json
 import math
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import typer
 
+from jaxsolve.cli import INTERRUPTED
 from jaxsolve.errors import JaxsolveError
 
 if TYPE_CHECKING:
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 INTERNAL_ERROR = 70
-INTERRUPTED = 130
+LONGEST_NOTE = 2000
+PRESSES_TO_LEAVE = 3
+"""Interrupts after which a run that should come to its end is left at once."""
 
 
 def result(text: str) -> None:
@@ -48,7 +53,8 @@ def to_json(value: Any) -> str:
 
 def note(text: str) -> None:
     """Print a remark."""
-    print(f"jaxsolve: {one_line(text)}", file=sys.stderr, flush=True)
+    if sys.stderr is not None:
+        print(f"jaxsolve: {one_line(text)[:LONGEST_NOTE]}", file=sys.stderr, flush=True)
 
 
 def one_line(text: object) -> str:
@@ -74,8 +80,9 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except KeyboardInterrupt as error:
             raise _stop("interrupted", INTERRUPTED) from error
         except BrokenPipeError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit stays quiet
             raise typer.Exit(1) from error
+        except OSError as error:
+            raise _stop(f"error: {error}", JaxsolveError.exit_code) from error
         except MemoryError as error:
             raise _stop(
                 "error: not enough memory for this puzzle; try fewer --rows", JaxsolveError.exit_code
@@ -97,9 +104,31 @@ def _stop(text: str, code: int) -> typer.Exit:
 
 
 @contextmanager
+def stopping(stop: Callable[[], None]) -> Iterator[None]:
+    """Let an interrupt ask for an end instead of tearing the work apart; the third one leaves at once."""
+    presses = 0
+
+    def handle(*_: object) -> None:
+        nonlocal presses
+        presses += 1
+        stop()
+        if presses >= PRESSES_TO_LEAVE:
+            os._exit(INTERRUPTED)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def watching() -> Iterator[Callable[["Progress"], None]]:
     """Yield a watcher that keeps one line on stderr up to date, where stderr is a terminal."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield lambda progress: None
         return
     from rich.console import Console

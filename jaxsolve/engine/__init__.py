@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from jaxsolve._lazy import lazy_exports
-from jaxsolve.engine.moves import NEIGHBOURHOODS, Moves, as_moves
+from jaxsolve.engine.moves import NEIGHBOURHOODS, Moves, Neighbourhood, as_moves
 
 if TYPE_CHECKING:
     from jaxsolve.engine.compile import compile_seconds, compiled
@@ -15,6 +15,7 @@ __all__ = [
     "ACTIVATIONS",
     "NEIGHBOURHOODS",
     "Moves",
+    "Neighbourhood",
     "Pieces",
     "Problem",
     "as_moves",

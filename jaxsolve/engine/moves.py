@@ -5,11 +5,13 @@ neighbourhood, of orders or of partners, is evaluated and applied by the same ga
 position a move touches: all states before it are shared with the assembly it starts from.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxsolve.puzzle import Assembly
 
@@ -34,48 +36,73 @@ class Moves(NamedTuple):
         return self.first.shape[0]
 
 
-def _exchanges(n: int, segments: Iterator[tuple[int, int, int, int]]) -> Moves:
-    """Return the moves that exchange the segments `[i, i+a)` and `[j, j+b)`, i + a <= j, keeping what lies between."""
-    i, a, j, b = np.array(list(segments), dtype=np.int32).reshape(-1, 4).T[:, :, None]
-    t = np.arange(n, dtype=np.int32)
-    source = np.where((t >= i) & (t < i + b), t - i + j, t)
-    source = np.where((t >= i + b) & (t < j + b - a), t - b + a, source)
-    source = np.where((t >= j + b - a) & (t < j + b), t - (j + b - a) + i, source)
-    return Moves(source, source, i[:, 0])
+@dataclass(frozen=True, eq=False)
+class Neighbourhood:
+    """All moves of one kind: two segments that change places, made into permutations only when taken."""
+
+    blocks: int
+    """N"""
+    segments: NDArray[np.int32]
+    """`[M, 4]` (i, a, j, b): the a blocks from i and the b blocks from j, i + a <= j; what lies between stays."""
+    partners: bool = False
+    """Whether second halves alone are moved."""
+
+    @property
+    def size(self) -> int:
+        """M."""
+        return len(self.segments)
+
+    def take(self, index: slice | np.ndarray) -> Moves:
+        """Return some of the moves."""
+        i, a, j, b = self.segments[index].T[:, :, None]
+        t = np.arange(self.blocks, dtype=np.int32)
+        source = np.where((t >= i) & (t < i + b), t - i + j, t)
+        source = np.where((t >= i + b) & (t < j + b - a), t - b + a, source)
+        source = np.where((t >= j + b - a) & (t < j + b), t - (j + b - a) + i, source)
+        return Moves(np.broadcast_to(t, source.shape) if self.partners else source, source, i[:, 0])
+
+
+def _segments(i: Any, a: Any, j: Any, b: Any) -> NDArray[np.int32]:
+    return np.stack(np.broadcast_arrays(i, a, j, b), axis=-1).astype(np.int32)
 
 
 @cache
-def adjacent(n: int) -> Moves:
+def adjacent(n: int) -> Neighbourhood:
     """Return the n - 1 exchanges of neighbouring positions, left to right."""
-    return _exchanges(n, ((t, 1, t + 1, 1) for t in range(n - 1)))
+    t = np.arange(n - 1)
+    return Neighbourhood(n, _segments(t, 1, t + 1, 1))
 
 
 @cache
-def swaps(n: int) -> Moves:
+def swaps(n: int) -> Neighbourhood:
     """Return the n(n - 1)/2 exchanges of two positions."""
-    return _exchanges(n, ((i, 1, j, 1) for i in range(n) for j in range(i + 1, n)))
+    i, j = np.triu_indices(n, 1)
+    return Neighbourhood(n, _segments(i, 1, j, 1))
 
 
 @cache
-def insertions(n: int, longest: int = 3) -> Moves:
+def insertions(n: int, longest: int = 3) -> Neighbourhood:
     """Return the moves of a segment of 1 … `longest` blocks to every other place, each only once.
 
     Moving a segment past a blocks is moving these a blocks past it, so a move is the exchange of two
     touching segments of which the shorter has at most `longest` blocks; `longest` = 1 gives (n - 1)².
     Or (1976), Traveling Salesman-Type Combinatorial Problems, PhD thesis, Northwestern University.
     """
-    pairs = ((a, b) for a in range(1, n) for b in range(1, n) if min(a, b) <= longest)
-    return _exchanges(n, ((i, a, i + a, b) for a, b in pairs for i in range(n - a - b + 1)))
+    kinds = [_segments([], 0, 0, 0)]
+    for a in range(1, n):
+        for b in range(1, (n - a if a <= longest else min(longest, n - a)) + 1):
+            i = np.arange(n - a - b + 1)
+            kinds.append(_segments(i, a, i + a, b))
+    return Neighbourhood(n, np.concatenate(kinds))
 
 
 @cache
-def partner_swaps(n: int) -> Moves:
+def partner_swaps(n: int) -> Neighbourhood:
     """Return the n(n - 1)/2 exchanges of the second halves of two blocks; orders stay, partners change."""
-    exchanged = swaps(n)
-    return Moves(np.broadcast_to(np.arange(n, dtype=np.int32), exchanged.ins.shape), exchanged.outs, exchanged.first)
+    return replace(swaps(n), partners=True)
 
 
-NEIGHBOURHOODS: dict[str, Callable[..., Moves]] = {
+NEIGHBOURHOODS: dict[str, Callable[[int], Neighbourhood]] = {
     "adjacent": adjacent,
     "swaps": swaps,
     "insertions": insertions,

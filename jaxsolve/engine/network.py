@@ -10,6 +10,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int, Num
 
+from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import Assembly, Puzzle
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -68,8 +69,11 @@ def place(puzzle: Puzzle, rows: int | None = None) -> Problem:
 
 
 def device_names() -> list[str]:
-    """Return what programs run on, one entry a device."""
-    return [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()]
+    """Return what programs run on, one entry a device; `UsageError` if JAX finds none."""
+    try:
+        return [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()]
+    except RuntimeError as error:
+        raise UsageError(f"JAX finds no device to run on: {error}") from error
 
 
 def residual(problem: Problem, h: Float[Array, "R D"], i: Int[Array, ""], j: Int[Array, ""]) -> Float[Array, "R D"]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxsolve.errors import PuzzleError
 from jaxsolve.puzzle.pth import read_pth
-from jaxsolve.puzzle.source import PIECES, Source
+from jaxsolve.puzzle.source import PIECES, Source, refuse_bombs
 
 Tensors = dict[str, np.ndarray[Any, Any]]
 
@@ -89,10 +89,12 @@ def _id_of(digits: str, file: str) -> int:
 def _read_npz(data: bytes, file: str) -> Tensors:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            refuse_bombs(archive.infolist(), file)
             for info in archive.infolist():
                 _refuse_false_header(archive, info, file)
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+            # NumPy stores bfloat16, which it does not know, as two bytes without a meaning
+            return {name: a.view("bfloat16") if a.dtype == "V2" else a for name, a in arrays.items()}
     except PuzzleError:
         raise
     except Exception as error:  # numpy, zipfile and zlib each raise kinds of their own on damage
@@ -179,8 +181,10 @@ def assign_roles(pieces: list[Piece], features: int) -> Roles:
             f"{count} of {list(shape)}" for shape, count in Counter(p.shape for p in pieces).most_common(4)
         )
         raise PuzzleError(f"no readout among the pieces: expected one weight [1, {features}], found {shapes}")
+    if len(pieces) == 1:
+        raise PuzzleError("only one piece; expected two halves for each block and a readout")
     hidden = _hidden_width(pieces, features)
-    if hidden in (1, features) and len(pieces) > 1:
+    if hidden in (1, features):
         raise PuzzleError(
             f"blocks of {features}/{hidden}: their halves have the shape of each other or of the readout, "
             "so shapes cannot tell them apart; such nets are not supported"

@@ -24,6 +24,7 @@ MAX_ENTRIES = 256
 MAX_PICKLE_BYTES = 1 << 20
 MAX_OPCODES = 20_000
 MAX_DEPTH = 64
+MAX_NAME = 1000
 
 LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
 
@@ -126,7 +127,9 @@ def _kind(value: object) -> str:
         np.ndarray: "a tensor",
         _Storage: "a storage",
     }
-    return f"a reference to {value.name}" if isinstance(value, _Global) else names.get(type(value), repr(value)[:40])
+    if type(value) in names:
+        return names[type(value)]
+    return f"a reference to {value.name}" if isinstance(value, _Global) else repr(value)[:40]
 
 
 @dataclass
@@ -190,7 +193,9 @@ class _Interpreter:
             case "BUILD":
                 # torch attaches the module version to the dictionary; tensors have no state of their own
                 attributes = self._pop()
-                if not isinstance(self.stack[-1], dict) or set(attributes) - {"_metadata"}:
+                if not (isinstance(attributes, dict) and isinstance(self.stack[-1], dict)):
+                    raise _Refused("sets attributes on objects, which no state dict of a layer needs")
+                if set(attributes) - {"_metadata"}:
                     raise _Refused("sets attributes on objects, which no state dict of a layer needs")
             case _:
                 raise _Refused(f"pickle opcode {opcode}, which no state dict of a layer needs")
@@ -211,7 +216,7 @@ class _Interpreter:
         if not isinstance(target, dict) or len(items) % 2:
             raise _Refused("sets items on something that is no dictionary")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            if not isinstance(key, str):
+            if not isinstance(key, str) or len(key) > MAX_NAME:
                 raise _Refused(f"a dictionary key that is {_kind(key)}; expected a name")
             if key in target:
                 raise _Refused(f"{key!r} twice")
@@ -233,14 +238,10 @@ class _Interpreter:
         match function, arguments:
             case _Global("collections OrderedDict"), ():
                 return {}
-            case _Global("torch._utils _rebuild_tensor_v2"), (
-                _Storage() as storage,
-                offset,
-                shape,
-                strides,
-                *_,
-            ):
-                return _tensor(storage, offset, shape, strides)
+            case _Global("torch._utils _rebuild_tensor_v2"), (_Storage(), _, _, _, _, _, *more):
+                if any(more):  # a negated or conjugated view: its storage holds other numbers than it shows
+                    raise _Refused("a tensor with metadata; save a plain copy of it: tensor.clone()")
+                return _tensor(*arguments[:4])
             case _Global("torch._utils _rebuild_parameter"), (np.ndarray() as tensor, *_):
                 return tensor
         raise _Refused("rebuilds something that is no tensor")
@@ -248,9 +249,11 @@ class _Interpreter:
 
 def _tensor(storage: _Storage, offset: Any, shape: Any, strides: Any) -> np.ndarray[Any, Any]:
     """Return the view of a storage that a tensor describes, after checking that it stays inside."""
-    if not (isinstance(shape, tuple) and isinstance(strides, tuple) and len(shape) == len(strides)):
+    if not (isinstance(shape, tuple) and isinstance(strides, tuple) and len(shape) == len(strides) <= 4):
         raise _Refused("a tensor without matching shape and strides")
-    if any(type(n) is not int or n < 0 for n in (offset, *shape, *strides)) or len(shape) > 4:
+    if any(type(n) is not int for n in (offset, *shape, *strides)):
+        raise _Refused("a tensor whose shape, strides or offset are no whole numbers")
+    if any(not 0 <= n < 1 << 48 for n in (offset, *shape, *strides)):
         raise _Refused(f"a tensor of shape {shape}, strides {strides}, offset {offset}")
     flat = np.frombuffer(storage.data, dtype=storage.dtype)
     size, last = 1, offset

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxsolve.errors import PuzzleError
+from jaxsolve.puzzle.network import activation_of
 from jaxsolve.puzzle.pieces import FLOATS, Piece, assign_roles, missing_ids, read_pieces
 from jaxsolve.puzzle.source import TABLE, Source, open_source
 from jaxsolve.puzzle.table import read_table
@@ -24,12 +25,17 @@ def read_puzzle(path: str | Path, *, activation: str = "relu") -> Puzzle:
 
     Raises
     ------
+    UsageError
+        There is no such activation.
     PuzzleError
         Anything is missing, damaged or does not fit; one line names the file, what it holds and what was
         expected.
     """
+    activation_of(activation)
+    if not str(path):
+        raise PuzzleError("an empty name for the puzzle; expected a folder or zip file")
     source = open_source(Path(path))
-    names = source.names()
+    names = _names(source)
     if TABLE not in names:
         raise PuzzleError(f"{path}: no {TABLE} beside the pieces; expected inputs and predictions in it")
     pieces = read_pieces(source)
@@ -57,6 +63,13 @@ def read_puzzle(path: str | Path, *, activation: str = "relu") -> Puzzle:
         dtype=max((piece.dtype for piece in pieces), key=FLOATS.index),
         notes=(f"piece numbers are not contiguous; missing: {missing}",) if missing else (),
     )
+
+
+def _names(source: Source) -> list[str]:
+    try:
+        return source.names()
+    except OSError as error:
+        raise PuzzleError(f"{source.name}: cannot be listed ({error.strerror or error})") from error
 
 
 def check_sha256(text: str, where: str) -> str:

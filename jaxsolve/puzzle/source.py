@@ -4,6 +4,7 @@ Nothing is ever unpacked to disk. Names are relative to the folder that holds th
 the folder or archive itself or one enclosing folder inside it, as the famous puzzle was published.
 """
 
+import stat
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -53,6 +54,9 @@ def open_source(path: Path) -> Source:
             return _Folder(path)
         if not path.exists():
             raise PuzzleError(f"{path}: no such file or folder; {ADVICE}")
+        if not path.is_file():
+            raise PuzzleError(f"{path}: neither a folder nor a regular file; {ADVICE}")
+        path.open("rb").close()
         if not zipfile.is_zipfile(path):
             raise PuzzleError(f"{path}: neither a folder nor a zip file; {ADVICE}")
         return _Zip(path)
@@ -79,7 +83,8 @@ def _base_of(names: Iterable[str], where: object) -> str:
     if "" in bases:
         return ""
     if len(bases) > 1:
-        raise PuzzleError(f"{where}: holds {len(bases)} puzzles ({', '.join(sorted(bases))}); name one of them")
+        shown = ", ".join(sorted(bases)[:3]) + ", …" * (len(bases) > 3)
+        raise PuzzleError(f"{where}: holds {len(bases)} puzzles ({shown}); name one of them")
     return bases.pop()
 
 
@@ -89,18 +94,23 @@ class _Folder:
         found += [file for part in (TABLE, PIECES) for file in path.glob(f"*/{part}")]
         names = (file.relative_to(path).as_posix() for file in found if file.exists())
         self._root = path / _base_of((name for name in names if not is_junk(name)), path)
-        self.name = path.resolve().name
+        self.name = title(path.resolve().name)
 
     def names(self) -> list[str]:
-        found = [*self._root.glob("*"), *self._root.glob(f"{PIECES}/*")]
-        names = (file.relative_to(self._root).as_posix() for file in found if file.is_file())
+        found = [*self._root.iterdir()]
+        if (self._root / PIECES).is_dir():
+            found += (self._root / PIECES).iterdir()
+        names = (file.relative_to(self._root).as_posix() for file in found)
         return sorted(name for name in names if not is_junk(name))
 
     def read(self, name: str) -> bytes:
         try:
             file = self._root / name
-            if file.stat().st_size > MAX_ENTRY_BYTES:
-                raise PuzzleError(f"{name}: {file.stat().st_size} bytes; at most {MAX_ENTRY_BYTES} are read")
+            facts = file.stat()
+            if not stat.S_ISREG(facts.st_mode):
+                raise PuzzleError(f"{name}: not a regular file")
+            if facts.st_size > MAX_ENTRY_BYTES:
+                raise PuzzleError(f"{name}: {facts.st_size} bytes; at most {MAX_ENTRY_BYTES} are read")
             return file.read_bytes()
         except OSError as error:
             raise PuzzleError(f"{name}: cannot be read ({error.strerror or error})") from error
@@ -108,19 +118,20 @@ class _Folder:
 
 class _Zip:
     def __init__(self, path: Path) -> None:
-        self.name = path.stem
+        self.name = title(path.stem)
         try:
             self._archive = zipfile.ZipFile(path)
             infos = self._archive.infolist()
         except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeDecodeError) as error:
             raise PuzzleError(f"{path}: a damaged zip file ({error})") from error
-        files = [info for info in infos if not info.is_dir() and not is_junk(info.filename)]
-        _refuse_bombs(files, path)
-        base = _base_of((info.filename for info in files), path)
+        files = [(info.filename.removeprefix("./"), info) for info in infos if not info.is_dir()]
+        files = [(name, info) for name, info in files if not is_junk(name)]
+        refuse_bombs([info for _, info in files], path)
+        base = _base_of((name for name, _ in files), path)
         self._infos: dict[str, zipfile.ZipInfo] = {}
-        for info in files:
-            if info.filename.startswith(base):
-                relative = info.filename.removeprefix(base)
+        for name, info in files:
+            if name.startswith(base):
+                relative = name.removeprefix(base)
                 if relative in self._infos:
                     raise PuzzleError(f"{path}: holds {info.filename} twice")
                 self._infos[relative] = info
@@ -138,7 +149,13 @@ class _Zip:
             raise PuzzleError(f"{name}: damaged inside the zip file ({error})") from error
 
 
-def _refuse_bombs(infos: list[zipfile.ZipInfo], path: Path) -> None:
+def title(name: str) -> str:
+    """Return a file name as text that can be printed and encoded anywhere."""
+    return "".join(c if c.isprintable() else "?" for c in name)
+
+
+def refuse_bombs(infos: list[zipfile.ZipInfo], path: object) -> None:
+    """Refuse an archive by what its directory says, before anything of it is unpacked."""
     if len(infos) > MAX_ENTRIES:
         raise PuzzleError(f"{path}: {len(infos)} entries; at most {MAX_ENTRIES} are read")
     unpacked = sum(info.file_size for info in infos)

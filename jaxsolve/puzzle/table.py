@@ -12,7 +12,7 @@ from jaxsolve.errors import PuzzleError
 from jaxsolve.puzzle.types import Floats
 
 TARGET, LABEL = "pred", "true"
-MEASUREMENT = re.compile(r"measurement_(\d+)")
+MEASUREMENT = re.compile(r"measurement_(\d{1,15})")
 
 
 class Table(NamedTuple):
@@ -41,10 +41,12 @@ def read_table(data: bytes, file: str) -> Table:
     table = _read_plain(data, len(header))
     columns = dict(zip(header, table.T, strict=True)) if table is not None else _read_any(data, header, file)
     inputs = _input_columns(header, columns, file)
-    for name in (*inputs, *({TARGET, LABEL} & columns.keys())):
-        _require_finite(columns[name], name, file)
+    for name in (*inputs, TARGET):
+        _require_numbers(columns[name], name, file)
+    label = columns.get(LABEL)
     x = np.stack([columns[name] for name in inputs], axis=1)
-    return Table(np.ascontiguousarray(x), columns[TARGET].copy(), columns.get(LABEL))
+    known = label is not None and np.isfinite(label).all()
+    return Table(np.ascontiguousarray(x), columns[TARGET].copy(), label if known else None)
 
 
 def _header(data: bytes, file: str) -> list[str]:
@@ -59,8 +61,9 @@ def _header(data: bytes, file: str) -> list[str]:
     if len(set(named)) != len(named):
         raise PuzzleError(f"{file}: column {next(n for n in named if named.count(n) > 1)!r} appears twice")
     if TARGET not in header:
-        shown = ", ".join(header[:4]) + (", …" if len(header) > 4 else "")
-        raise PuzzleError(f"{file}: no column {TARGET!r} with the network's predictions; the columns are {shown[:200]}")
+        shown = (", ".join(header[:4]) + (", …" if len(header) > 4 else ""))[:200]
+        hint = "; expected columns separated by commas" if len(header) < 2 else ""
+        raise PuzzleError(f"{file}: no column {TARGET!r} with the network's predictions, but {shown!r}{hint}")
     if not body.strip():
         raise PuzzleError(f"{file}: a header but no rows of data")
     return header
@@ -91,33 +94,42 @@ def _read_any(data: bytes, header: list[str], file: str) -> dict[str, Floats]:
         raise PuzzleError(f"{file}: not a table of {len(header)} columns ({error})") from error
     if frame.empty:
         raise PuzzleError(f"{file}: a header but no rows of data")
+    measured = any(MEASUREMENT.fullmatch(name) for name in header)
     columns: dict[str, Floats] = {}
     for k, name in enumerate(header):
-        wanted = name in (TARGET, LABEL) or MEASUREMENT.fullmatch(name)
-        values = np.asarray(pd.to_numeric(frame[k], errors="coerce"), dtype=np.float64)
-        if wanted or pd.api.types.is_numeric_dtype(frame[k]):
-            bad = np.flatnonzero(np.isnan(values))
-            if bad.size:
-                cell = frame[k].iloc[bad[0]]
-                raise PuzzleError(f"{file}: data row {bad[0] + 1}, column {name!r}: {cell!r}; expected a number")
-            columns[name] = values
+        wanted = MEASUREMENT.fullmatch(name) or name == TARGET
+        numeric = not measured and pd.api.types.is_numeric_dtype(frame[k]) and bool(frame[k].notna().any())
+        if wanted or numeric or name == LABEL:
+            columns[name] = np.asarray(pd.to_numeric(frame[k], errors="coerce"), dtype=np.float64)
+        if (wanted or numeric) and np.isnan(columns[name]).any():
+            row = int(np.isnan(columns[name]).argmax())
+            cell = "an empty cell" if pd.isna(frame[k].iloc[row]) else repr(str(frame[k].iloc[row])[:80])
+            raise PuzzleError(f"{file}: data row {row + 1}, column {name!r}: {cell}; expected a number")
     return columns
 
 
 def _input_columns(header: list[str], columns: dict[str, Floats], file: str) -> list[str]:
-    measured = {int(match[1]): name for name in header if (match := MEASUREMENT.fullmatch(name))}
-    if measured:
-        absent = [k for k in range(max(measured) + 1) if k not in measured] if max(measured) < 1 << 20 else ["many"]
-        if absent:
-            raise PuzzleError(f"{file}: column measurement_{absent[0]} is missing")
-        return [measured[k] for k in sorted(measured)]
+    numbers: dict[int, str] = {}
+    for name in header:
+        if match := MEASUREMENT.fullmatch(name):
+            if int(match[1]) in numbers:
+                raise PuzzleError(f"{file}: column {numbers[int(match[1])]!r} appears twice, also as {name!r}")
+            numbers[int(match[1])] = name
+    if numbers:
+        absent = next((k for k in range(len(numbers)) if k not in numbers), None)
+        if absent is not None:
+            raise PuzzleError(f"{file}: column measurement_{absent} is missing")
+        return [numbers[k] for k in range(len(numbers))]
     inputs = [name for name in header if name and name in columns and name not in (TARGET, LABEL)]
     if not inputs:
         raise PuzzleError(f"{file}: no numeric input columns beside {TARGET!r} and {LABEL!r}")
     return inputs
 
 
-def _require_finite(values: Floats, name: str, file: str) -> None:
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        raise PuzzleError(f"{file}: data row {bad[0] + 1}, column {name!r}: {values[bad[0]]}; expected a finite number")
+def _require_numbers(values: Floats, name: str, file: str) -> None:
+    good = np.abs(values) <= np.finfo(np.float32).max  # false for NaN
+    if not good.all():
+        row = int((~good).argmax())
+        raise PuzzleError(
+            f"{file}: data row {row + 1}, column {name!r}: {values[row]}; expected a finite number in float32's range"
+        )

@@ -16,13 +16,14 @@ from jaxsolve.puzzle.table import LABEL, TARGET
 from jaxsolve.puzzle.types import Puzzle
 
 MAX_ANSWER_BYTES = 16 << 20
+IDS = re.compile(r"[\d\s,;]+")
 
 
 def read_answer(text: str) -> list[int]:
     """Return the piece ids of an answer.
 
-    `text` is the ids themselves, or names a file that holds them: plain, as a JSON list, or as the object
-    that ``solve --json`` prints.
+    `text` is the ids themselves, or names a file that holds them: plain, as a JSON list, or as ``solve``
+    prints them, with ``--json`` or without.
 
     Raises
     ------
@@ -30,23 +31,23 @@ def read_answer(text: str) -> list[int]:
         There is no such file, or it holds no list of piece ids.
     """
     content, where = text, "the answer"
-    if not re.fullmatch(r"[\d\s,;]+", text):
+    if not IDS.fullmatch(text) and not text.lstrip().startswith("["):
         where = text
         try:
             with Path(text).open("rb") as file:
-                content = file.read(MAX_ANSWER_BYTES).decode()
+                content = file.read(MAX_ANSWER_BYTES).decode("utf-8-sig")
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise AnswerError(f"{text[:200]}: no readable answer ({reason}); expected a file or piece ids") from error
-    if re.fullmatch(r"[\d\s,;]+", content):
+    if shown := re.search(r"^answer +(\d+(?:,\d+)*)$", content, re.MULTILINE):  # what solve prints to people
+        content = shown[1]
+    if IDS.fullmatch(content):
         ids: Any = [int(word) if len(word) < 10 else word for word in re.findall(r"\d+", content)]
     else:
         try:
             ids = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise AnswerError(
-                f"{where}: no answer in it ({error}); expected piece ids joined by commas, or JSON"
-            ) from error
+            raise AnswerError(f"{where}: no answer in it ({error}); expected piece ids joined by commas") from error
         ids = ids.get("permutation") if isinstance(ids, dict) else ids
     if not isinstance(ids, list) or not ids or any(type(piece) is not int for piece in ids):
         raise AnswerError(
@@ -89,7 +90,12 @@ def write_new(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("xb") as file:
-            file.write(data)
+            try:
+                file.write(data)
+                file.flush()
+            except OSError:
+                path.unlink()  # half a file helps nobody, and would stand in the way of the next try
+                raise
     except FileExistsError:
         raise OutputError(f"{path}: exists already and is not overwritten; choose another name") from None
     except OSError as error:

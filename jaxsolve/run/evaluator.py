@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
-from jaxsolve.engine import Moves
+from jaxsolve.engine import Moves, Neighbourhood
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run.run import Run
 
@@ -22,7 +22,7 @@ class Evaluator:
         self._states = engine.input_states(problem)
         self._valid = 0
 
-    def losses(self, moves: Moves) -> NDArray[np.float64]:
+    def losses(self, moves: Moves | Neighbourhood) -> NDArray[np.float64]:
         """Return the mean squared error of the assembly after each of the moves, `[M]`."""
         losses = [np.empty(0)]
         for start in range(0, moves.size, CHUNK):
@@ -36,11 +36,11 @@ class Evaluator:
         loss = self.losses(Moves(stay, stay, np.full(1, n, np.int32)))[0]
         return float("inf") if np.isnan(loss) else float(loss)
 
-    def take(self, moves: Moves, m: int) -> None:
+    def take(self, moves: Moves | Neighbourhood, m: int) -> None:
         """Apply one of the moves."""
-        ins, outs = self.assembly
-        self.assembly = Assembly(ins[moves.ins[m]], outs[moves.outs[m]])
-        self._valid = min(self._valid, int(moves.first[m]))
+        (ins,), (outs,), (first,) = moves.take(slice(m, m + 1))
+        self.assembly = Assembly(self.assembly.ins[ins], self.assembly.outs[outs])
+        self._valid = min(self._valid, int(first))
 
     def _look(self, moves: Moves) -> NDArray[np.float64]:
         self._run.spend(moves.size)

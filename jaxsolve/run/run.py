@@ -43,6 +43,8 @@ class Run:
     """Lowest mean squared error so far, on the rows that candidates are compared on."""
     measure: Callable[[Assembly], float] | None = None
     """How the rounds of a search are to be judged on all rows, if they are."""
+    stopped: bool = False
+    """Whether the user has asked for an end."""
     _phase: str = "read"
     _depth: int = 0
     _booked: tuple[float, float] = (0.0, 0.0)
@@ -74,11 +76,19 @@ class Run:
         ------
         OutOfTime
             The budget is spent. What was found before is not lost.
+        KeyboardInterrupt
+            The user has asked for an end, likewise.
         """
+        if self.stopped:
+            raise KeyboardInterrupt
         if self.elapsed > self.budget:
             raise OutOfTime
         self.evaluations += evaluations
         self._tell()
+
+    def stop(self) -> None:
+        """Have the run end before its next piece of work; may be called from a signal handler."""
+        self.stopped = True
 
     def _book(self, phase: str) -> None:
         now = time.perf_counter(), engine.compile_seconds()

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
-from jaxsolve.engine import NEIGHBOURHOODS, Moves
+from jaxsolve.engine import NEIGHBOURHOODS, Moves, Neighbourhood
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import CHUNK, Evaluator, Run
@@ -125,7 +125,7 @@ def _round(descent: Descent, neighbourhood: str, run: Run) -> Iterator[None]:
             descent.rounds[-1] = replace(descent.rounds[-1], mse=run.measure(descent.assembly))
 
 
-def _take_each(evaluator: Evaluator, descent: Descent, moves: Moves, run: Run, floor: float) -> None:
+def _take_each(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
     """Try every move once, taking each that improves at once.
 
     Looking at several moves together, taking the first that improves and going on behind it decides as
@@ -145,14 +145,21 @@ def _take_each(evaluator: Evaluator, descent: Descent, moves: Moves, run: Run, f
             start, width = start + width, min(CHUNK, 2 * width)
 
 
-def _take_best(evaluator: Evaluator, descent: Descent, moves: Moves, run: Run, floor: float) -> None:
+def _take_best(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
     """Look at every move and take the best, the first of equals, if it improves."""
     losses = np.nan_to_num(evaluator.losses(moves), nan=np.inf)
     if losses.size and losses.min() < descent.loss:
         _take(evaluator, descent, moves, int(losses.argmin()), losses, run)
 
 
-def _take(evaluator: Evaluator, descent: Descent, moves: Moves, m: int, losses: NDArray[np.float64], run: Run) -> None:
+def _take(
+    evaluator: Evaluator,
+    descent: Descent,
+    moves: Moves | Neighbourhood,
+    m: int,
+    losses: NDArray[np.float64],
+    run: Run,
+) -> None:
     evaluator.take(moves, m)
     descent.assembly, descent.loss = evaluator.assembly, float(losses[m])
     descent.moves += 1

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
-from jaxsolve.certificate.neighbour import first_order_losses
-from jaxsolve.engine import NEIGHBOURHOODS
+from jaxsolve.certificate.neighbour import first_order_losses, single_moves
 from jaxsolve.puzzle import ACTIVATIONS, Assembly
 from tests import reference
 
@@ -45,17 +45,17 @@ def test_predictions_are_the_first_order_effects(activation):
             _, derivative = effect(puzzle, states[t], ins[s], outs[s], ins[t + 1 :], outs[t + 1 :])
             effects[t, s] = derivative(states[t + 1])
     error = states[-1] @ puzzle.w_last + puzzle.b_last - puzzle.y
-    moves = NEIGHBOURHOODS["insertions"](n)
+    moves = single_moves(n).take(slice(None))
     expected = [
         np.mean((error + sum(effects[t, s] - effects[t, t] for t, s in enumerate(source))) ** 2) for source in moves.ins
     ]
-    predicted = first_order_losses(puzzle, Assembly(ins, outs), moves, puzzle.rows)
+    predicted = first_order_losses(puzzle, Assembly(ins, outs), puzzle.rows)
     np.testing.assert_allclose(predicted, expected, rtol=2e-3)
 
 
-def test_the_best_move_ranks_high():
+def test_predictions_rank_moves():
     puzzle, start = reference.random_puzzle(4, n=6, scale=0.3)
-    moves = NEIGHBOURHOODS["swaps"](6)
-    predicted = first_order_losses(puzzle, start, moves, puzzle.rows)
+    moves = single_moves(6).take(slice(None))
+    predicted = first_order_losses(puzzle, start, puzzle.rows)
     exact = np.array([reference.loss(puzzle, *(half[source] for half in start)) for source in moves.ins])
-    assert np.argsort(np.argsort(predicted))[exact.argmin()] < 4
+    assert spearmanr(predicted, exact).statistic > 0.6

@@ -19,7 +19,7 @@ def as_set(permutations) -> set[tuple[int, ...]]:
 @pytest.mark.parametrize("name", NEIGHBOURHOODS)
 @pytest.mark.parametrize("n", SIZES)
 def test_moves_are_distinct_permutations_that_keep_what_comes_before_first(name, n):
-    moves = NEIGHBOURHOODS[name](n)
+    moves = NEIGHBOURHOODS[name](n).take(slice(None))
     both = np.concatenate([moves.ins, moves.outs], axis=1)
     assert len(as_set(both)) == moves.size
     assert (np.sort(moves.ins) == np.arange(n)).all()
@@ -36,11 +36,11 @@ def test_swaps_are_all_exchanges_of_two_positions(n):
         p = list(range(n))
         p[i], p[j] = p[j], p[i]
         expected.add(tuple(p))
-    assert as_set(swaps(n).ins) == expected
-    assert as_set(partner_swaps(n).outs) == expected
-    assert as_set(adjacent(n).ins) == {p for p in expected if sum(a != b for a, b in enumerate(p)) == 2} & {
-        (*range(t), t + 1, t, *range(t + 2, n)) for t in range(n - 1)
-    }
+    assert as_set(swaps(n).take(slice(None)).ins) == expected
+    assert as_set(partner_swaps(n).take(slice(None)).outs) == expected
+    assert as_set(adjacent(n).take(slice(None)).ins) == {
+        p for p in expected if sum(a != b for a, b in enumerate(p)) == 2
+    } & {(*range(t), t + 1, t, *range(t + 2, n)) for t in range(n - 1)}
 
 
 @pytest.mark.parametrize("longest", [1, 2, 3])
@@ -53,7 +53,7 @@ def test_insertions_are_all_moves_of_a_segment(n, longest):
             segment, rest = p[start : start + length], p[:start] + p[start + length :]
             expected |= {tuple(rest[:k] + segment + rest[k:]) for k in range(len(rest) + 1)}
     expected.discard(tuple(range(n)))
-    assert as_set(insertions(n, longest).ins) == expected
+    assert as_set(insertions(n, longest).take(slice(None)).ins) == expected
 
 
 def test_counts_of_the_famous_size():

@@ -20,7 +20,7 @@ def expected_losses(puzzle, assembly, moves):
 def test_losses_stay_right_while_moves_are_taken(name, n):
     puzzle, answer = reference.random_puzzle(n, n=n)
     looker = Evaluator(engine.place(puzzle), answer, run := Run())
-    moves = NEIGHBOURHOODS[name](n)
+    moves = NEIGHBOURHOODS[name](n).take(slice(None))
     assembly, rng = answer, np.random.default_rng(1)
     for _ in range(4):
         np.testing.assert_allclose(looker.losses(moves), expected_losses(puzzle, assembly, moves), rtol=1e-3, atol=1e-9)
@@ -36,7 +36,7 @@ def test_losses_stay_right_while_moves_are_taken(name, n):
 
 def test_more_moves_than_fit_into_one_call():
     puzzle, answer = reference.random_puzzle(8, n=8, rows=4)
-    moves = NEIGHBOURHOODS["insertions"](8)
+    moves = NEIGHBOURHOODS["insertions"](8).take(slice(None))
     assert moves.size > CHUNK
     losses = Evaluator(engine.place(puzzle), answer, Run()).losses(moves)
     np.testing.assert_allclose(losses, expected_losses(puzzle, answer, moves), rtol=1e-3, atol=1e-9)
@@ -44,7 +44,7 @@ def test_more_moves_than_fit_into_one_call():
 
 def test_lanes_of_an_accelerator_give_the_same(monkeypatch):
     puzzle, answer = reference.random_puzzle(8, n=6)
-    moves, problem = NEIGHBOURHOODS["swaps"](6), engine.place(puzzle)
+    moves, problem = NEIGHBOURHOODS["swaps"](6).take(slice(None)), engine.place(puzzle)
     alone = Evaluator(problem, answer, Run()).losses(moves)
     monkeypatch.setattr(evaluator.engine, "default_lanes", lambda: 64)
     np.testing.assert_allclose(Evaluator(problem, answer, Run()).losses(moves), alone, rtol=1e-5)

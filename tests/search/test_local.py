@@ -57,7 +57,7 @@ def test_sweeps_decide_as_trying_one_move_after_the_other(name, lanes, seed, mon
     assembly = descent.assembly
     descend(problem, descent, name, run)
     for done in descent.rounds:
-        assembly, taken = swept_by_the_book(puzzle, assembly, NEIGHBOURHOODS[done.neighbourhood](N))
+        assembly, taken = swept_by_the_book(puzzle, assembly, NEIGHBOURHOODS[done.neighbourhood](N).take(slice(None)))
         assert done.moves == taken > 0
         np.testing.assert_array_equal(done.assembly.ins, assembly.ins)
         np.testing.assert_array_equal(done.assembly.outs, assembly.outs)
@@ -88,7 +88,7 @@ def test_one_block_has_nothing_to_search(name):
 def test_the_best_move_is_taken():
     puzzle, problem, descent, run = start(2)
     ins, outs = descent.assembly
-    moves = NEIGHBOURHOODS["swaps"](N)
+    moves = NEIGHBOURHOODS["swaps"](N).take(slice(None))
     expected = min(reference.loss(puzzle, ins[s], outs[s]) for s in moves.ins)
     descend(problem, descent, "two_opt_best", run)
     assert descent.rounds[0].loss == pytest.approx(expected, rel=1e-4)
