@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxsolve.errors import UsageError
+from jaxsolve.errors import JaxsolveError
 from jaxsolve.ordering import SEEDS
 from jaxsolve.pairing import PAIRINGS
 from jaxsolve.puzzle import demo_puzzle, sha256_of
@@ -133,11 +133,27 @@ def test_a_wrong_expected_hash_is_not_called_solved(demo):
         ({"budget": 0.0}, "budget is 0"),
         ({"budget": float("nan")}, "budget is nan"),
         ({"seed": -1}, "seed is -1"),
+        ({"rows": 2.5}, "rows is 2.5"),
+        ({"sha256": "zz"}, "'zz' is no SHA-256"),
     ],
 )
 def test_what_cannot_be_run_is_refused(demo, config, why):
-    with pytest.raises(UsageError, match=why):
+    with pytest.raises(JaxsolveError, match=why):
         solve(demo, Config(**config))
+
+
+def test_one_block_that_does_not_fit_ends_at_once():
+    puzzle, _ = reference.random_puzzle(52, n=1, rows=20)
+    solution = solve(puzzle.replace(y=puzzle.y + 1), Config(budget=100))
+    assert solution.status == "unsolved"
+    assert "every way allowed was tried" in solution.message
+
+
+def test_a_run_that_is_told_to_stop_keeps_its_answer(demo):
+    run = Run()
+    run.stop()
+    solution = solve(demo, run=run)
+    assert solution.status in ("interrupted", "solved")
 
 
 def test_every_method_is_registered_under_a_plain_name():

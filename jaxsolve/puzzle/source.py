@@ -161,7 +161,9 @@ def refuse_bombs(infos: list[zipfile.ZipInfo], path: object) -> None:
     unpacked = sum(info.file_size for info in infos)
     packed = sum(info.compress_size for info in infos)
     largest = max((info.file_size for info in infos), default=0)
-    if unpacked > MAX_TOTAL_BYTES or largest > MAX_ENTRY_BYTES:
+    if largest > MAX_ENTRY_BYTES:
+        raise PuzzleError(f"{path}: holds an entry of {largest} bytes; at most {MAX_ENTRY_BYTES} are read")
+    if unpacked > MAX_TOTAL_BYTES:
         raise PuzzleError(f"{path}: unpacks to {unpacked} bytes; at most {MAX_TOTAL_BYTES} are read")
     if unpacked > INFLATION_FREE_BYTES and unpacked > MAX_INFLATION * max(packed, 1):
         raise PuzzleError(f"{path}: {packed} bytes unpack to {unpacked}: taken for an archive bomb and not read")

@@ -1,7 +1,9 @@
 """Assemblys, permutations, hashes, answers and the exported network."""
 
 import hashlib
+import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from safetensors.numpy import load_file
 
 from jaxsolve.errors import AnswerError, OutputError
 from jaxsolve.puzzle import read_answer, sha256_of, write_network
+from jaxsolve.puzzle.write import write_new
 from tests import reference
 
 
@@ -48,7 +51,16 @@ def test_wrong_answers_are_named(given, change, why):
 
 
 @pytest.mark.parametrize(
-    "text", ["3,1,2", " 3, 1,\n2 ", "3 1 2", json.dumps([3, 1, 2]), json.dumps({"permutation": [3, 1, 2]})]
+    "text",
+    [
+        "3,1,2",
+        " 3, 1,\n2 ",
+        "3 1 2",
+        json.dumps([3, 1, 2]),
+        json.dumps({"permutation": [3, 1, 2]}),
+        "\ufeff3,1,2",
+        "Solved: all of it.\nanswer  3,1,2\nsha256  abc\n",
+    ],
 )
 def test_answers_are_read_from_files(tmp_path, text):
     (tmp_path / "a").write_text(text)
@@ -56,7 +68,7 @@ def test_answers_are_read_from_files(tmp_path, text):
 
 
 def test_answers_are_read_from_the_command_line():
-    assert read_answer("3,1,2") == [3, 1, 2]
+    assert read_answer("3,1,2") == read_answer("[3, 1, 2]") == [3, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -86,3 +98,18 @@ def test_the_exported_network_has_torch_names_and_the_pieces_in_order(given, tmp
     )
     with pytest.raises(OutputError, match="exists already"):
         write_network(puzzle, permutation, path)
+
+
+def test_half_a_file_is_not_left_behind(tmp_path, monkeypatch):
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+
+    def opened(path, mode):
+        path.touch(exist_ok=False)
+        return Full()
+
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(OutputError, match=r"cannot be written .No space left"):
+        write_new(tmp_path / "x", b"data")
+    assert not (tmp_path / "x").exists()

@@ -187,3 +187,44 @@ def test_random_pickles_are_refused(pickled):
         read_pth(repacked(pickle=b"\x80\x02" + pickled), "piece")
     except PuzzleError as error:
         assert str(error).startswith("piece: ")
+
+
+BOMB = b"K\x01\x85q\x01" + b"0h\x01h\x01\x86q\x01" * 60  # a tuple that holds two of itself, sixty times over
+DEEP = b"K\x01" + b"\x85" * 15_000
+STORAGE = tensor_pickle([3, 2], [2, 1]).split(b"Q")[0] + b"Q"
+
+
+@pytest.mark.parametrize("value", [BOMB, DEEP], ids=["bomb", "deep"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda v: STORAGE + b"K\x00" + v + v + b"\x89}tRs.",
+        lambda v: STORAGE + v + b"K\x03\x85K\x01\x85\x89}tRs.",
+        lambda v: b"\x80\x02}" + v + b"b.",
+        lambda v: b"\x80\x02}" + v + b"K\x01s.",
+        lambda v: b"\x80\x02}X\x01\0\0\0a" + v + b"s.",
+        lambda v: b"\x80\x02" + v + b"Q.",
+        lambda v: b"\x80\x02" + v + b".",
+        lambda v: b"\x80\x02ccollections\nOrderedDict\n" + v + b"R.",
+    ],
+    ids=["shape", "offset", "build", "key", "value", "storage", "all", "reduce"],
+)
+def test_values_that_would_take_for_ever_to_print_or_hash_are_refused(place, value):
+    with pytest.raises(PuzzleError, match=r"^piece: ") as error:
+        read_pth(repacked(pickle=place(value)), "piece")
+    assert len(str(error.value)) < 300
+
+
+def test_a_long_name_is_not_repeated_in_full():
+    name = b"X" + (900_000).to_bytes(4, "little") + b"k" * 900_000
+    with pytest.raises(PuzzleError) as error:
+        read_pth(repacked(pickle=b"\x80\x02}" + name + b"K\x01s."), "piece")
+    assert len(str(error.value)) < 300
+
+
+def test_negated_views_are_refused():
+    negated = pickle_of().replace(
+        b"\x89ccollections\nOrderedDict\n)RtR", b"\x89ccollections\nOrderedDict\n)R}X\x03\0\0\0neg\x88stR"
+    )
+    with pytest.raises(PuzzleError, match="a tensor with metadata; save a plain copy"):
+        read_pth(repacked(pickle=negated), "piece")

@@ -1,6 +1,7 @@
 """Puzzles are read from every form they come in, and what is wrong with one is said in one line."""
 
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -180,6 +181,10 @@ DAMAGES = {
     "no table": (lambda f, p: (f / "historical_data.csv").unlink(), "no historical_data.csv"),
     "empty table": (lambda f, p: (f / "historical_data.csv").write_bytes(b""), "historical_data.csv: empty file"),
     "a column less": (lambda f, p: drop_column(f), "historical_data.csv: 3 input columns; the readout takes 4 features"),
+    "a dangling link": (lambda f, p: (piece(f, of(p, "in")).unlink(), piece(f, of(p, "in")).symlink_to("nowhere")), r"piece_\d+.pth: cannot be read"),
+    "a folder for a piece": (lambda f, p: (f / "pieces" / "piece_60.pth").mkdir(), "piece_60.pth: not a regular file"),
+    "a pipe for a puzzle": (lambda f, p: (shutil.rmtree(f), os.mkfifo(f)), "neither a folder nor a regular file"),
+    "one piece": (lambda f, p: [piece(f, k).unlink() for k in range(7) if k != p.last_id], "only one piece"),
     "nothing": (lambda f, p: (shutil.rmtree(f), f.mkdir()), "holds neither pieces/ nor historical_data.csv"),
     "not there": (lambda f, p: shutil.rmtree(f), "no such file or folder"),
     "a file of text": (lambda f, p: (shutil.rmtree(f), f.write_text("hello")), "neither a folder nor a zip file"),
@@ -209,6 +214,21 @@ def test_an_npz_that_claims_terabytes_is_refused_without_taking_them(folder):
         archive.writestr("weight.npy", array)
     with pytest.raises(PuzzleError, match=r"piece_40.npz: weight.npy has \d+ bytes; its header says"):
         read_puzzle(folder)
+
+
+def test_an_npz_that_unpacks_to_a_bomb_is_refused(folder):
+    with zipfile.ZipFile(folder / "pieces" / "piece_40.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("weight.npy", b"\0" * (100 << 20))
+    with pytest.raises(PuzzleError, match=r"piece_40.npz: .* archive bomb"):
+        read_puzzle(folder)
+
+
+def test_an_npz_of_bfloat16(given, folder):
+    number, weight, bias = next(layers(given))
+    piece(folder, number).unlink()
+    arrays = {"weight": weight.astype("bfloat16"), "bias": bias.astype("bfloat16")}
+    np.savez(folder / "pieces" / f"piece_{number}.npz", **arrays)
+    np.testing.assert_array_equal(read_puzzle(folder).w_in[0], arrays["weight"].astype(float))
 
 
 def test_objects_in_an_npz_are_refused(folder):

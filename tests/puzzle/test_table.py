@@ -32,6 +32,8 @@ def test_a_plain_table():
         PLAIN + "\n\n",
         "note,measurement_1,pred,true,measurement_0\nhello,2,3,4,1\n,6.5,0.7,8,5\n",
         ",measurement_0,measurement_1,pred,true\n0,1,2,3,4\n1,5,6.5,0.7,8\n",
+        "measurement_0,measurement_1,pred,true,,\n1,2,3,4,,\n5,6.5,0.7,8,,\n",
+        "measurement_0,measurement_1,pred,true,comment,run\n1,2,3,4,,\n5,6.5,0.7,8,,3\n",
     ],
 )
 def test_other_spellings_of_the_same_table(text):
@@ -42,6 +44,14 @@ def test_other_spellings_of_the_same_table(text):
 def test_measurements_go_by_number_and_true_may_be_missing():
     x, _, label = read("measurement_10,pred," + ",".join(f"measurement_{k}" for k in range(10)) + "\n" + "10,-1," + ",".join(map(str, range(10))))  # fmt: skip
     np.testing.assert_array_equal(x, [np.arange(11)])
+    assert label is None
+
+
+@pytest.mark.parametrize("cell", ["", "unknown", "nan", "inf"])
+def test_labels_that_are_not_all_known_are_no_labels(cell):
+    x, y, label = read(f"measurement_0,pred,true\n1,2,3\n4,5,{cell}\n")
+    np.testing.assert_array_equal(x, [[1], [4]])
+    np.testing.assert_array_equal(y, [2, 5])
     assert label is None
 
 
@@ -72,6 +82,10 @@ def test_the_quick_and_the_thorough_parser_agree_bit_for_bit():
         ("pred\n1\n", "no numeric input columns"),
         ("name,pred\nfoo,1\n", "no numeric input columns"),
         ("measurement_0,measurement_0,pred\n1,2,3\n", "'measurement_0' appears twice"),
+        ("measurement_0,measurement_00,pred\n1,2,3\n", "'measurement_0' appears twice, also as 'measurement_00'"),
+        ("measurement_0;pred\n1;2\n", "expected columns separated by commas"),
+        ("measurement_0,pred\n1,1e308\n", "data row 1, column 'pred': 1e+308"),
+        ("a,b,pred\n1,2,3\n4,,6\n", "data row 2, column 'b': an empty cell"),
         ("measurement_0,measurement_2,pred\n1,2,3\n", "measurement_1 is missing"),
         ("measurement_0,measurement_999999999999,pred\n1,2,3\n", "is missing"),
         ("measurement_0,pred\n1,2\n3,x\n", "data row 2, column 'pred': 'x'"),
