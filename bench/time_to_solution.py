@@ -1,6 +1,6 @@
 """Time `jaxsolve solve` from the start of the process to its end, in turn with importing JAX.
 
-python bench/time_to_solution.py PUZZLE [--runs N] [--json] [-- OPTIONS OF solve]
+python bench/time_to_solution.py PUZZLE [--runs N] [--json] [OPTIONS OF solve]
 """
 
 import argparse
@@ -37,11 +37,10 @@ def main() -> None:
     parser.add_argument("puzzle")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("options", nargs="*", help="options of solve, after --")
-    arguments = parser.parse_args()
+    arguments, options = parser.parse_known_args()
 
     imports, walls, reports, failures = [], [], [], []
-    solve = [sys.executable, "-m", "jaxsolve", "solve", arguments.puzzle, "--json", *arguments.options]
+    solve = [sys.executable, "-m", "jaxsolve", "solve", arguments.puzzle, "--json", *options]
     for _ in range(arguments.runs):
         imports.append(timed([sys.executable, "-c", "import jax"])[0])
         wall, done = timed(solve)
@@ -58,7 +57,7 @@ def main() -> None:
     result = {
         **machine(),
         "puzzle": Path(arguments.puzzle).name,
-        "options": arguments.options,
+        "options": options,
         "runs": arguments.runs,
         "solved": len(reports),
         "failures": failures,
