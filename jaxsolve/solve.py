@@ -67,8 +67,10 @@ class Attempt:
     search: str
     problem: "engine.Problem"
     descent: Descent
-    seed_loss: float
-    """Mean squared error of the seed on the rows of the search."""
+    start: Assembly
+    """What the seed gave."""
+    start_loss: float
+    """Its mean squared error on the rows of the search."""
     certificate: Certificate | None = None
 
     @property
@@ -194,13 +196,13 @@ def _attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) ->
         paired = Paired(problem, pairing.partner.astype(np.int32), run, config.seed)
         if not tried:  # whatever happens from here on, there is an answer to show
             blank = Descent(paired.assembly(np.arange(puzzle.blocks)), float("inf"))
-            tried.append(Attempt(pairing, "none", "none", problem, blank, blank.loss))
+            tried.append(Attempt(pairing, "none", "none", problem, blank, blank.assembly, blank.loss))
         settled = pairing.certain == puzzle.blocks
         search = config.search if config.search != AUTO else "descent" if settled else "joint_descent"
         for name, order in _orders(paired, config):
             with run.phase("seed"):
                 descent = begin(problem, paired.assembly(order), run)
-            yield Attempt(pairing, name, search, problem, descent, descent.loss)
+            yield Attempt(pairing, name, search, problem, descent, descent.assembly, descent.loss)
     if AUTO in (config.order_seed, config.search) and puzzle.blocks > 1:
         yield from _kicks(puzzle, config, run, tried)
 
@@ -256,7 +258,7 @@ def _kicks(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) -> It
                 assembly = _random_move(assembly, rng)
         with run.phase("seed"):
             descent = begin(problem, assembly, run, best.descent.rounds)
-        yield Attempt(best.pairing, best.order_seed, search, problem, descent, best.seed_loss)
+        yield replace(best, search=search, problem=problem, descent=descent, certificate=None)
 
 
 def _random_move(assembly: Assembly, rng: np.random.Generator) -> Assembly:

@@ -77,7 +77,7 @@ def solve(
 
 
 def _report(solution: "Solution", seed: int, devices: list[str]) -> dict[str, Any]:
-    """Return what ``--json`` prints."""
+    """Return what ``--json`` prints; losses on all rows of seed and rounds only where the run measures them."""
     certificate, run = solution.certificate, solution.run
     rounds = [
         {
@@ -90,6 +90,8 @@ def _report(solution: "Solution", seed: int, devices: list[str]) -> dict[str, An
         }
         for k, done in enumerate(solution.rounds, 1)
     ]
+    with run.phase("certify"):
+        seed_mse = run.measure(solution.attempt.start) if run.measure else None
     ids = certificate.permutation
     return {
         "status": solution.status,
@@ -100,7 +102,7 @@ def _report(solution: "Solution", seed: int, devices: list[str]) -> dict[str, An
         "pairs": [list(pair) for pair in zip(ids[:-1:2], ids[1::2], strict=True)],
         "pairing": solution.attempt.pairing.name,
         "order_seed": solution.attempt.order_seed,
-        "seed_mse": solution.attempt.seed_loss,
+        "seed_mse": seed_mse,
         "search": solution.attempt.search,
         "rows": solution.attempt.problem.rows,
         "rounds": rounds,
@@ -121,7 +123,7 @@ def _shown(puzzle: "Puzzle", solution: "Solution", report: dict[str, Any]) -> st
         ("answer", ",".join(map(str, report["permutation"]))),
         ("sha256", report["sha256"]),
         ("pairs", f"{attempt.pairing.certain} of {puzzle.blocks} certain by {attempt.pairing.name}{exchanged}"),
-        ("order", f"{attempt.order_seed}, MSE {attempt.seed_loss:.6f} on {attempt.problem.rows} rows"),
+        ("order", f"{attempt.order_seed}, MSE {attempt.start_loss:.6f} on {attempt.problem.rows} rows"),
         ("search", f"{attempt.search}, {rounds}"),
         ("work", f"{_count(report['evaluations'], 'evaluation')}, {report['seconds']['total']:.1f} s"),
     ]

@@ -139,4 +139,5 @@ def test_the_command_prints_the_published_table(real_path):
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)
     assert [(done["moves"], round(done["mse"], 6)) for done in report["rounds"]] == TABLE_2
+    assert round(report["seed_mse"], 6) == 0.036794
     assert report["sha256"] == REAL_SHA256
