@@ -241,27 +241,32 @@ def _orders(paired: Paired, config: Config) -> Iterator[tuple[str, Order]]:
 def _kicks(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) -> Iterator[Attempt]:
     """Yield starts near the best answer so far, without end: iterated local search.
 
-    Where its loss on all rows is much higher than on those it was found on, the same answer is searched on
-    from with more rows; otherwise a few random moves, of partners too, lead out of its basin (Lourenço,
-    Martin & Stützle 2003, https://doi.org/10.1007/0-306-48056-5_11).
+    Where its loss on all rows is much higher than on those it was found on, the search goes on from it with
+    more rows; otherwise a few random moves lead out of its basin (Lourenço, Martin & Stützle 2003,
+    https://doi.org/10.1007/0-306-48056-5_11).
     """
     rng = np.random.default_rng([config.seed, puzzle.blocks])
-    search = "joint_descent" if config.search == AUTO else config.search
+    widened: list[Attempt] = []
     for k in count():
         best = min(tried[1:], key=lambda attempt: attempt.mse)
-        problem, assembly = best.problem, best.descent.assembly
-        misled = best.mse > MISLEADING * best.descent.loss
-        if config.rows is None and problem.rows < puzzle.rows and misled:
+        problem, assembly, search = best.problem, best.descent.assembly, best.search
+        misled = config.rows is None and best.mse > MISLEADING * best.descent.loss
+        if misled and problem.rows < puzzle.rows and best not in widened:
+            widened.append(best)
             problem = engine.place(puzzle, 4 * problem.rows)
         else:
+            # settled pairs are let alone every other time: while the order is wrong, exchanges do them harm
+            joint = k % 2 == 1 or best.pairing.certain < puzzle.blocks
+            kinds = ("swaps", "insertions", "partner_swaps") if joint else ("swaps", "insertions")
+            search = config.search if config.search != AUTO else "joint_descent" if joint else "descent"
             for _ in range(2 + k % 4):
-                assembly = _random_move(assembly, rng)
+                assembly = _random_move(assembly, kinds, rng)
         with run.phase("seed"):
             descent = begin(problem, assembly, run, best.descent.rounds)
         yield replace(best, search=search, problem=problem, descent=descent, certificate=None)
 
 
-def _random_move(assembly: Assembly, rng: np.random.Generator) -> Assembly:
-    moves = NEIGHBOURHOODS[rng.choice(["swaps", "insertions", "partner_swaps"])](len(assembly.ins))
+def _random_move(assembly: Assembly, kinds: tuple[str, ...], rng: np.random.Generator) -> Assembly:
+    moves = NEIGHBOURHOODS[rng.choice(kinds)](len(assembly.ins))
     (ins,), (outs,), _ = moves.take(rng.integers(moves.size, size=1))
     return Assembly(assembly.ins[ins], assembly.outs[outs])
