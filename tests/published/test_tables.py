@@ -91,6 +91,14 @@ def test_bubble_repair_round_by_round(real_puzzle, order_seed, table):
     assert solution.certificate.sha256 == REAL_SHA256
 
 
+@pytest.mark.parametrize(("order_seed", "moves"), [("bradley_terry", [15, 6, 4, 2]), ("delta_greedy", [5])])
+def test_bubble_repair_from_better_seeds(real_puzzle, order_seed, moves):
+    # the paper's table 1 prints 21, 7, 5, 3, 1 after Bradley-Terry, which nobody has reproduced
+    solution = solve(real_puzzle, Config(order_seed=order_seed, search="bubble", rows=2000))
+    assert [done.moves for done in solution.rounds] == moves
+    assert solution.certificate.sha256 == REAL_SHA256
+
+
 def test_greedy_insertion_then_two_opt_then_or_opt_in_one_sweep(real_puzzle):
     partner = pair(real_puzzle, "trace").partner.astype(np.int32)
     paired = Paired(engine.place(real_puzzle, 500), partner, Run())
