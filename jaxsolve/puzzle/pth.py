@@ -114,6 +114,8 @@ def _entries(data: bytes) -> dict[str, bytes]:
                     raise _Refused(f"entry {info.filename} is compressed; torch.save only stores")
                 if info.flag_bits & 0x1:
                     raise _Refused(f"entry {info.filename} is encrypted")
+            if sum(info.file_size for info in infos) > len(data):
+                raise _Refused("entries that overlap; expected a file saved by torch.save")
             return {info.filename: archive.read(info) for info in infos}
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
         raise _Refused(f"not a readable .pth file ({error})") from None

@@ -1,5 +1,6 @@
 """State dicts are read as PyTorch wrote them; everything else is refused in one line and runs nothing."""
 
+import copy
 import io
 import pickle
 import zipfile
@@ -228,3 +229,17 @@ def test_negated_views_are_refused():
     )
     with pytest.raises(PuzzleError, match="a tensor with metadata; save a plain copy"):
         read_pth(repacked(pickle=negated), "piece")
+
+
+def test_entries_that_share_their_bytes_are_refused():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("archive/data/0", b"\0" * 10_000)
+        first = archive.infolist()[0]
+        for k in range(1, 4):
+            twin = copy.copy(first)
+            twin.filename = f"archive/data/{k}"
+            archive.filelist.append(twin)
+            archive.NameToInfo[twin.filename] = twin
+    with pytest.raises(PuzzleError, match="entries that overlap"):
+        read_pth(buffer.getvalue(), "piece")
