@@ -33,7 +33,7 @@ def started(*arguments: object, **options):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
-@pytest.mark.parametrize("gaps", [[0.1], [0.6], [5.0], [4.0, 0.003], [6.0, 0.02]], ids=str)
+@pytest.mark.parametrize("gaps", [[0.1], [0.6], [9.0], [8.0, 0.003], [8.0, 0.02]], ids=str)
 def test_interrupts_end_in_130_without_a_traceback(hopeless, environment, gaps):
     process = started("solve", hopeless, "--json", env=environment)
     for gap in gaps:
