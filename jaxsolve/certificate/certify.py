@@ -11,8 +11,6 @@ ROUNDING_ROWS = 1000
 """Rows on which the cost of float32 arithmetic is measured."""
 ROUNDING_FACTOR = 100.0
 """Squared errors up to this many times those of float32 arithmetic count as rounding."""
-
-
 CEILING = 1e-6
 """Most of the mean square of the predictions that can ever count as rounding."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaxsolve.engine import Moves, Neighbourhood
+from jaxsolve.engine import Moves, Neighbourhood, exchanges
 from jaxsolve.puzzle import Assembly, Network, Puzzle, mean_squared_error
 from jaxsolve.puzzle.network import Array
 from jaxsolve.puzzle.types import Floats
@@ -63,11 +63,8 @@ def single_moves(n: int) -> Neighbourhood:
     segments = [np.empty((0, 4), np.int32)]
     for i in range(n - 1):
         j = np.arange(i + 1, n)
-        forth = np.stack([np.full_like(j, i), np.ones_like(j), np.full_like(j, i + 1), j - i], axis=1)
-        back = np.stack([np.full_like(j, i), j - i, j, np.ones_like(j)], axis=1)[1:]
-        swap = np.stack([np.full_like(j, i), np.ones_like(j), j, np.ones_like(j)], axis=1)[1:]
-        segments += [forth, back, swap]
-    return Neighbourhood(n, np.concatenate(segments).astype(np.int32))
+        segments += [exchanges(i, 1, i + 1, j - i), exchanges(i, j - i, j, 1)[1:], exchanges(i, 1, j, 1)[1:]]
+    return Neighbourhood(n, np.concatenate(segments))
 
 
 def first_order_losses(puzzle: Puzzle, assembly: Assembly, rows: int) -> Floats:
@@ -93,7 +90,7 @@ def first_order_losses(puzzle: Puzzle, assembly: Assembly, rows: int) -> Floats:
 
 def _changes(puzzle: Puzzle, assembly: Assembly, rows: int) -> tuple[Array, Array]:
     """Return the errors `[R]`, and to first order their change `[N, N, R]` if position t runs the block of s."""
-    network, n = Network(puzzle, RANKING), puzzle.blocks
+    network, n = Network(puzzle, puzzle.activation, RANKING), puzzle.blocks
     first, second = assembly
     w_in, w_out = network.w_in[first].reshape(-1, puzzle.features), network.w_out[second].swapaxes(0, 1)
     *before, last = network.states(puzzle.x[:rows].astype(RANKING), assembly)
@@ -112,7 +109,7 @@ def _changes(puzzle: Puzzle, assembly: Assembly, rows: int) -> tuple[Array, Arra
 
 def _losses(puzzle: Puzzle, assembly: Assembly, moves: Moves, rows: int) -> Floats:
     """Return the mean squared error of each move over the first `rows` rows, with shared states before it."""
-    network, x, y = Network(puzzle, RANKING), puzzle.x[:rows].astype(RANKING), puzzle.y[:rows]
+    network, x, y = Network(puzzle, puzzle.activation, RANKING), puzzle.x[:rows].astype(RANKING), puzzle.y[:rows]
     states = network.states(x, assembly)
 
     def loss(m: int) -> float:

@@ -1,23 +1,17 @@
 """Host: arguments that several commands share, and what they stand for."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from jaxsolve.cli import terminal
 from jaxsolve.pairing import PAIRINGS
-from jaxsolve.puzzle import ACTIVATIONS
-
-if TYPE_CHECKING:
-    from jaxsolve.puzzle import Puzzle
+from jaxsolve.puzzle import ACTIVATIONS, Puzzle, check_sha256, read_puzzle
+from jaxsolve.puzzle.demo import DEMO_FILE
 
 DEMO = "demo"
 
 PuzzlePath = Annotated[
-    str,
-    typer.Argument(metavar="PUZZLE", help="Folder or zip with pieces/ and historical_data.csv, or 'demo'."),
-]
-RequiredPuzzle = Annotated[
     str,
     typer.Argument(metavar="PUZZLE", help="Folder or zip with pieces/ and historical_data.csv, or 'demo'."),
 ]
@@ -35,13 +29,9 @@ PairingName = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
-def load(path: str, activation: str = "relu") -> "Puzzle":
+def load(path: str, activation: str = "relu") -> Puzzle:
     """Read the puzzle an argument stands for, and pass on what is odd about it."""
-    from jaxsolve.puzzle import activation_of, demo_puzzle, read_puzzle
-
-    activation_of(activation)
-    demo = path == DEMO
-    puzzle = demo_puzzle().replace(activation=activation) if demo else read_puzzle(path, activation=activation)
+    puzzle = read_puzzle(DEMO_FILE if path == DEMO else path, activation=activation)
     for text in puzzle.notes:
         terminal.note(f"note: {text}")
     return puzzle
@@ -49,6 +39,4 @@ def load(path: str, activation: str = "relu") -> "Puzzle":
 
 def checked_sha256(text: str | None) -> str | None:
     """Return a hash given as an option, in lower case."""
-    from jaxsolve.puzzle import check_sha256
-
     return None if text is None else check_sha256(text, "--sha256")

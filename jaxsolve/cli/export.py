@@ -10,7 +10,7 @@ from jaxsolve.cli import arguments, terminal
 
 @terminal.guarded
 def export(
-    puzzle: arguments.RequiredPuzzle,
+    puzzle: arguments.PuzzlePath,
     answer: arguments.Answer,
     out: Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="File to write; never overwritten.")],
     activation: arguments.Activation = "relu",

@@ -84,9 +84,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except OSError as error:
             raise _stop(f"error: {error}", JaxsolveError.exit_code) from error
         except MemoryError as error:
-            raise _stop(
-                "error: not enough memory for this puzzle; try fewer --rows", JaxsolveError.exit_code
-            ) from error
+            raise _stop("error: not enough memory for this puzzle", JaxsolveError.exit_code) from error
         except (typer.Exit, typer.Abort):
             raise
         except Exception as error:

@@ -7,7 +7,7 @@ from jaxsolve.cli import arguments, terminal
 
 @terminal.guarded
 def verify(
-    puzzle: arguments.RequiredPuzzle,
+    puzzle: arguments.PuzzlePath,
     answer: arguments.Answer,
     sha256: arguments.Sha256 = None,
     activation: arguments.Activation = "relu",

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from jaxsolve._lazy import lazy_exports
-from jaxsolve.engine.moves import NEIGHBOURHOODS, Moves, Neighbourhood, as_moves
+from jaxsolve.engine.moves import NEIGHBOURHOODS, Moves, Neighbourhood, as_moves, exchanges
 
 if TYPE_CHECKING:
     from jaxsolve.engine.compile import compile_seconds, compiled
@@ -24,6 +24,7 @@ __all__ = [
     "default_lanes",
     "delta_greedy_order",
     "device_names",
+    "exchanges",
     "input_states",
     "insertion_losses",
     "neighbourhood_losses",

@@ -62,7 +62,8 @@ class Neighbourhood:
         return Moves(np.broadcast_to(t, source.shape) if self.partners else source, source, i[:, 0])
 
 
-def _segments(i: Any, a: Any, j: Any, b: Any) -> NDArray[np.int32]:
+def exchanges(i: Any, a: Any, j: Any, b: Any) -> NDArray[np.int32]:
+    """Return the `segments` of a neighbourhood, `[M, 4]`, from numbers and arrays that broadcast to `[M]`."""
     return np.stack(np.broadcast_arrays(i, a, j, b), axis=-1).astype(np.int32)
 
 
@@ -70,14 +71,14 @@ def _segments(i: Any, a: Any, j: Any, b: Any) -> NDArray[np.int32]:
 def adjacent(n: int) -> Neighbourhood:
     """Return the n - 1 exchanges of neighbouring positions, left to right."""
     t = np.arange(n - 1)
-    return Neighbourhood(n, _segments(t, 1, t + 1, 1))
+    return Neighbourhood(n, exchanges(t, 1, t + 1, 1))
 
 
 @cache
 def swaps(n: int) -> Neighbourhood:
     """Return the n(n - 1)/2 exchanges of two positions."""
     i, j = np.triu_indices(n, 1)
-    return Neighbourhood(n, _segments(i, 1, j, 1))
+    return Neighbourhood(n, exchanges(i, 1, j, 1))
 
 
 @cache
@@ -88,11 +89,11 @@ def insertions(n: int, longest: int = 3) -> Neighbourhood:
     touching segments of which the shorter has at most `longest` blocks; `longest` = 1 gives (n - 1)².
     Or (1976), Traveling Salesman-Type Combinatorial Problems, PhD thesis, Northwestern University.
     """
-    kinds = [_segments([], 0, 0, 0)]
+    kinds = [exchanges([], 0, 0, 0)]
     for a in range(1, n):
         for b in range(1, (n - a if a <= longest else min(longest, n - a)) + 1):
             i = np.arange(n - a - b + 1)
-            kinds.append(_segments(i, a, i + a, b))
+            kinds.append(exchanges(i, a, i + a, b))
     return Neighbourhood(n, np.concatenate(kinds))
 
 

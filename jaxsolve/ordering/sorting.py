@@ -3,7 +3,7 @@
 import numpy as np
 
 from jaxsolve.ordering.paired import Order, Paired
-from jaxsolve.puzzle import activation_of
+from jaxsolve.puzzle import Network
 
 
 def w_out_frobenius(paired: Paired) -> Order:
@@ -19,12 +19,9 @@ def w_out_l1(paired: Paired) -> Order:
 def delta_norm(paired: Paired) -> Order:
     """Sort by the mean norm of the block's update of the inputs (Park 2026, equation 5)."""
     problem = paired.problem
-    x, activation = np.asarray(problem.x), activation_of(problem.activation)
-    w_in, b_in, w_out, b_out, *_ = map(np.asarray, problem.pieces)
-    norms = [
-        np.linalg.norm(activation(x @ w_in[k].T + b_in[k]) @ w_out[j].T + b_out[j], axis=1).mean(dtype=np.float64)
-        for k, j in enumerate(paired.partner)
-    ]
+    network, x = Network(problem.pieces, problem.activation, np.float32), np.asarray(problem.x)
+    updates = (network.residual(x, k, int(j)) for k, j in enumerate(paired.partner))
+    norms = [np.linalg.norm(update, axis=1).mean(dtype=np.float64) for update in updates]
     return _ascending(np.array(norms))
 
 

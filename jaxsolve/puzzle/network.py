@@ -48,15 +48,15 @@ def activation_of(name: str) -> Callable[[Array], Array]:
 
 
 class Network:
-    """The pieces of a puzzle as arrays of one type, ready to run in any order."""
+    """Pieces as arrays of one type, ready to run in any order: those of a puzzle, or those on a device."""
 
-    def __init__(self, puzzle: Puzzle, dtype: DTypeLike = np.float64) -> None:
+    def __init__(self, pieces: Any, activation: str, dtype: DTypeLike = np.float64) -> None:
         with np.errstate(over="ignore"):  # what a type cannot hold becomes infinite
-            weights = puzzle.w_in, puzzle.b_in, puzzle.w_out, puzzle.b_out, puzzle.w_last, puzzle.b_last
+            weights = pieces.w_in, pieces.b_in, pieces.w_out, pieces.b_out, pieces.w_last, pieces.b_last
             self.w_in, self.b_in, self.w_out, self.b_out, self.w_last, self.b_last = (
                 np.asarray(weight, dtype) for weight in weights
             )
-        self.activation = activation_of(puzzle.activation)
+        self.activation = activation_of(activation)
 
     def residual(self, h: Array, i: int, j: int) -> Array:
         """Return what first half `i` and second half `j` add to the states `h`, `[R, D]`."""
@@ -78,7 +78,7 @@ class Network:
 
 def predict(puzzle: Puzzle, assembly: Assembly, *, rows: int | None = None, dtype: DTypeLike = np.float64) -> Floats:
     """Return what an assembly answers for the first `rows` rows, `[R]`, computed in `dtype`."""
-    network, x = Network(puzzle, dtype), puzzle.x[:rows]
+    network, x = Network(puzzle, puzzle.activation, dtype), puzzle.x[:rows]
 
     def part(start: int) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):  # a wrong assembly may overflow, and says so itself

@@ -35,7 +35,7 @@ def read_puzzle(path: str | Path, *, activation: str = "relu") -> Puzzle:
     if not str(path):
         raise PuzzleError("an empty name for the puzzle; expected a folder or zip file")
     source = open_source(Path(path))
-    names = _names(source)
+    names = source.names()
     if TABLE not in names:
         raise PuzzleError(f"{path}: no {TABLE} beside the pieces; expected inputs and predictions in it")
     pieces = read_pieces(source)
@@ -63,13 +63,6 @@ def read_puzzle(path: str | Path, *, activation: str = "relu") -> Puzzle:
         dtype=max((piece.dtype for piece in pieces), key=FLOATS.index),
         notes=(f"piece numbers are not contiguous; missing: {missing}",) if missing else (),
     )
-
-
-def _names(source: Source) -> list[str]:
-    try:
-        return source.names()
-    except OSError as error:
-        raise PuzzleError(f"{source.name}: cannot be listed ({error.strerror or error})") from error
 
 
 def check_sha256(text: str, where: str) -> str:

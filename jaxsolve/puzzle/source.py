@@ -33,7 +33,7 @@ class Source(Protocol):
     """Title of the puzzle: the stem of the folder or archive."""
 
     def names(self) -> list[str]:
-        """Return the relative names of all files that could belong to the puzzle, sorted."""
+        """Return the relative names of all files that could belong, sorted; `PuzzleError` if it cannot."""
         ...
 
     def read(self, name: str) -> bytes:
@@ -56,7 +56,7 @@ def open_source(path: Path) -> Source:
             raise PuzzleError(f"{path}: no such file or folder; {ADVICE}")
         if not path.is_file():
             raise PuzzleError(f"{path}: neither a folder nor a regular file; {ADVICE}")
-        path.open("rb").close()
+        path.open("rb").close()  # so that a forbidden file is not called a file of another kind
         if not zipfile.is_zipfile(path):
             raise PuzzleError(f"{path}: neither a folder nor a zip file; {ADVICE}")
         return _Zip(path)
@@ -97,9 +97,12 @@ class _Folder:
         self.name = title(path.resolve().name)
 
     def names(self) -> list[str]:
-        found = [*self._root.iterdir()]
-        if (self._root / PIECES).is_dir():
-            found += (self._root / PIECES).iterdir()
+        try:
+            found = [*self._root.iterdir()]
+            if (self._root / PIECES).is_dir():
+                found += (self._root / PIECES).iterdir()
+        except OSError as error:
+            raise PuzzleError(f"{self.name}: cannot be listed ({error.strerror or error})") from error
         names = (file.relative_to(self._root).as_posix() for file in found)
         return sorted(name for name in names if not is_junk(name))
 

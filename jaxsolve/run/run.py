@@ -69,7 +69,7 @@ class Run:
             self._book(name)
             self._phase, self._depth = outer, self._depth - 1
 
-    def spend(self, evaluations: int = 0) -> None:
+    def spend(self, evaluations: int) -> None:
         """Allow a piece of work: count its evaluations and tell the watcher.
 
         Raises
