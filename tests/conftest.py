@@ -8,7 +8,8 @@ from jaxtyping import install_import_hook
 
 with install_import_hook("jaxsolve.engine", "beartype.beartype"):
     import jaxsolve.engine.construction
-    import jaxsolve.engine.neighbourhood  # noqa: F401
+    import jaxsolve.engine.neighbourhood
+    import jaxsolve.engine.screening  # noqa: F401
 
 from jaxsolve.puzzle import Puzzle, read_puzzle
 

@@ -1,14 +1,13 @@
 """Host: the closest rival of an answer among single moves."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from jaxsolve.engine import Moves, Neighbourhood, exchanges
+from jaxsolve.engine import Moves, Neighbourhood, exchanges, of_segments
 from jaxsolve.puzzle import Assembly, Network, Puzzle, mean_squared_error
-from jaxsolve.puzzle.network import Array
+from jaxsolve.puzzle.network import CORES, Array
 from jaxsolve.puzzle.types import Floats
 
 SCREEN_ROWS = 128
@@ -64,7 +63,7 @@ def single_moves(n: int) -> Neighbourhood:
     for i in range(n - 1):
         j = np.arange(i + 1, n)
         segments += [exchanges(i, 1, i + 1, j - i), exchanges(i, j - i, j, 1)[1:], exchanges(i, 1, j, 1)[1:]]
-    return Neighbourhood(n, np.concatenate(segments))
+    return of_segments(n, np.concatenate(segments))
 
 
 def first_order_losses(puzzle: Puzzle, assembly: Assembly, rows: int) -> Floats:
@@ -119,7 +118,7 @@ def _losses(puzzle: Puzzle, assembly: Assembly, moves: Moves, rows: int) -> Floa
             predictions = network.predict(states[first], Assembly(ins[first:], outs[first:]))
             return float(np.mean((predictions - y) ** 2))
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(CORES) as threads:
         return np.array([*threads.map(loss, range(moves.size))])
 
 

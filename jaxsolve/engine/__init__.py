@@ -3,48 +3,64 @@
 from typing import TYPE_CHECKING
 
 from jaxsolve._lazy import lazy_exports
-from jaxsolve.engine.moves import NEIGHBOURHOODS, Moves, Neighbourhood, as_moves, exchanges
+from jaxsolve.engine.moves import NEIGHBOURHOODS, Moves, Neighbourhood, as_moves, exchanges, of_segments, union
+from jaxsolve.engine.paths import Plan, plan
 
 if TYPE_CHECKING:
     from jaxsolve.engine.compile import compile_seconds, compiled
-    from jaxsolve.engine.construction import delta_greedy_order, insertion_losses
-    from jaxsolve.engine.neighbourhood import default_lanes, input_states, neighbourhood_losses
-    from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, device_names, place
+    from jaxsolve.engine.construction import insertion_losses
+    from jaxsolve.engine.devices import device_names, mesh
+    from jaxsolve.engine.neighbourhood import default_lanes, input_states, path_losses
+    from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, first_rows, place
+    from jaxsolve.engine.precision import PRECISIONS
+    from jaxsolve.engine.screening import first_order_changes, predicted_losses
 
 __all__ = [
     "ACTIVATIONS",
     "NEIGHBOURHOODS",
+    "PRECISIONS",
     "Moves",
     "Neighbourhood",
     "Pieces",
+    "Plan",
     "Problem",
     "as_moves",
     "compile_seconds",
     "compiled",
     "default_lanes",
-    "delta_greedy_order",
     "device_names",
     "exchanges",
+    "first_order_changes",
+    "first_rows",
     "input_states",
     "insertion_losses",
-    "neighbourhood_losses",
+    "mesh",
+    "of_segments",
+    "path_losses",
     "place",
+    "plan",
+    "predicted_losses",
+    "union",
 ]
 
 __getattr__ = lazy_exports(
     __name__,
     {
         "ACTIVATIONS": "network",
+        "PRECISIONS": "precision",
         "Pieces": "network",
         "Problem": "network",
         "compile_seconds": "compile",
         "compiled": "compile",
         "default_lanes": "neighbourhood",
-        "delta_greedy_order": "construction",
-        "device_names": "network",
+        "device_names": "devices",
+        "first_order_changes": "screening",
+        "first_rows": "network",
         "input_states": "neighbourhood",
         "insertion_losses": "construction",
-        "neighbourhood_losses": "neighbourhood",
+        "mesh": "devices",
+        "path_losses": "neighbourhood",
         "place": "network",
+        "predicted_losses": "screening",
     },
 )

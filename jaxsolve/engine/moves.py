@@ -6,7 +6,7 @@ position a move touches: all states before it are shared with the assembly it st
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -35,17 +35,26 @@ class Moves(NamedTuple):
         """M."""
         return self.first.shape[0]
 
+    def ranked(self) -> NDArray[np.intp]:
+        """Return the moves in an order in which neighbours run the same blocks for longest, `[M]`."""
+        words = np.stack([self.ins, self.outs], axis=-1).astype(">u2").reshape(self.size, 2 * self.ins.shape[1])
+        return np.argsort(words.view(f"V{words.itemsize * words.shape[1]}").ravel(), kind="stable")
+
+
+BOTH, INS, OUTS = 0, 1, 2
+"""Which halves of the blocks a move moves."""
+
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhood:
-    """All moves of one kind: two segments that change places, made into permutations only when taken."""
+    """Moves by two segments that change places, made into permutations only when taken."""
 
     blocks: int
     """N"""
     segments: NDArray[np.int32]
     """`[M, 4]` (i, a, j, b): the a blocks from i and the b blocks from j, i + a <= j; what lies between stays."""
-    partners: bool = False
-    """Whether second halves alone are moved."""
+    halves: NDArray[np.int32]
+    """`[M]` whether both halves are moved, or first halves alone, or second halves alone"""
 
     @property
     def size(self) -> int:
@@ -55,11 +64,21 @@ class Neighbourhood:
     def take(self, index: slice | np.ndarray) -> Moves:
         """Return some of the moves."""
         i, a, j, b = self.segments[index].T[:, :, None]
+        halves = self.halves[index, None]
         t = np.arange(self.blocks, dtype=np.int32)
         source = np.where((t >= i) & (t < i + b), t - i + j, t)
         source = np.where((t >= i + b) & (t < j + b - a), t - b + a, source)
         source = np.where((t >= j + b - a) & (t < j + b), t - (j + b - a) + i, source)
-        return Moves(np.broadcast_to(t, source.shape) if self.partners else source, source, i[:, 0])
+        return Moves(np.where(halves == OUTS, t, source), np.where(halves == INS, t, source), i[:, 0])
+
+    def only(self, index: slice | np.ndarray) -> "Neighbourhood":
+        """Return the neighbourhood of some of the moves."""
+        return Neighbourhood(self.blocks, self.segments[index], self.halves[index])
+
+    def ranked(self) -> NDArray[np.intp]:
+        """Return the moves in an order in which neighbours run the same blocks for longest, `[M]`."""
+        i, a, j, b = self.segments.T
+        return np.lexsort((a, b, j, self.halves, -i))
 
 
 def exchanges(i: Any, a: Any, j: Any, b: Any) -> NDArray[np.int32]:
@@ -67,18 +86,29 @@ def exchanges(i: Any, a: Any, j: Any, b: Any) -> NDArray[np.int32]:
     return np.stack(np.broadcast_arrays(i, a, j, b), axis=-1).astype(np.int32)
 
 
+def of_segments(n: int, segments: NDArray[np.int32], halves: int = BOTH) -> Neighbourhood:
+    """Return a neighbourhood that moves the same halves in all its moves."""
+    return Neighbourhood(n, segments, np.full(len(segments), halves, np.int32))
+
+
+def union(*several: Neighbourhood) -> Neighbourhood:
+    """Return the moves of several neighbourhoods of the same blocks, one after the other."""
+    segments, halves = ([getattr(one, name) for one in several] for name in ("segments", "halves"))
+    return Neighbourhood(several[0].blocks, np.concatenate(segments), np.concatenate(halves))
+
+
 @cache
 def adjacent(n: int) -> Neighbourhood:
     """Return the n - 1 exchanges of neighbouring positions, left to right."""
     t = np.arange(n - 1)
-    return Neighbourhood(n, exchanges(t, 1, t + 1, 1))
+    return of_segments(n, exchanges(t, 1, t + 1, 1))
 
 
 @cache
 def swaps(n: int) -> Neighbourhood:
     """Return the n(n - 1)/2 exchanges of two positions."""
     i, j = np.triu_indices(n, 1)
-    return Neighbourhood(n, exchanges(i, 1, j, 1))
+    return of_segments(n, exchanges(i, 1, j, 1))
 
 
 @cache
@@ -94,13 +124,30 @@ def insertions(n: int, longest: int = 3) -> Neighbourhood:
         for b in range(1, (n - a if a <= longest else min(longest, n - a)) + 1):
             i = np.arange(n - a - b + 1)
             kinds.append(exchanges(i, a, i + a, b))
-    return Neighbourhood(n, np.concatenate(kinds))
+    return of_segments(n, np.concatenate(kinds))
 
 
 @cache
 def partner_swaps(n: int) -> Neighbourhood:
-    """Return the n(n - 1)/2 exchanges of the second halves of two blocks; orders stay, partners change."""
-    return replace(swaps(n), partners=True)
+    """Return the n(n - 1) exchanges of the second halves, or of the first halves, of two blocks.
+
+    Orders of the other halves stay, partners change.
+    """
+    segments = swaps(n).segments
+    return union(of_segments(n, segments, OUTS), of_segments(n, segments, INS))
+
+
+@cache
+def reorderings(n: int) -> Neighbourhood:
+    """Return all swaps and insertions, each once: neighbours that change places are both."""
+    apart = swaps(n).segments
+    return union(insertions(n), of_segments(n, apart[apart[:, 2] > apart[:, 0] + 1]))
+
+
+@cache
+def joint_moves(n: int) -> Neighbourhood:
+    """Return all swaps, insertions and exchanges of partners."""
+    return union(reorderings(n), partner_swaps(n))
 
 
 NEIGHBOURHOODS: dict[str, Callable[[int], Neighbourhood]] = {
@@ -108,6 +155,8 @@ NEIGHBOURHOODS: dict[str, Callable[[int], Neighbourhood]] = {
     "swaps": swaps,
     "insertions": insertions,
     "partner_swaps": partner_swaps,
+    "reorderings": reorderings,
+    "joint_moves": joint_moves,
 }
 
 

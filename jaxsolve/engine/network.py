@@ -1,16 +1,18 @@
 """Device: the residual network, its states and its mean squared error."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Num
 
-from jaxsolve.errors import UsageError
+from jaxsolve.engine.devices import mesh, put
+from jaxsolve.engine.precision import Tier, product
 from jaxsolve.puzzle import Assembly, Puzzle
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -20,9 +22,6 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
     "silu": jax.nn.silu,
 }
-
-ACCEPT = lax.Precision.HIGHEST
-"""Precision of every product that decides: true float32, where GPUs would otherwise use TF32."""
 
 
 class Pieces(NamedTuple):
@@ -45,6 +44,10 @@ class Problem:
     x: Num[Array, "R D"]
     y: Num[Array, " R"]
     activation: str = field(metadata={"static": True})
+    over: Mesh = field(metadata={"static": True})
+    """The devices that candidates are spread over; each has the whole problem."""
+    tier: Tier = field(default="accept", metadata={"static": True})
+    """What losses are used for."""
 
     @property
     def blocks(self) -> int:
@@ -56,31 +59,37 @@ class Problem:
         """R."""
         return self.x.shape[0]
 
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of the matrix products of one candidate on all rows, 4·R·N·D·H."""
+        blocks, hidden, features = self.pieces.w_in.shape
+        return 4 * self.rows * blocks * features * hidden
 
-def place(puzzle: Puzzle, rows: int | None = None) -> Problem:
-    """Put the pieces and the first `rows` rows of a puzzle on the default device, in float32."""
 
-    def put(table: np.ndarray | float) -> Array:
+def place(puzzle: Puzzle, rows: int | None = None, devices: int | None = None) -> Problem:
+    """Put the pieces and the first `rows` rows of a puzzle on the first `devices` devices, in float32."""
+    over = mesh(devices)
+
+    def single(table: np.ndarray | float) -> Array:
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and so does its loss
-            return jax.device_put(np.asarray(table, dtype=np.float32))
+            return put(np.asarray(table, dtype=np.float32), over)
 
     weights = puzzle.w_in, puzzle.b_in, puzzle.w_out, puzzle.b_out, puzzle.w_last, puzzle.b_last
-    return Problem(Pieces(*map(put, weights)), put(puzzle.x[:rows]), put(puzzle.y[:rows]), puzzle.activation)
+    pieces = Pieces(*map(single, weights))
+    return Problem(pieces, single(puzzle.x[:rows]), single(puzzle.y[:rows]), puzzle.activation, over)
 
 
-def device_names() -> list[str]:
-    """Return what programs run on, one entry a device; `UsageError` if JAX finds none."""
-    try:
-        return [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()]
-    except RuntimeError as error:
-        raise UsageError(f"JAX finds no device to run on: {error}") from error
+def first_rows(problem: Problem, rows: int, tier: Tier = "accept") -> Problem:
+    """Return the problem on its first rows alone."""
+    x, y = (put(np.asarray(table)[:rows], problem.over) for table in (problem.x, problem.y))
+    return replace(problem, x=x, y=y, tier=tier)
 
 
 def residual(problem: Problem, h: Float[Array, "R D"], i: Int[Array, ""], j: Int[Array, ""]) -> Float[Array, "R D"]:
     """Return what the block of first half `i` and second half `j` adds to the states `h`."""
     p = problem.pieces
-    hidden = jnp.matmul(h, p.w_in[i].T, precision=ACCEPT) + p.b_in[i]
-    return jnp.matmul(ACTIVATIONS[problem.activation](hidden), p.w_out[j].T, precision=ACCEPT) + p.b_out[j]
+    hidden = product(h, p.w_in[i].T, problem.tier) + p.b_in[i]
+    return product(ACTIVATIONS[problem.activation](hidden), p.w_out[j].T, problem.tier) + p.b_out[j]
 
 
 def block(problem: Problem, h: Float[Array, "R D"], i: Int[Array, ""], j: Int[Array, ""]) -> Float[Array, "R D"]:
@@ -91,7 +100,7 @@ def block(problem: Problem, h: Float[Array, "R D"], i: Int[Array, ""], j: Int[Ar
 def readout_loss(problem: Problem, h: Float[Array, "R D"]) -> Float[Array, ""]:
     """Return the mean squared error of the readout applied to the states `h`."""
     p = problem.pieces
-    error = jnp.matmul(h, p.w_last, precision=ACCEPT) + p.b_last - problem.y
+    error = product(h, p.w_last, problem.tier) + p.b_last - problem.y
     return jnp.mean(error * error)
 
 

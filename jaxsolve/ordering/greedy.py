@@ -1,14 +1,35 @@
 """Host: orders built block by block."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from jaxsolve import engine
 from jaxsolve.ordering.paired import Order, Paired
+from jaxsolve.puzzle import Network
+from jaxsolve.puzzle.network import CORES
 
 
 def delta_greedy(paired: Paired) -> Order:
-    """Let the next block be the one whose update of the current states is smallest."""
-    return np.asarray(engine.delta_greedy_order(paired.problem, paired.partner))
+    """Let the next block be the one whose update of the current states is smallest.
+
+    Run once, and on few rows: a compiled program would cost more than it saves.
+    """
+    problem, partner = paired.problem, paired.partner
+    network, h = Network(problem.pieces, problem.activation, np.float32), np.asarray(problem.x)
+    order: list[int] = []
+    left = list(range(paired.blocks))
+
+    def size(k: int) -> float:
+        update = network.residual(h, k, int(partner[k]))
+        return float(np.sqrt(np.einsum("rd,rd->r", update, update)).mean())
+
+    with ThreadPoolExecutor(CORES) as threads, np.errstate(over="ignore", invalid="ignore"):
+        while left:
+            sizes = np.nan_to_num([*threads.map(size, left)], nan=np.inf)
+            order.append(left.pop(int(np.argmin(sizes))))
+            h = h + network.residual(h, order[-1], int(partner[order[-1]]))
+    return np.array(order, np.int32)
 
 
 def greedy_insertion(paired: Paired) -> Order:
@@ -20,8 +41,8 @@ def greedy_insertion(paired: Paired) -> Order:
     for length in range(paired.blocks):
         paired.run.spend((length + 1) * (paired.blocks - length))
         losses = np.asarray(engine.insertion_losses(paired.problem, paired.partner, order, np.int32(length)))
-        place, block = np.unravel_index(np.argmin(np.where(np.isnan(losses), np.inf, losses)), losses.shape)
-        if not np.isfinite(losses[place, block]):  # every loss overflowed: any unused block will do
+        block, place = np.unravel_index(np.argmin(np.where(np.isnan(losses), np.inf, losses)), losses.shape)
+        if not np.isfinite(losses[block, place]):  # every loss overflowed: any unused block will do
             place, block = length, np.setdiff1d(np.arange(paired.blocks), order[:length])[0]
         order[place + 1 : length + 1] = order[place:length]
         order[place] = block

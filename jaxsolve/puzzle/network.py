@@ -13,6 +13,8 @@ from jaxsolve.puzzle.types import Assembly, Floats, Puzzle
 
 Array = NDArray[Any]
 
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+"""Cores that this process may run on."""
 CHUNK_ROWS = 1000
 """Rows that go through the network together: their states stay in the cache of a core."""
 
@@ -84,7 +86,7 @@ def predict(puzzle: Puzzle, assembly: Assembly, *, rows: int | None = None, dtyp
         with np.errstate(over="ignore", invalid="ignore"):  # a wrong assembly may overflow, and says so itself
             return network.predict(x[start : start + CHUNK_ROWS].astype(dtype), assembly)
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(CORES) as threads:
         return np.concatenate([*threads.map(part, range(0, len(x), CHUNK_ROWS))], dtype=np.float64)
 
 

@@ -1,6 +1,7 @@
-"""Host: what drives device programs: time, counts, progress, and the losses of neighbours."""
+"""Host: what drives device programs: time, counts, progress, the losses of neighbours, and which are best."""
 
-from jaxsolve.run.evaluator import CHUNK, Evaluator
+from jaxsolve.run.evaluator import ROOM, Evaluator
+from jaxsolve.run.ranking import race, rungs, screen
 from jaxsolve.run.run import OutOfTime, Progress, Run
 
-__all__ = ["CHUNK", "Evaluator", "OutOfTime", "Progress", "Run"]
+__all__ = ["ROOM", "Evaluator", "OutOfTime", "Progress", "Run", "race", "rungs", "screen"]

@@ -4,37 +4,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
-from jaxsolve.engine import Moves, Neighbourhood
+from jaxsolve.engine import Moves, Neighbourhood, plan
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run.run import Run
 
-CHUNK = 64
-"""Moves that one call of the program has room for: a multiple of every number of lanes."""
+ROOM = 512
+"""Moves that one call of the program has room for on each device: a multiple of every number of lanes."""
+WORK = 1e11
+"""Floating-point operations after which a call comes back on each core of a CPU, so that a run can be stopped."""
+ACCELERATOR_WORK = 1e13
+"""The same on each accelerator."""
 
 
 class Evaluator:
-    """An assembly whose neighbours are looked at, with its states kept on the device between the looks."""
+    """An assembly whose neighbours are looked at, with its states kept on the devices between the looks."""
 
     def __init__(self, problem: "engine.Problem", assembly: Assembly, run: Run) -> None:
         self.assembly = assembly
-        self._problem = problem
+        self.applications = 0
+        """Blocks applied so far, each to all rows."""
+        self.problem = problem
         self._run = run
+        self._lanes = engine.default_lanes()
         self._states = engine.input_states(problem)
         self._valid = 0
+        self._loss = np.nan
 
     def losses(self, moves: Moves | Neighbourhood) -> NDArray[np.float64]:
         """Return the mean squared error of the assembly after each of the moves, `[M]`."""
-        losses = [np.empty(0)]
-        for start in range(0, moves.size, CHUNK):
-            losses.append(self._look(moves.take(slice(start, start + CHUNK))))
-        return np.concatenate(losses)
+        losses, ranked = np.empty(moves.size), moves.ranked()
+        at_once = self._at_once()
+        for start in range(0, moves.size, at_once):
+            part = ranked[start : start + at_once]
+            losses[part] = self._look(moves.take(part))
+        return losses
 
     def loss(self) -> float:
         """Return the mean squared error of the assembly itself; infinite if it is undefined."""
-        n = self._problem.blocks
-        stay = np.arange(n, dtype=np.int32)[None]
-        loss = self.losses(Moves(stay, stay, np.full(1, n, np.int32)))[0]
-        return float("inf") if np.isnan(loss) else float(loss)
+        if self._valid < self.problem.blocks or np.isnan(self._loss):
+            none = np.zeros((0, self.problem.blocks), np.int32)
+            self._look(Moves(none, none, np.zeros(0, np.int32)))
+        return self._loss
 
     def take(self, moves: Moves | Neighbourhood, m: int) -> None:
         """Apply one of the moves."""
@@ -42,12 +52,20 @@ class Evaluator:
         self.assembly = Assembly(self.assembly.ins[ins], self.assembly.outs[outs])
         self._valid = min(self._valid, int(first))
 
+    def _at_once(self) -> int:
+        """Return how many moves a call evaluates."""
+        devices = self.problem.over.size
+        work = devices * (WORK if self._lanes == 1 else ACCELERATOR_WORK)
+        return int(np.clip(work / self.problem.flops, devices * self._lanes, devices * ROOM))
+
     def _look(self, moves: Moves) -> NDArray[np.float64]:
-        self._run.spend(moves.size)
-        room = moves.take(np.minimum(np.arange(CHUNK), moves.size - 1))
-        lanes = engine.default_lanes()
-        losses, self._states = engine.neighbourhood_losses(
-            self._problem, self.assembly, self._states, np.int32(self._valid), room, np.int32(moves.size), lanes=lanes
+        self._run.spend(max(1, moves.size))
+        order = plan(moves, devices=self.problem.over.size, room=1 + ROOM, valid=self._valid, chains=self._lanes == 1)
+        losses, self._states = engine.path_losses(
+            self.problem, self.assembly, self._states, order.paths, lanes=self._lanes
         )
-        self._valid = self._problem.blocks
-        return np.asarray(losses, np.float64)[: moves.size]
+        losses = np.asarray(losses)
+        self._valid = self.problem.blocks
+        self._loss = float("inf") if np.isnan(losses[0, 0]) else float(losses[0, 0])
+        self.applications += order.applications
+        return order.gather(losses)

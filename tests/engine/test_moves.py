@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from jaxsolve.engine import NEIGHBOURHOODS, Moves, as_moves
+from jaxsolve.engine import NEIGHBOURHOODS, Moves, as_moves, plan
 from jaxsolve.engine.moves import adjacent, insertions, partner_swaps, swaps
 from jaxsolve.puzzle import Assembly
 
@@ -37,7 +37,9 @@ def test_swaps_are_all_exchanges_of_two_positions(n):
         p[i], p[j] = p[j], p[i]
         expected.add(tuple(p))
     assert as_set(swaps(n).take(slice(None)).ins) == expected
-    assert as_set(partner_swaps(n).take(slice(None)).outs) == expected
+    partners, stay = partner_swaps(n).take(slice(None)), tuple(range(n))
+    pairs = {(tuple(map(int, i)), tuple(map(int, o))) for i, o in zip(partners.ins, partners.outs, strict=True)}
+    assert pairs == {(stay, p) for p in expected} | {(p, stay) for p in expected}
     assert as_set(adjacent(n).take(slice(None)).ins) == {
         p for p in expected if sum(a != b for a, b in enumerate(p)) == 2
     } & {(*range(t), t + 1, t, *range(t + 2, n)) for t in range(n - 1)}
@@ -54,6 +56,29 @@ def test_insertions_are_all_moves_of_a_segment(n, longest):
             expected |= {tuple(rest[:k] + segment + rest[k:]) for k in range(len(rest) + 1)}
     expected.discard(tuple(range(n)))
     assert as_set(insertions(n, longest).take(slice(None)).ins) == expected
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_unions_are_unions(n):
+    def words(name):
+        moves = NEIGHBOURHOODS[name](n).take(slice(None))
+        return as_set(np.concatenate([moves.ins, moves.outs], axis=1))
+
+    assert words("reorderings") == words("swaps") | words("insertions")
+    assert words("joint_moves") == words("reorderings") | words("partner_swaps")
+
+
+@pytest.mark.parametrize("name", NEIGHBOURHOODS)
+def test_moves_and_neighbourhoods_rank_as_well(name):
+    neighbourhood = NEIGHBOURHOODS[name](7)
+    moves = neighbourhood.take(slice(None))
+    size, blocks = neighbourhood.size, 7
+    costs = [
+        plan(moves.take(order), devices=1, room=size + 1, valid=blocks, chains=True).applications
+        for order in (neighbourhood.ranked(), moves.ranked())
+    ]
+    assert costs[0] == costs[1]
+    assert sorted(neighbourhood.ranked()) == sorted(moves.ranked()) == list(range(size))
 
 
 def test_counts_of_the_famous_size():

@@ -1,58 +1,71 @@
-"""Losses of moves equal the slow reference, however many lanes and whatever states were kept."""
+"""Losses of paths equal the slow reference, in turn or side by side, whatever states were kept."""
 
 import numpy as np
 import pytest
 
 from jaxsolve import engine
-from jaxsolve.engine import NEIGHBOURHOODS, Moves
+from jaxsolve.engine import NEIGHBOURHOODS, Moves, plan
 from jaxsolve.puzzle import Assembly
 from tests import reference
 
 LANES = [1, 4, 16]
-ROOM = 48
+ROOM = 49
 
 
-def padded(moves: Moves) -> Moves:
-    return moves.take(np.minimum(np.arange(ROOM), moves.size - 1))
+def evaluated(problem, assembly, states, moves, valid=0, lanes=1):
+    devices = problem.over.size
+    order = plan(moves, devices=devices, room=ROOM, valid=valid, chains=lanes == 1)
+    losses, states = engine.path_losses(problem, assembly, states, order.paths, lanes=lanes)
+    return np.asarray(losses), order.gather(np.asarray(losses)), states
 
 
 @pytest.mark.parametrize("name", NEIGHBOURHOODS)
 @pytest.mark.parametrize("lanes", LANES)
-def test_losses_and_states_equal_the_reference(name, lanes):
+@pytest.mark.parametrize("devices", [1, None])
+def test_losses_and_states_equal_the_reference(name, lanes, devices):
     puzzle, answer = reference.random_puzzle(6, n=6)
-    problem, moves = engine.place(puzzle), NEIGHBOURHOODS[name](6).take(slice(37))
-    losses, states = engine.neighbourhood_losses(
-        problem, answer, engine.input_states(problem), np.int32(0), padded(moves), np.int32(moves.size), lanes=lanes
-    )
+    problem, neighbourhood = engine.place(puzzle, devices=devices), NEIGHBOURHOODS[name](6)
+    moves = neighbourhood.take(neighbourhood.ranked()[:37])
+    own, losses, states = evaluated(problem, answer, engine.input_states(problem), moves, lanes=lanes)
     expected = [
         reference.loss(puzzle, answer.ins[ins], answer.outs[outs])
         for ins, outs in zip(moves.ins, moves.outs, strict=True)
     ]
-    np.testing.assert_allclose(losses[: moves.size], expected, rtol=1e-4)
-    assert np.isinf(losses[moves.size :]).all()
-    np.testing.assert_allclose(states, reference.states(puzzle, *answer, puzzle.rows), rtol=2e-5, atol=2e-5)
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)
+    np.testing.assert_allclose(own[:, 0], reference.loss(puzzle, *answer), atol=1e-9)
+    before = reference.states(puzzle, *answer, puzzle.rows)
+    for kept in states:
+        np.testing.assert_allclose(kept[: len(before)], before, rtol=2e-5, atol=2e-5)
 
 
 def test_only_states_behind_the_last_valid_one_are_renewed():
     puzzle, answer = reference.random_puzzle(6, n=6)
-    problem, moves = engine.place(puzzle), padded(NEIGHBOURHOODS["adjacent"](6).take(slice(None)))
-    start = np.int32(0), moves, np.int32(5)
-    _, states = engine.neighbourhood_losses(problem, answer, engine.input_states(problem), *start, lanes=1)
+    problem, moves = engine.place(puzzle), NEIGHBOURHOODS["adjacent"](6).take(slice(None))
+    states = evaluated(problem, answer, engine.input_states(problem), moves)[2]
     kept = np.array(states)
-    kept[:4] += 1.0
+    kept[:, 1:4] += 1.0
     spoilt = Assembly(answer.ins[::-1].copy(), answer.outs)
-    renewed = engine.neighbourhood_losses(problem, spoilt, kept.copy(), np.int32(3), *start[1:], lanes=1)[1]
-    np.testing.assert_array_equal(renewed[:4], kept[:4])
-    assert not np.isclose(renewed[4:], kept[4:]).all()
+    renewed = evaluated(problem, spoilt, engine.devices.by_device(problem.over, lambda: kept[:1].copy()), moves, 3)[2]
+    np.testing.assert_array_equal(renewed[:, :4], kept[:, :4])
+    assert not np.isclose(renewed[:, 4:7], kept[:, 4:7]).all()
 
 
 def test_the_loss_of_a_row_subset_is_over_the_first_rows():
     puzzle, answer = reference.random_puzzle(7, n=3, rows=20)
     problem = engine.place(puzzle, 6)
-    stay = np.arange(3, dtype=np.int32)[None]
-    moves = padded(Moves(stay, stay, np.full(1, 3, np.int32)))
     other = Assembly(answer.ins[::-1].copy(), answer.outs)
-    losses, _ = engine.neighbourhood_losses(
-        problem, other, engine.input_states(problem), np.int32(0), moves, np.int32(1), lanes=1
-    )
-    assert float(losses[0]) == pytest.approx(reference.loss(puzzle, *other, rows=6), rel=1e-5)
+    none = np.zeros((0, 3), np.int32)
+    own = evaluated(problem, other, engine.input_states(problem), Moves(none, none, np.zeros(0, np.int32)))[0]
+    assert float(own[0, 0]) == pytest.approx(reference.loss(puzzle, *other, rows=6), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["reorderings", "joint_moves"])
+def test_losses_do_not_depend_on_devices_or_company(name):
+    puzzle, answer = reference.random_puzzle(11, n=7, rows=64)
+    one, all_of_them = engine.place(puzzle, devices=1), engine.place(puzzle)
+    moves = NEIGHBOURHOODS[name](7).take(slice(40))
+    together = evaluated(one, answer, engine.input_states(one), moves)[1]
+    np.testing.assert_array_equal(evaluated(all_of_them, answer, engine.input_states(all_of_them), moves)[1], together)
+    for m in (0, 17, 39):
+        alone = evaluated(one, answer, engine.input_states(one), moves.take(slice(m, m + 1)))[1]
+        np.testing.assert_array_equal(alone, together[m : m + 1])

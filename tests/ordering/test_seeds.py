@@ -50,6 +50,20 @@ def test_random_depends_on_the_seed():
     assert len(orders) > 1
 
 
+def test_delta_greedy_takes_the_smallest_update_each_time():
+    puzzle, paired = paired_of(5)
+    order: list[int] = []
+    for _ in range(5):
+        before = reference.states(puzzle, order, paired.partner[order], puzzle.rows)[-1]
+
+        def size(k: int, before=before, order=order) -> float:
+            after = reference.states(puzzle, [*order, k], paired.partner[[*order, k]], puzzle.rows)[-1]
+            return float(np.mean([np.sqrt(np.sum(row**2)) for row in after - before]))
+
+        order = [*order, min(set(range(5)) - set(order), key=size)]
+    np.testing.assert_array_equal(seed_order(paired, "delta_greedy"), order)
+
+
 def test_greedy_insertion_takes_the_best_block_and_place_each_time():
     puzzle, paired = paired_of(4)
     order: list[int] = []

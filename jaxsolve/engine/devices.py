@@ -1,0 +1,88 @@
+"""Host: the devices that candidates are spread over, each with its own copy of the problem.
+
+Every core of a CPU is a device of its own: small matrix products run faster alone on one core than shared
+by several. A candidate is evaluated by one device from beginning to end, so that its loss, and what a
+search makes of it, does not depend on how many there are.
+"""
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from jaxsolve.errors import UsageError
+from jaxsolve.puzzle.network import CORES
+
+AXIS = "candidates"
+EACH = PartitionSpec(AXIS)
+"""An array whose first axis is split between the devices."""
+SAME = PartitionSpec()
+"""An array that every device has whole."""
+
+
+def _one_device_a_core() -> None:
+    """Make every core a device, unless the user has said otherwise or JAX is in use already."""
+    asked = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    if not asked and jax.config.jax_num_cpu_devices < 1:  # pyright: ignore[reportAttributeAccessIssue]
+        try:
+            jax.config.update("jax_num_cpu_devices", CORES)
+        except RuntimeError:
+            return
+
+
+_one_device_a_core()
+
+
+@functools.cache
+def mesh(devices: int | None = None) -> Mesh:
+    """Return the first `devices` devices of every process, all of them by default.
+
+    Raises
+    ------
+    UsageError
+        There are not that many, or JAX finds none.
+    """
+    try:
+        found = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
+    except RuntimeError as error:
+        raise UsageError(f"JAX finds no device to run on: {error}") from error
+    have = len(found) // jax.process_count()
+    if devices is not None and not 1 <= devices <= have:
+        raise UsageError(f"devices is {devices}; this machine has {have} to run on")
+    first = [found[p * have + k] for p in range(jax.process_count()) for k in range(devices or have)]
+    return Mesh(np.array(first), (AXIS,), axis_types=(AxisType.Auto,))
+
+
+def device_names(devices: int | None = None) -> list[str]:
+    """Return what programs run on, one entry a device; `UsageError` if JAX finds none."""
+    return [f"{device.platform}:{device.id} {device.device_kind}" for device in mesh(devices).devices.flat]
+
+
+def put(table: Any, over: Mesh, spec: PartitionSpec = SAME) -> jax.Array:
+    """Put an array on the devices."""
+    return jax.device_put(table, NamedSharding(over, spec))
+
+
+def by_device(over: Mesh, part: Callable[[], np.ndarray]) -> jax.Array:
+    """Return an array of which every device has one part, `part()`, along the first axis."""
+    shape = over.size, *part().shape[1:]
+    return jax.make_array_from_callback(shape, NamedSharding(over, EACH), lambda index: part())
+
+
+def spread(function: Callable[..., Any], over: Mesh, in_specs: Any, out_specs: Any) -> Callable[..., Any]:
+    """Return a function that every device runs on its own part of the arguments marked `EACH`."""
+    return jax.shard_map(function, mesh=over, in_specs=in_specs, out_specs=out_specs, check_vma=False)
+
+
+def collected(part: jax.Array) -> jax.Array:
+    """Return, on a device, what the host is to see of the parts of all devices along their first axis."""
+    return part if jax.process_count() == 1 else jax.lax.all_gather(part, AXIS, tiled=True)
+
+
+def collected_spec() -> PartitionSpec:
+    """Return the specification of what is `collected`: other processes cannot be looked into."""
+    return EACH if jax.process_count() == 1 else SAME

@@ -1,0 +1,68 @@
+"""Host: which of many moves are best, without evaluating all of them exactly on all rows.
+
+Nothing found here is accepted as it is: a search takes a move only by its exact loss on all of its rows.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxsolve import engine
+from jaxsolve.engine import Moves, Neighbourhood
+from jaxsolve.puzzle import Assembly
+from jaxsolve.run.evaluator import Evaluator
+from jaxsolve.run.run import Run
+
+SCREEN_ROWS = 256
+"""Rows on which moves are ranked to first order."""
+SCREEN_NUMBERS = 1 << 28
+"""Most numbers that this ranking keeps: very deep networks are ranked on fewer rows."""
+ROOM = 1024
+"""Moves that one call of the prediction has room for on each device."""
+FEW_ROWS = 256
+"""Fewest rows on which a race begins."""
+QUOTIENT = 4
+"""By how much the rows of a race grow, and the moves that are left in it shrink, from rung to rung."""
+FINALISTS = 16
+"""Moves that are always left in a race."""
+
+
+def screen(problem: "engine.Problem", assembly: Assembly, moves: Neighbourhood, run: Run) -> NDArray[np.float64]:
+    """Return the loss of each move as predicted to first order on a few rows, `[M]`; infinite if undefined."""
+    run.spend(0)
+    partners = bool(moves.halves.any())
+    numbers = (2 + 3 * partners) * problem.blocks**2
+    few = engine.first_rows(problem, max(8, min(SCREEN_ROWS, SCREEN_NUMBERS // numbers)), tier="screen")
+    changes = engine.first_order_changes(few, assembly, partners=partners)
+    at_once, losses = ROOM * problem.over.size, []
+    for start in range(0, moves.size, at_once):
+        part = moves.only(np.minimum(np.arange(start, start + at_once), moves.size - 1))
+        losses.append(np.asarray(engine.predicted_losses(few, changes, part.segments, part.halves)))
+    return np.nan_to_num(np.concatenate([*losses, np.empty(0)])[: moves.size], nan=np.inf)
+
+
+def race(
+    problem: "engine.Problem", assembly: Assembly, moves: Moves | Neighbourhood, run: Run
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the moves that are best on few rows, ascending, and their exact losses on all rows of the problem.
+
+    Successive halving: on rows / `QUOTIENT`^k, at least `FEW_ROWS` of them, the best 1 / `QUOTIENT` of the
+    moves, and never fewer than `FINALISTS`, go on to the next k (Jamieson & Talwalkar 2016,
+    https://arxiv.org/abs/1502.07943). The last rung, on all rows, decides.
+    """
+    left = np.arange(moves.size)
+    for rows in rungs(problem.rows):
+        losses = Evaluator(engine.first_rows(problem, rows), assembly, run).losses(moves.take(left))
+        losses = np.nan_to_num(losses, nan=np.inf)
+        if rows == problem.rows:
+            return left, losses
+        stay = max(FINALISTS, -(-len(left) // QUOTIENT))
+        left = np.sort(left[np.argsort(losses, kind="stable")[:stay]])
+    raise AssertionError("the last rung has all rows")
+
+
+def rungs(rows: int) -> list[int]:
+    """Return the numbers of rows of a race, ascending, the last one all."""
+    ladder = [rows]
+    while ladder[0] >= QUOTIENT * FEW_ROWS:
+        ladder.insert(0, ladder[0] // QUOTIENT)
+    return ladder

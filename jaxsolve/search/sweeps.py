@@ -1,0 +1,107 @@
+"""Host: rules for which improving moves of a neighbourhood to take."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxsolve import engine
+from jaxsolve.engine import Moves, Neighbourhood
+from jaxsolve.run import ROOM, Evaluator, Run, race, screen
+from jaxsolve.search.descent import Descent, take
+
+Sweep = Callable[[Evaluator, Descent, Neighbourhood, Run, float], None]
+
+FIRST_LOOK = 8
+"""Moves that a sweep looks at together at first."""
+SHORTLIST = 128
+"""Moves that are evaluated exactly where first-order prediction has ranked all of them."""
+
+
+def take_each(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
+    """Try every move once, taking each that improves at once.
+
+    Looking at several moves together, taking the first that improves and going on behind it decides as
+    trying one after the other does. What is looked at behind it is lost, so that fewer are looked at
+    together while moves are taken, and more again while none is.
+    """
+    narrowest = engine.default_lanes()
+    start, width = 0, max(narrowest, FIRST_LOOK)
+    while start < moves.size and descent.loss > floor:
+        window = moves.take(slice(start, start + width))
+        losses = evaluator.losses(window)
+        improving = np.flatnonzero(losses < descent.loss)
+        if improving.size:
+            take(evaluator, descent, window, int(improving[0]), float(losses[improving[0]]), run)
+            start, width = start + int(improving[0]) + 1, max(narrowest, width // 2)
+        else:
+            start, width = start + width, min(ROOM, 2 * width)
+
+
+def take_best(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
+    """Look at every move and take the best, the first of equals, if it improves."""
+    losses = np.nan_to_num(evaluator.losses(moves), nan=np.inf)
+    if losses.size and losses.min() < descent.loss:
+        take(evaluator, descent, moves, int(losses.argmin()), float(losses.min()), run)
+
+
+def take_screened(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
+    """Rank all moves to first order, evaluate the best exactly, and take as many of them at once as helps.
+
+    Of those that improve and do not touch each other, the best 1, 2, 4, … are tried together, exactly.
+    Where none of the shortlist improves, all moves are looked at, so that only local optima end a search.
+    """
+    ranked = np.argsort(screen(evaluator.problem, descent.assembly, moves, run), kind="stable")[:SHORTLIST]
+    few = moves.take(ranked)
+    losses = np.nan_to_num(evaluator.losses(few), nan=np.inf)
+    best_first = np.argsort(losses, kind="stable")
+    improving = best_first[losses[best_first] < descent.loss]
+    if not improving.size:
+        take_best(evaluator, descent, moves, run, floor)
+        return
+    chosen = apart(few, improving)
+    sets, sizes = together(few, chosen)
+    losses = np.nan_to_num(evaluator.losses(sets), nan=np.inf)
+    m = int(losses.argmin())
+    take(evaluator, descent, sets, m, float(losses[m]), run, count=sizes[m])
+
+
+def take_raced(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
+    """Take the best move that is left of a race from few rows to all, if it improves on all of them.
+
+    Where it does not, all moves are looked at on all rows.
+    """
+    left, losses = race(evaluator.problem, descent.assembly, moves, run)
+    if losses.size and losses.min() < descent.loss:
+        m = int(losses.argmin())
+        take(evaluator, descent, moves, int(left[m]), float(losses[m]), run)
+    else:
+        take_best(evaluator, descent, moves, run, floor)
+
+
+def apart(moves: Moves, best_first: NDArray[np.intp]) -> list[int]:
+    """Return those moves, in the order given, that touch no position that one before them touches."""
+    positions = np.arange(moves.ins.shape[1])
+    touched = (moves.ins != positions) | (moves.outs != positions)
+    taken = np.zeros(len(positions), bool)
+    chosen = []
+    for m in best_first:
+        if not (touched[m] & taken).any():
+            taken |= touched[m]
+            chosen.append(int(m))
+    return chosen
+
+
+def together(moves: Moves, chosen: list[int]) -> tuple[Moves, list[int]]:
+    """Return as moves the first 1, 2, 4, … and all of some moves that do not touch each other, and how many."""
+    sizes = sorted({1 << k for k in range(len(chosen).bit_length())} | {len(chosen)})
+    ins, outs = np.tile(np.arange(moves.ins.shape[1], dtype=np.int32), (2, len(sizes), 1))
+    for k, size in enumerate(sizes):
+        for m in chosen[:size]:
+            ins[k] = ins[k][moves.ins[m]]
+            outs[k] = outs[k][moves.outs[m]]
+    first = np.array([moves.first[chosen[:size]].min() for size in sizes], np.int32)
+    return Moves(ins, outs, first), sizes
+
+
+SWEEPS: dict[str, Sweep] = {"first": take_each, "best": take_best, "screened": take_screened, "raced": take_raced}
