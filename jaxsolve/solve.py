@@ -14,7 +14,7 @@ from jaxsolve.errors import UsageError
 from jaxsolve.ordering import QUICK_SEEDS, Order, Paired, seed_order
 from jaxsolve.pairing import PAIRINGS, Pairing, pair, rank_pairings
 from jaxsolve.puzzle import Assembly, Puzzle, check_sha256, mean_squared_error
-from jaxsolve.run import OutOfTime, Run
+from jaxsolve.run import Evaluator, OutOfTime, Run
 from jaxsolve.search import Descent, Round, begin, descend, search_named
 
 AUTO = "auto"
@@ -192,6 +192,8 @@ def _attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) ->
     if config.search != AUTO:
         search_named(config.search)
     problem = engine.place(puzzle, config.rows or AUTO_ROWS)
+    stay = np.arange(puzzle.blocks, dtype=np.int32)
+    engine.compile_ahead(lambda: Evaluator(problem, Assembly(stay, stay), Run()).loss())
     for pairing in _pairings(puzzle, config, run):
         paired = Paired(problem, pairing.partner.astype(np.int32), run, config.seed)
         if not tried:  # whatever happens from here on, there is an answer to show

@@ -1,10 +1,13 @@
 """Shared fixtures. Shapes of device code are checked at every call while tests run."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
+
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="jaxsolve-tests-")  # compiled programs of this run
 
 with install_import_hook("jaxsolve.engine", "beartype.beartype"):
     import jaxsolve.engine.construction

@@ -104,4 +104,5 @@ def certify(
 def with_neighbour(puzzle: Puzzle, certificate: Certificate) -> Certificate:
     """Return a certificate that also names the closest rival among single moves."""
     assembly = puzzle.assembly(certificate.permutation)
-    return replace(certificate, neighbour=closest_neighbour(puzzle, assembly, certificate.mse))
+    rival = closest_neighbour(puzzle, assembly, certificate.mse, certificate.tolerance)
+    return replace(certificate, neighbour=rival)

@@ -52,6 +52,7 @@ def solve(
     from jaxsolve.run import Run
     from jaxsolve.solve import Config, solve
 
+    engine.keep_programs()
     devices = engine.device_names()
     imported = time.perf_counter()
     config = Config(pairing, order_seed, search, rows, budget, seed, arguments.checked_sha256(sha256), trace=json)

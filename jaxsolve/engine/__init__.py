@@ -7,7 +7,8 @@ from jaxsolve.engine.moves import NEIGHBOURHOODS, Moves, Neighbourhood, as_moves
 from jaxsolve.engine.paths import Plan, plan
 
 if TYPE_CHECKING:
-    from jaxsolve.engine.compile import compile_seconds, compiled
+    from jaxsolve.engine.cache import keep_programs
+    from jaxsolve.engine.compile import compile_ahead, compile_seconds, compiled
     from jaxsolve.engine.construction import insertion_losses
     from jaxsolve.engine.devices import device_names, mesh
     from jaxsolve.engine.neighbourhood import default_lanes, input_states, path_losses
@@ -25,6 +26,7 @@ __all__ = [
     "Plan",
     "Problem",
     "as_moves",
+    "compile_ahead",
     "compile_seconds",
     "compiled",
     "default_lanes",
@@ -34,6 +36,7 @@ __all__ = [
     "first_rows",
     "input_states",
     "insertion_losses",
+    "keep_programs",
     "mesh",
     "of_segments",
     "path_losses",
@@ -50,6 +53,7 @@ __getattr__ = lazy_exports(
         "PRECISIONS": "precision",
         "Pieces": "network",
         "Problem": "network",
+        "compile_ahead": "compile",
         "compile_seconds": "compile",
         "compiled": "compile",
         "default_lanes": "neighbourhood",
@@ -58,6 +62,7 @@ __getattr__ = lazy_exports(
         "first_rows": "network",
         "input_states": "neighbourhood",
         "insertion_losses": "construction",
+        "keep_programs": "cache",
         "mesh": "devices",
         "path_losses": "neighbourhood",
         "place": "network",

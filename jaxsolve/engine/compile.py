@@ -7,7 +7,10 @@ every version. `compiled` is therefore the only place that calls ``jax.jit``; a 
 """
 
 import functools
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import jax
@@ -24,11 +27,12 @@ _COMPILE_EVENTS = frozenset(
     }
 )
 _seconds = 0.0
+_ahead: threading.Thread | None = None
 
 
 def _listen(event: str, duration_secs: float, **kwargs: str | int) -> None:
     global _seconds
-    if event in _COMPILE_EVENTS:
+    if event in _COMPILE_EVENTS and threading.current_thread() is not _ahead:
         _seconds += duration_secs
 
 
@@ -36,8 +40,35 @@ jax.monitoring.register_event_duration_secs_listener(_listen)
 
 
 def compile_seconds() -> float:
-    """Return the seconds this process has spent in tracing, lowering and compiling."""
+    """Return the seconds this process has spent in tracing, lowering and compiling, or waiting for it."""
     return _seconds
+
+
+def compile_ahead(use: Callable[[], object]) -> None:
+    """Compile what `use` will need while the host does something else, by using it once in a thread.
+
+    Every program called in the meantime waits for its end. What goes wrong in it goes wrong again where
+    the program is really used, and is reported there.
+    """
+    global _ahead
+
+    def quietly() -> None:
+        with suppress(Exception):
+            use()
+
+    _wait()
+    _ahead = threading.Thread(target=quietly)
+    _ahead.start()
+
+
+def _wait() -> None:
+    global _ahead, _seconds
+    ahead = _ahead
+    if ahead is not None and threading.current_thread() is not ahead:
+        began = time.perf_counter()
+        ahead.join()
+        _ahead = None
+        _seconds += time.perf_counter() - began
 
 
 def compiled(
@@ -58,6 +89,7 @@ def compiled(
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> T:
+            _wait()
             return program()(*args, **kwargs)
 
         return call

@@ -2,11 +2,11 @@
 
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float, Int
 
 from jaxsolve.engine.compile import compiled
 from jaxsolve.engine.devices import EACH, SAME, collected, collected_spec, spread
 from jaxsolve.engine.network import Problem, block, prefix_states, readout_loss
+from jaxsolve.engine.shapes import Array, Float, Int
 from jaxsolve.puzzle import Assembly
 
 

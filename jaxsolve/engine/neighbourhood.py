@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Int
 
 from jaxsolve.engine.compile import compiled
 from jaxsolve.engine.devices import EACH, SAME, by_device, collected, collected_spec, spread
 from jaxsolve.engine.network import Problem, block, readout_loss
 from jaxsolve.engine.paths import Paths
+from jaxsolve.engine.shapes import Array, Float, Int
 from jaxsolve.puzzle import Assembly
 
 ACCELERATOR_LANES = 64

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int, Num
 
 from jaxsolve.engine.devices import mesh, put
 from jaxsolve.engine.precision import Tier, product
+from jaxsolve.engine.shapes import Array, Float, Int, Num
 from jaxsolve.puzzle import Assembly, Puzzle
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {

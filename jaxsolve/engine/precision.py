@@ -12,7 +12,8 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float
+
+from jaxsolve.engine.shapes import Array, Float
 
 Tier = Literal["screen", "accept"]
 Precision = lax.Precision | lax.DotAlgorithmPreset

@@ -12,12 +12,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float, Int
 
 from jaxsolve.engine.compile import compiled
 from jaxsolve.engine.devices import AXIS, EACH, SAME, collected, collected_spec, spread
 from jaxsolve.engine.network import ACTIVATIONS, Problem, block, prefix_states
 from jaxsolve.engine.precision import product
+from jaxsolve.engine.shapes import Array, Float, Int
 from jaxsolve.puzzle import Assembly
 
 TOGETHER = 64

@@ -3,11 +3,15 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.ordering.paired import Order, Paired
 from jaxsolve.puzzle import Network
 from jaxsolve.puzzle.network import CORES
+
+TILE_ROWS = 128
+"""Rows that go through all blocks together: what they become stays in the cache of a core."""
 
 
 def delta_greedy(paired: Paired) -> Order:
@@ -15,20 +19,27 @@ def delta_greedy(paired: Paired) -> Order:
 
     Run once, and on few rows: a compiled program would cost more than it saves.
     """
-    problem, partner = paired.problem, paired.partner
-    network, h = Network(problem.pieces, problem.activation, np.float32), np.asarray(problem.x)
-    order: list[int] = []
-    left = list(range(paired.blocks))
+    network = Network(paired.problem.pieces, paired.problem.activation, np.float32)
+    order, left = [], np.arange(paired.blocks)
 
-    def size(k: int) -> float:
-        update = network.residual(h, k, int(partner[k]))
-        return float(np.sqrt(np.einsum("rd,rd->r", update, update)).mean())
+    def updates(h: NDArray[np.float32], some: NDArray[np.integer]) -> NDArray[np.float32]:
+        hidden = h @ network.w_in[some].reshape(-1, h.shape[1]).T + network.b_in[some].ravel()
+        hidden = network.activation(hidden).reshape(len(h), len(some), -1).swapaxes(0, 1)
+        outs = paired.partner[some]
+        return hidden @ network.w_out[outs].swapaxes(1, 2) + network.b_out[outs, None]
 
+    def sizes(h: NDArray[np.float32]) -> NDArray[np.float64]:
+        update = updates(h, left)
+        return np.sqrt(np.einsum("krd,krd->kr", update, update)).sum(axis=1, dtype=np.float64)
+
+    x = np.asarray(paired.problem.x)
+    tiles = [x[start : start + TILE_ROWS] for start in range(0, len(x), TILE_ROWS)]
     with ThreadPoolExecutor(CORES) as threads, np.errstate(over="ignore", invalid="ignore"):
-        while left:
-            sizes = np.nan_to_num([*threads.map(size, left)], nan=np.inf)
-            order.append(left.pop(int(np.argmin(sizes))))
-            h = h + network.residual(h, order[-1], int(partner[order[-1]]))
+        while left.size:
+            k = int(np.argmin(np.nan_to_num(sum(threads.map(sizes, tiles)), nan=np.inf)))
+            block, left = left[k : k + 1], np.delete(left, k)
+            tiles = [h + updates(h, block)[0] for h in tiles]
+            order.append(block[0])
     return np.array(order, np.int32)
 
 

@@ -62,7 +62,11 @@ class Network:
 
     def residual(self, h: Array, i: int, j: int) -> Array:
         """Return what first half `i` and second half `j` add to the states `h`, `[R, D]`."""
-        return self.activation(h @ self.w_in[i].T + self.b_in[i]) @ self.w_out[j].T + self.b_out[j]
+        hidden = h @ self.w_in[i].T
+        hidden += self.b_in[i]
+        update = self.activation(hidden) @ self.w_out[j].T
+        update += self.b_out[j]
+        return update
 
     def states(self, h: Array, assembly: Assembly) -> list[Array]:
         """Return the states before every position and after the last, from the states `h` on."""
@@ -90,7 +94,7 @@ def predict(puzzle: Puzzle, assembly: Assembly, *, rows: int | None = None, dtyp
         return np.concatenate([*threads.map(part, range(0, len(x), CHUNK_ROWS))], dtype=np.float64)
 
 
-def mean_squared_error(puzzle: Puzzle, assembly: Assembly) -> float:
-    """Return the float64 mean squared error against the original predictions over all rows."""
+def mean_squared_error(puzzle: Puzzle, assembly: Assembly, dtype: DTypeLike = np.float64) -> float:
+    """Return the mean squared error against the original predictions over all rows, predicted in `dtype`."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.mean((predict(puzzle, assembly) - puzzle.y) ** 2))
+        return float(np.mean((predict(puzzle, assembly, dtype=dtype) - puzzle.y) ** 2))

@@ -1,11 +1,13 @@
 """The compiler is kept from the miscompilation of https://github.com/jax-ml/jax/issues/39103."""
 
+import threading
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsolve.engine import compile_seconds, compiled
+from jaxsolve.engine import compile_ahead, compile_seconds, compiled
 
 ROWS = 32_769
 
@@ -44,3 +46,27 @@ def test_constants_are_constants_and_compilation_is_timed():
     assert float(raised(np.float32(3), power=2)) == 9
     assert float(raised(np.float32(3), power=1)) == 3
     assert compile_seconds() > before
+
+
+def test_what_is_compiled_ahead_is_waited_for_and_not_compiled_again():
+    traced = []
+
+    @compiled()
+    def doubled(x):
+        traced.append(threading.current_thread())
+        return x + x
+
+    compile_ahead(lambda: doubled(np.float32(1)))
+    assert float(doubled(np.float32(4))) == 8
+    assert len(traced) == 1
+    assert traced[0] is not threading.current_thread()
+
+
+def test_what_fails_ahead_fails_where_it_is_used():
+    @compiled()
+    def broken(x):
+        raise ValueError("no such thing")
+
+    compile_ahead(lambda: broken(np.float32(1)))
+    with pytest.raises(ValueError, match="no such thing"):
+        broken(np.float32(1))
