@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from jaxsolve.engine.compile import compile_ahead, compile_seconds, compiled
     from jaxsolve.engine.construction import insertion_losses
     from jaxsolve.engine.devices import device_names, mesh
-    from jaxsolve.engine.neighbourhood import default_lanes, input_states, path_losses
+    from jaxsolve.engine.neighbourhood import best_way, input_states, path_losses
     from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, first_rows, place
     from jaxsolve.engine.precision import PRECISIONS
     from jaxsolve.engine.screening import first_order_changes, predicted_losses
@@ -26,10 +26,10 @@ __all__ = [
     "Plan",
     "Problem",
     "as_moves",
+    "best_way",
     "compile_ahead",
     "compile_seconds",
     "compiled",
-    "default_lanes",
     "device_names",
     "exchanges",
     "first_order_changes",
@@ -56,7 +56,7 @@ __getattr__ = lazy_exports(
         "compile_ahead": "compile",
         "compile_seconds": "compile",
         "compiled": "compile",
-        "default_lanes": "neighbourhood",
+        "best_way": "neighbourhood",
         "device_names": "devices",
         "first_order_changes": "screening",
         "first_rows": "network",

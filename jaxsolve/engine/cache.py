@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 
 import jax
+from jaxlib.version import __version__
 
 FOLDER_BYTES = 256 << 20
 """Size of the folder at which old programs are deleted."""
@@ -26,7 +27,7 @@ def keep_programs() -> Path | None:
     if named:
         return Path(named)
     try:
-        folder = _base() / "jaxsolve" / f"programs-{jax.lib.__version__}-{_processor()}"
+        folder = _base() / "jaxsolve" / f"programs-{__version__}-{_processor()}"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not _private(folder):
             return None

@@ -2,9 +2,12 @@
 
 On a CPU, every device evaluates its candidates in turn, each as a sequence of plain matrix products, which
 is what keeps a core busiest, and each from the states that it shares with the one before (`paths`).
-Elsewhere `lanes` candidates run side by side from the earliest position at which one of them departs.
+Elsewhere `LANES` candidates run side by side from the earliest position at which one of them departs, or all of
+them in one kernel (`fused`).
 States stay on the devices between calls and are only renewed behind the last change.
 """
+
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -13,17 +16,54 @@ from jax import lax
 
 from jaxsolve.engine.compile import compiled
 from jaxsolve.engine.devices import EACH, SAME, by_device, collected, collected_spec, spread
-from jaxsolve.engine.network import Problem, block, readout_loss
-from jaxsolve.engine.paths import Paths
+from jaxsolve.engine.fused import fused_losses
+from jaxsolve.engine.moves import as_moves
+from jaxsolve.engine.network import Problem, block, first_rows, readout_loss
+from jaxsolve.engine.paths import Paths, plan
+from jaxsolve.engine.precision import Tier
 from jaxsolve.engine.shapes import Array, Float, Int
 from jaxsolve.puzzle import Assembly
 
-ACCELERATOR_LANES = 64
+Way = Literal["in_turn", "side_by_side", "fused"]
+"""How a device goes through its candidates; losses do not depend on it but for rounding."""
+
+LANES = 64
+"""Candidates that run side by side."""
+AGREEMENT: dict[Tier, float] = {"screen": 1e-2, "accept": 1e-5}
+"""Largest relative difference of losses to the plain way at which the kernel is used."""
+TRIALS = 16
+"""Candidates on which the two are compared."""
 
 
-def default_lanes() -> int:
-    """Return how many candidates run side by side on one of the default devices."""
-    return 1 if jax.default_backend() == "cpu" else ACCELERATOR_LANES
+def best_way(problem: Problem) -> Way:
+    """Return how the devices of a problem go through candidates: the kernel where it agrees with the plain way."""
+    if problem.over.devices.flat[0].platform == "cpu":
+        return "in_turn"
+    return "fused" if kernel_agrees(problem) else "side_by_side"
+
+
+_agreed: dict[tuple, bool] = {}
+
+
+def kernel_agrees(problem: Problem) -> bool:
+    """Return whether the kernel compiles here and gives random candidates the losses of the plain way."""
+    kind = problem.pieces.w_in.shape, problem.activation, problem.tier, problem.over
+    if kind not in _agreed:
+        few, rng = first_rows(problem, 4 * LANES, problem.tier), np.random.default_rng(0)
+        orders = np.stack([rng.permutation(problem.blocks) for _ in range(2 * TRIALS)]).astype(np.int32)
+        candidates = as_moves(Assembly(orders[:TRIALS], orders[TRIALS:]))
+        room = 1 + -(-TRIALS // LANES) * LANES
+        paths = plan(candidates, devices=problem.over.size, room=room, valid=0, chains=False).paths
+        stay = Assembly(*np.tile(np.arange(problem.blocks, dtype=np.int32), (2, 1)))
+        ways: tuple[Way, Way] = "side_by_side", "fused"
+        try:
+            plain, fused = (np.asarray(path_losses(few, stay, input_states(few), paths, way=w)[0]) for w in ways)
+        except Exception:  # whatever a back end that is changing may raise
+            _agreed[kind] = False
+        else:
+            known = np.arange(room) < paths.count[:, None]
+            _agreed[kind] = bool((np.abs(fused - plain)[known] <= AGREEMENT[problem.tier] * plain[known]).all())
+    return _agreed[kind]
 
 
 def input_states(problem: Problem) -> Float[Array, "C S R D"]:
@@ -33,14 +73,14 @@ def input_states(problem: Problem) -> Float[Array, "C S R D"]:
     return by_device(problem.over, lambda: states)
 
 
-@compiled(static=("lanes",), donate=("states",))
+@compiled(static=("way",), donate=("states",))
 def path_losses(
     problem: Problem,
     assembly: Assembly,
     states: Float[Array, "C S R D"],
     paths: Paths,
     *,
-    lanes: int,
+    way: Way,
 ) -> tuple[Float[Array, "C M"], Float[Array, "C S R D"]]:
     """Return the loss of every path, undefined behind the first `paths.count`, and the states of `assembly`.
 
@@ -51,15 +91,16 @@ def path_losses(
     states
         States of the assembly, valid up to the source of path 0, S = 2(N + 1) slots a device; consumed.
     paths
-        What each device evaluates; M - 1 is a multiple of `lanes`.
-    lanes
-        Candidates evaluated side by side; losses do not depend on it but for rounding.
+        What each device evaluates; in turn they may go on from each other, else from the assembly alone.
+        Side by side M - 1 is a multiple of `LANES`.
+    way
+        How a device goes through its candidates.
     """
-    walk = _in_turn if lanes == 1 else _side_by_side
+    walk = {"in_turn": _in_turn, "side_by_side": _side_by_side, "fused": _fused}[way]
 
     def on_one_device(problem: Problem, assembly: Assembly, states: Array, paths: Paths) -> tuple[Array, Array]:
         mine = Paths(*(field[0] for field in paths))
-        losses, states = walk(problem, assembly, states[0], mine, lanes)
+        losses, states = walk(problem, assembly, states[0], mine)
         return collected(losses[None]), states[None]
 
     halves = Assembly(*(jnp.asarray(half) for half in assembly))
@@ -68,7 +109,7 @@ def path_losses(
 
 
 def _in_turn(
-    problem: Problem, assembly: Assembly, states: Float[Array, "S R D"], paths: Paths, lanes: int
+    problem: Problem, assembly: Assembly, states: Float[Array, "S R D"], paths: Paths
 ) -> tuple[Float[Array, " M"], Float[Array, "S R D"]]:
     slots = problem.blocks + 1
 
@@ -92,22 +133,36 @@ def _in_turn(
     return lax.fori_loop(0, paths.count, walk, (jnp.zeros(paths.source.shape, jnp.float32), states))
 
 
+def _renewed(problem: Problem, assembly: Assembly, states: Float[Array, "S R D"], valid: Array) -> Array:
+    renew = lambda t, known: known.at[t + 1].set(block(problem, known[t], assembly.ins[t], assembly.outs[t]))
+    return lax.fori_loop(valid, problem.blocks, renew, states)
+
+
 def _side_by_side(
-    problem: Problem, assembly: Assembly, states: Float[Array, "S R D"], paths: Paths, lanes: int
+    problem: Problem, assembly: Assembly, states: Float[Array, "S R D"], paths: Paths
 ) -> tuple[Float[Array, " M"], Float[Array, "S R D"]]:
     n = problem.blocks
-    ins, outs = assembly
-    renew = lambda t, known: known.at[t + 1].set(block(problem, known[t], ins[t], outs[t]))
-    states = lax.fori_loop(paths.source[0], n, renew, states)
+    states = _renewed(problem, assembly, states, paths.source[0])
     losses = jnp.zeros(paths.source.shape, jnp.float32).at[0].set(readout_loss(problem, states[n]))
 
     def group(g: Int[Array, ""], losses: Float[Array, " M"]) -> Float[Array, " M"]:
-        cut = lambda table: lax.dynamic_slice_in_dim(table, 1 + g * lanes, lanes)
-        i, j, start = ins[cut(paths.ins)], outs[cut(paths.outs)], cut(paths.source).min()
+        cut = lambda table: lax.dynamic_slice_in_dim(table, 1 + g * LANES, LANES)
+        i, j, start = assembly.ins[cut(paths.ins)], assembly.outs[cut(paths.outs)], cut(paths.source).min()
         step = jax.vmap(lambda h, i, j: block(problem, h, i, j))
-        h = jnp.broadcast_to(states[start], (lanes, *states.shape[1:]))
+        h = jnp.broadcast_to(states[start], (LANES, *states.shape[1:]))
         h = lax.fori_loop(start, n, lambda t, h: step(h, i[:, t], j[:, t]), h)
         found = jax.vmap(lambda h: readout_loss(problem, h))(h)
-        return lax.dynamic_update_slice_in_dim(losses, found, 1 + g * lanes, 0)
+        return lax.dynamic_update_slice_in_dim(losses, found, 1 + g * LANES, 0)
 
-    return lax.fori_loop(0, (paths.count - 1 + lanes - 1) // lanes, group, losses), states
+    return lax.fori_loop(0, (paths.count - 1 + LANES - 1) // LANES, group, losses), states
+
+
+def _fused(
+    problem: Problem, assembly: Assembly, states: Float[Array, "S R D"], paths: Paths
+) -> tuple[Float[Array, " M"], Float[Array, "S R D"]]:
+    states = _renewed(problem, assembly, states, paths.source[0])
+    # what does not matter starts behind the last block
+    start = jnp.where(jnp.arange(paths.source.shape[0]) < paths.count, paths.source, problem.blocks)
+    ins, outs = assembly.ins[paths.ins], assembly.outs[paths.outs]
+    interpret = problem.over.devices.flat[0].platform == "cpu"
+    return fused_losses(problem, states, start.at[0].set(problem.blocks), ins, outs, interpret=interpret), states

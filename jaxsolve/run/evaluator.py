@@ -9,7 +9,7 @@ from jaxsolve.puzzle import Assembly
 from jaxsolve.run.run import Run
 
 ROOM = 512
-"""Moves that one call of the program has room for on each device: a multiple of every number of lanes."""
+"""Moves that one call of the program has room for on each device: a multiple of those that run side by side."""
 WORK = 1e11
 """Floating-point operations after which a call comes back on each core of a CPU, so that a run can be stopped."""
 ACCELERATOR_WORK = 1e13
@@ -25,7 +25,7 @@ class Evaluator:
         """Blocks applied so far, each to all rows."""
         self.problem = problem
         self._run = run
-        self._lanes = engine.default_lanes()
+        self.way = engine.best_way(problem)
         self._states = engine.input_states(problem)
         self._valid = 0
         self._loss = np.nan
@@ -55,15 +55,15 @@ class Evaluator:
     def _at_once(self) -> int:
         """Return how many moves a call evaluates."""
         devices = self.problem.over.size
-        work = devices * (WORK if self._lanes == 1 else ACCELERATOR_WORK)
-        return int(np.clip(work / self.problem.flops, devices * self._lanes, devices * ROOM))
+        work = devices * (WORK if self.way == "in_turn" else ACCELERATOR_WORK)
+        return int(np.clip(work / self.problem.flops, devices, devices * ROOM))
 
     def _look(self, moves: Moves) -> NDArray[np.float64]:
         self._run.spend(max(1, moves.size))
-        order = plan(moves, devices=self.problem.over.size, room=1 + ROOM, valid=self._valid, chains=self._lanes == 1)
-        losses, self._states = engine.path_losses(
-            self.problem, self.assembly, self._states, order.paths, lanes=self._lanes
+        order = plan(
+            moves, devices=self.problem.over.size, room=1 + ROOM, valid=self._valid, chains=self.way == "in_turn"
         )
+        losses, self._states = engine.path_losses(self.problem, self.assembly, self._states, order.paths, way=self.way)
         losses = np.asarray(losses)
         self._valid = self.problem.blocks
         self._loss = float("inf") if np.isnan(losses[0, 0]) else float(losses[0, 0])

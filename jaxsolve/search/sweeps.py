@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve import engine
 from jaxsolve.engine import Moves, Neighbourhood
 from jaxsolve.run import ROOM, Evaluator, Run, race, screen
 from jaxsolve.search.descent import Descent, take
@@ -14,6 +13,8 @@ Sweep = Callable[[Evaluator, Descent, Neighbourhood, Run, float], None]
 
 FIRST_LOOK = 8
 """Moves that a sweep looks at together at first."""
+ACCELERATOR_LOOK = 64
+"""Fewest moves that it looks at together where several run side by side."""
 SHORTLIST = 128
 """Moves that are evaluated exactly where first-order prediction has ranked all of them."""
 
@@ -25,7 +26,7 @@ def take_each(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run:
     trying one after the other does. What is looked at behind it is lost, so that fewer are looked at
     together while moves are taken, and more again while none is.
     """
-    narrowest = engine.default_lanes()
+    narrowest = 1 if evaluator.way == "in_turn" else ACCELERATOR_LOOK
     start, width = 0, max(narrowest, FIRST_LOOK)
     while start < moves.size and descent.loss > floor:
         window = moves.take(slice(start, start + width))

@@ -1,32 +1,35 @@
 """Losses of paths equal the slow reference, in turn or side by side, whatever states were kept."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxsolve import engine
-from jaxsolve.engine import NEIGHBOURHOODS, Moves, plan
+from jaxsolve.engine import NEIGHBOURHOODS, Moves, neighbourhood, plan
+from jaxsolve.engine.fused import fused_losses
+from jaxsolve.engine.neighbourhood import LANES, kernel_agrees
 from jaxsolve.puzzle import Assembly
 from tests import reference
 
-LANES = [1, 4, 16]
-ROOM = 49
+WAYS = ["in_turn", "side_by_side", "fused"]
+ROOM = 1 + LANES
 
 
-def evaluated(problem, assembly, states, moves, valid=0, lanes=1):
+def evaluated(problem, assembly, states, moves, valid=0, way="in_turn"):
     devices = problem.over.size
-    order = plan(moves, devices=devices, room=ROOM, valid=valid, chains=lanes == 1)
-    losses, states = engine.path_losses(problem, assembly, states, order.paths, lanes=lanes)
+    order = plan(moves, devices=devices, room=ROOM, valid=valid, chains=way == "in_turn")
+    losses, states = engine.path_losses(problem, assembly, states, order.paths, way=way)
     return np.asarray(losses), order.gather(np.asarray(losses)), states
 
 
 @pytest.mark.parametrize("name", NEIGHBOURHOODS)
-@pytest.mark.parametrize("lanes", LANES)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("devices", [1, None])
-def test_losses_and_states_equal_the_reference(name, lanes, devices):
+def test_losses_and_states_equal_the_reference(name, way, devices):
     puzzle, answer = reference.random_puzzle(6, n=6)
-    problem, neighbourhood = engine.place(puzzle, devices=devices), NEIGHBOURHOODS[name](6)
-    moves = neighbourhood.take(neighbourhood.ranked()[:37])
-    own, losses, states = evaluated(problem, answer, engine.input_states(problem), moves, lanes=lanes)
+    problem, around = engine.place(puzzle, devices=devices), NEIGHBOURHOODS[name](6)
+    moves = around.take(around.ranked()[:37])
+    own, losses, states = evaluated(problem, answer, engine.input_states(problem), moves, way=way)
     expected = [
         reference.loss(puzzle, answer.ins[ins], answer.outs[outs])
         for ins, outs in zip(moves.ins, moves.outs, strict=True)
@@ -69,3 +72,18 @@ def test_losses_do_not_depend_on_devices_or_company(name):
     for m in (0, 17, 39):
         alone = evaluated(one, answer, engine.input_states(one), moves.take(slice(m, m + 1)))[1]
         np.testing.assert_array_equal(alone, together[m : m + 1])
+
+
+@pytest.mark.parametrize(
+    ("n", "kernel", "agrees"),
+    [
+        (3, fused_losses, True),
+        (4, lambda *a, **k: 1.001 * fused_losses(*a, **k), False),
+        (5, lambda *a, **k: jnp.nan * fused_losses(*a, **k), False),
+        (6, lambda *a, **k: 1 / 0, False),
+    ],
+)
+def test_the_kernel_is_used_only_where_it_agrees(n, kernel, agrees, monkeypatch):
+    problem = engine.place(reference.random_puzzle(16, n=n)[0])  # a shape of its own, so that it is traced anew
+    monkeypatch.setattr(neighbourhood, "fused_losses", kernel)
+    assert kernel_agrees(problem) == agrees

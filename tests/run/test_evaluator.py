@@ -47,7 +47,7 @@ def test_lanes_of_an_accelerator_give_the_same(monkeypatch):
     puzzle, answer = reference.random_puzzle(8, n=6)
     moves, problem = NEIGHBOURHOODS["swaps"](6).take(slice(None)), engine.place(puzzle)
     alone = Evaluator(problem, answer, Run()).losses(moves)
-    monkeypatch.setattr(evaluator.engine, "default_lanes", lambda: 64)
+    monkeypatch.setattr(evaluator.engine, "best_way", lambda problem: "side_by_side")
     np.testing.assert_allclose(Evaluator(problem, answer, Run()).losses(moves), alone, rtol=1e-5)
 
 

@@ -7,8 +7,8 @@ from jaxsolve import engine
 from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import Assembly
-from jaxsolve.run import Evaluator, OutOfTime, Progress, Run
-from jaxsolve.search import SEARCHES, begin, descend, local, search_named
+from jaxsolve.run import Evaluator, OutOfTime, Progress, Run, evaluator
+from jaxsolve.search import SEARCHES, begin, descend, search_named
 from tests import reference
 
 N = 6
@@ -49,10 +49,10 @@ def swept_by_the_book(puzzle, assembly, moves):
 
 
 @pytest.mark.parametrize("name", ["bubble", "two_opt", "or_opt"])
-@pytest.mark.parametrize("lanes", [1, 16])
+@pytest.mark.parametrize("way", ["in_turn", "side_by_side"])
 @pytest.mark.parametrize("seed", range(3))
-def test_sweeps_decide_as_trying_one_move_after_the_other(name, lanes, seed, monkeypatch):
-    monkeypatch.setattr(local.engine, "default_lanes", lambda: lanes)
+def test_sweeps_decide_as_trying_one_move_after_the_other(name, way, seed, monkeypatch):
+    monkeypatch.setattr(evaluator.engine, "best_way", lambda problem: way)
     puzzle, problem, descent, run = start(seed)
     assembly = descent.assembly
     descend(problem, descent, name, run)

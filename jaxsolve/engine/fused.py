@@ -1,0 +1,157 @@
+"""Device: the forward pass of many candidates as one GPU kernel (Pallas, Triton back end).
+
+Between two products of `neighbourhood` all states travel to memory and back, which bounds a GPU by its
+bandwidth whatever its arithmetic can do. Here a program keeps the states of one candidate and `TILE` rows
+in registers from its first block to its loss, and only streams weights, in the candidate's own order.
+The back ends of Pallas are changing (https://docs.jax.dev/en/latest/pallas/CHANGELOG.html), so nothing
+outside this file knows of them, and the kernel is compared with the plain path on the very device before it
+is used (`neighbourhood.best_way`): what does not compile, or comes out different, is not used.
+"""
+
+import functools
+import warnings
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxsolve.engine.network import ACTIVATIONS, Problem
+from jaxsolve.engine.precision import Tier
+from jaxsolve.engine.shapes import Array, Float, Int
+
+Ref = Any
+"""An array in memory, as a kernel sees it."""
+TILE = 64
+"""Rows of a program."""
+WARPS = 4
+SMALLEST = 16
+"""Least width of a product on tensor cores."""
+PRODUCTS: dict[Tier, lax.DotAlgorithmPreset] = {
+    "screen": lax.DotAlgorithmPreset.TF32_TF32_F32,
+    "accept": lax.DotAlgorithmPreset.TF32_TF32_F32_X3,
+}
+"""Products on tensor cores: three of TF32 have the accuracy of float32."""
+
+
+def _erf(x: Array) -> Array:
+    """Return the error function to 1.5e-7, which Triton does not have (Abramowitz & Stegun 1964, 7.1.26)."""
+    z = jnp.abs(x)
+    t = 1.0 / (1.0 + 0.3275911 * z)
+    tail = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t
+    return jnp.sign(x) * (1.0 - tail * jnp.exp(-z * z))
+
+
+KERNEL_ACTIVATIONS = {**ACTIVATIONS, "gelu": lambda x: 0.5 * x * (1.0 + _erf(x * 0.5**0.5))}
+
+
+def widths(width: int) -> list[slice]:
+    """Return powers of two, at least `SMALLEST`, that cover a width: Triton knows no other sizes."""
+    cover, begin = [], 0
+    padded = -(-width // SMALLEST) * SMALLEST
+    while begin < padded:
+        size = 1 << ((padded - begin).bit_length() - 1)
+        cover.append(slice(begin, begin + size))
+        begin += size
+    return cover
+
+
+def _forward(
+    start: Ref,
+    ins: Ref,
+    outs: Ref,
+    states: Ref,
+    y: Ref,
+    w_in: Ref,
+    b_in: Ref,
+    w_out: Ref,
+    b_out: Ref,
+    readout: Ref,
+    sums: Ref,
+    *,
+    blocks: int,
+    rows: int,
+    activation: str,
+    precision: lax.DotAlgorithmPreset | None,
+) -> None:
+    """Write the sum of squared errors of candidate c over rows tile r to `sums[c, r]`; arguments are references."""
+    from jax.experimental import pallas as pl
+
+    act = KERNEL_ACTIVATIONS[activation]
+    narrow, wide = widths(states.shape[2]), widths(w_in.shape[2])
+    c, r = pl.program_id(0), pl.program_id(1)
+    tile = pl.ds(r * TILE, TILE)
+    span = lambda part: pl.ds(part.start, part.stop - part.start)
+    dot = functools.partial(jnp.dot, precision=precision, preferred_element_type=jnp.float32)
+    begin = start[c]
+
+    def block(t: Array, h: tuple[Array, ...]) -> tuple[Array, ...]:
+        i, j = ins[c, t], outs[c, t]
+        update = [b_out[j, span(d)][None] for d in narrow]
+        for u in wide:
+            hidden = b_in[i, span(u)][None]
+            for part, d in zip(h, narrow, strict=True):
+                hidden = hidden + dot(part, w_in[i, span(d), span(u)])
+            hidden = act(hidden)
+            update = [
+                so_far + dot(hidden, w_out[j, span(u), span(d)]) for so_far, d in zip(update, narrow, strict=True)
+            ]
+        return tuple(part + more for part, more in zip(h, update, strict=True))
+
+    h = tuple(states[begin, tile, span(d)] for d in narrow)
+    h = lax.fori_loop(begin, blocks, block, h)
+    error = readout[states.shape[2]] - y[tile]
+    for part, d in zip(h, narrow, strict=True):
+        error = error + jnp.sum(part * readout[span(d)][None], axis=1)
+    inside = r * TILE + lax.broadcasted_iota(jnp.int32, (TILE,), 0) < rows
+    sums[c, r] = jnp.sum(jnp.where(inside, error * error, 0.0))
+
+
+def fused_losses(
+    problem: Problem,
+    states: Float[Array, "S R D"],
+    start: Int[Array, " M"],
+    ins: Int[Array, "M N"],
+    outs: Int[Array, "M N"],
+    *,
+    interpret: bool = False,
+) -> Float[Array, " M"]:
+    """Return the loss of each candidate, which goes on from `states[start]` at position `start`.
+
+    Widths are filled up with zeros to multiples of `SMALLEST`: what comes out of them meets zero weights.
+    `interpret` computes in float32 on any platform what the kernel would, slowly.
+    """
+    from jax.experimental import pallas as pl
+    from jax.experimental.pallas import triton
+
+    def fill(table: Array, *multiples: int) -> Array:
+        missing = [(0, -size % m) for size, m in zip(table.shape[::-1], multiples, strict=False)]
+        return jnp.pad(table, [(0, 0)] * (table.ndim - len(missing)) + missing[::-1])
+
+    p, rows = problem.pieces, problem.rows
+    states, y = fill(states, SMALLEST, TILE), fill(problem.y, TILE)
+    weights = (
+        fill(p.w_in.swapaxes(1, 2), SMALLEST, SMALLEST),
+        fill(p.b_in, SMALLEST),
+        fill(p.w_out.swapaxes(1, 2), SMALLEST, SMALLEST),
+        fill(p.b_out, SMALLEST),
+        jnp.append(fill(p.w_last, SMALLEST), p.b_last),
+    )
+    kernel = functools.partial(
+        _forward,
+        blocks=problem.blocks,
+        rows=rows,
+        activation=problem.activation,
+        precision=None if interpret else PRODUCTS[problem.tier],
+    )
+    grid = start.shape[0], states.shape[1] // TILE
+    with warnings.catch_warnings():  # this back end is going to be replaced; it is the one all versions have
+        warnings.simplefilter("ignore", DeprecationWarning)
+        sums = pl.pallas_call(
+            kernel,
+            grid=grid,
+            out_shape=jax.ShapeDtypeStruct(grid, jnp.float32),
+            compiler_params=triton.CompilerParams(num_warps=WARPS, num_stages=2),
+            interpret=interpret,
+        )(start, ins, outs, states, y, *weights)
+    return jnp.sum(sums, axis=1) / rows
