@@ -80,7 +80,7 @@ def test_losses_do_not_depend_on_devices_or_company(name):
         (3, fused_losses, True),
         (4, lambda *a, **k: 1.001 * fused_losses(*a, **k), False),
         (5, lambda *a, **k: jnp.nan * fused_losses(*a, **k), False),
-        (6, lambda *a, **k: 1 / 0, False),
+        (9, lambda *a, **k: 1 / 0, False),
     ],
 )
 def test_the_kernel_is_used_only_where_it_agrees(n, kernel, agrees, monkeypatch):
