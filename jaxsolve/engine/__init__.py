@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from jaxsolve.engine.compile import compile_ahead, compile_seconds, compiled
     from jaxsolve.engine.construction import insertion_losses
     from jaxsolve.engine.devices import device_names, mesh
+    from jaxsolve.engine.memory import free_memory, rows_that_fit
     from jaxsolve.engine.neighbourhood import best_way, input_states, path_losses
-    from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, first_rows, place
+    from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, first_rows, place, split_rows
     from jaxsolve.engine.precision import PRECISIONS
     from jaxsolve.engine.screening import first_order_changes, predicted_losses
 
@@ -34,6 +35,7 @@ __all__ = [
     "exchanges",
     "first_order_changes",
     "first_rows",
+    "free_memory",
     "input_states",
     "insertion_losses",
     "keep_programs",
@@ -43,6 +45,8 @@ __all__ = [
     "place",
     "plan",
     "predicted_losses",
+    "rows_that_fit",
+    "split_rows",
     "union",
 ]
 
@@ -60,6 +64,7 @@ __getattr__ = lazy_exports(
         "device_names": "devices",
         "first_order_changes": "screening",
         "first_rows": "network",
+        "free_memory": "memory",
         "input_states": "neighbourhood",
         "insertion_losses": "construction",
         "keep_programs": "cache",
@@ -67,5 +72,7 @@ __getattr__ = lazy_exports(
         "path_losses": "neighbourhood",
         "place": "network",
         "predicted_losses": "screening",
+        "rows_that_fit": "memory",
+        "split_rows": "network",
     },
 )

@@ -70,10 +70,9 @@ def kernel_agrees(problem: Problem) -> bool:
 
 
 def input_states(problem: Problem) -> Float[Array, "C S R D"]:
-    """Return S = 2(N + 1) slots for the states of every device, of which only the first is valid: the inputs."""
-    states = np.zeros((1, 2 * (problem.blocks + 1), *problem.x.shape), np.float32)
-    states[0, 0] = problem.x
-    return by_device(problem.over, lambda: states)
+    """Return S = 2(N + 1) slots for the states of every device, of which none is valid but the inputs."""
+    slots = np.zeros((1, 2 * (problem.blocks + 1), *problem.x.shape), np.float32)
+    return by_device(problem.over, lambda: slots)
 
 
 @compiled(static=("way",), donate=("states",))
@@ -103,7 +102,7 @@ def path_losses(
 
     def on_one_device(problem: Problem, assembly: Assembly, states: Array, paths: Paths) -> tuple[Array, Array]:
         mine = Paths(*(field[0] for field in paths))
-        losses, states = walk(problem, assembly, states[0], mine)
+        losses, states = walk(problem, assembly, states[0].at[0].set(problem.x), mine)
         return collected(losses[None]), states[None]
 
     halves = Assembly(*(jnp.asarray(half) for half in assembly))

@@ -1,5 +1,6 @@
 """Device: the residual network, its states and its mean squared error."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -81,8 +82,21 @@ def place(puzzle: Puzzle, rows: int | None = None, devices: int | None = None) -
 
 def first_rows(problem: Problem, rows: int, tier: Tier = "accept") -> Problem:
     """Return the problem on its first rows alone."""
-    x, y = (put(np.asarray(table)[:rows], problem.over) for table in (problem.x, problem.y))
-    return replace(problem, x=x, y=y, tier=tier)
+    return replace(_cut(problem, slice(rows)), tier=tier)
+
+
+def split_rows(problem: Problem, at_most: int) -> list[Problem]:
+    """Return the problem in parts of at most so many rows, as even as can be, so that they are of two sizes at most."""
+    parts = -(-problem.rows // at_most)
+    if parts <= 1:
+        return [problem]
+    ends = np.linspace(0, problem.rows, parts + 1).astype(int)
+    return [_cut(problem, slice(a, b)) for a, b in itertools.pairwise(ends.tolist())]
+
+
+def _cut(problem: Problem, rows: slice) -> Problem:
+    x, y = (put(np.asarray(table)[rows], problem.over) for table in (problem.x, problem.y))
+    return replace(problem, x=x, y=y)
 
 
 def residual(problem: Problem, h: Float[Array, "R D"], i: Int[Array, ""], j: Int[Array, ""]) -> Float[Array, "R D"]:

@@ -17,16 +17,22 @@ ACCELERATOR_WORK = 1e13
 
 
 class Evaluator:
-    """An assembly whose neighbours are looked at, with its states kept on the devices between the looks."""
+    """An assembly whose neighbours are looked at, with its states kept on the devices between the looks.
+
+    Where the states of all rows do not fit into the memory of the run, rows are gone through in parts, and
+    states are computed anew for each look.
+    """
 
     def __init__(self, problem: "engine.Problem", assembly: Assembly, run: Run) -> None:
+        self.problem = problem
         self.assembly = assembly
         self.applications = 0
         """Blocks applied so far, each to all rows."""
-        self.problem = problem
-        self._run = run
         self.way = engine.best_way(problem)
-        self._states = engine.input_states(problem)
+        memory = engine.free_memory(problem.over) / 2 if run.memory is None else run.memory
+        self._parts = engine.split_rows(problem, engine.rows_that_fit(problem, self.way, memory))
+        self._run = run
+        self._states = None
         self._valid = 0
         self._loss = np.nan
 
@@ -41,7 +47,7 @@ class Evaluator:
 
     def loss(self) -> float:
         """Return the mean squared error of the assembly itself; infinite if it is undefined."""
-        if self._valid < self.problem.blocks or np.isnan(self._loss):
+        if np.isnan(self._loss):
             none = np.zeros((0, self.problem.blocks), np.int32)
             self._look(Moves(none, none, np.zeros(0, np.int32)))
         return self._loss
@@ -50,7 +56,7 @@ class Evaluator:
         """Apply one of the moves."""
         (ins,), (outs,), (first,) = moves.take(slice(m, m + 1))
         self.assembly = Assembly(self.assembly.ins[ins], self.assembly.outs[outs])
-        self._valid = min(self._valid, int(first))
+        self._valid, self._loss = min(self._valid, int(first)), np.nan
 
     def _at_once(self) -> int:
         """Return how many moves a call evaluates."""
@@ -60,12 +66,18 @@ class Evaluator:
 
     def _look(self, moves: Moves) -> NDArray[np.float64]:
         self._run.spend(max(1, moves.size))
-        order = plan(
-            moves, devices=self.problem.over.size, room=1 + ROOM, valid=self._valid, chains=self.way == "in_turn"
-        )
-        losses, self._states = engine.path_losses(self.problem, self.assembly, self._states, order.paths, way=self.way)
-        losses = np.asarray(losses)
-        self._valid = self.problem.blocks
-        self._loss = float("inf") if np.isnan(losses[0, 0]) else float(losses[0, 0])
+        devices = self.problem.over.size
+        order = plan(moves, devices=devices, room=1 + ROOM, valid=self._valid, chains=self.way == "in_turn")
+        own, losses = 0.0, np.zeros(moves.size)
+        for part in self._parts:
+            if self._states is None or self._states.shape[2] != part.rows:
+                self._states = None  # before new ones are made
+                self._states = engine.input_states(part)
+            found, self._states = engine.path_losses(part, self.assembly, self._states, order.paths, way=self.way)
+            found, share = np.asarray(found), part.rows / self.problem.rows
+            own += share * float(found[0, 0])
+            losses += share * order.gather(found)
+        self._valid = self.problem.blocks if len(self._parts) == 1 else 0
+        self._loss = float("inf") if np.isnan(own) else own
         self.applications += order.applications
-        return order.gather(losses)
+        return losses

@@ -14,7 +14,7 @@ from jaxsolve.run.run import Run
 
 SCREEN_ROWS = 256
 """Rows on which moves are ranked to first order."""
-SCREEN_NUMBERS = 1 << 28
+SCREEN_NUMBERS = 1 << 26
 """Most numbers that this ranking keeps: very deep networks are ranked on fewer rows."""
 ROOM = 1024
 """Moves that one call of the prediction has room for on each device."""

@@ -33,6 +33,8 @@ class Run:
 
     budget: float = float("inf")
     """Seconds from `started`."""
+    memory: float | None = None
+    """Bytes that evaluations may take, of the machine or of each accelerator; None: half of what is free."""
     watch: Callable[[Progress], None] = lambda progress: None
     started: float = field(default_factory=time.perf_counter)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))

@@ -61,3 +61,26 @@ def test_a_spent_budget_stops_between_looks():
     puzzle, answer = reference.random_puzzle(1, n=3)
     with pytest.raises(OutOfTime):
         Evaluator(engine.place(puzzle), answer, Run(budget=1e-9)).loss()
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 5, 12])
+def test_rows_in_parts_give_the_same_and_stay_right_while_moves_are_taken(rows_at_once):
+    puzzle, answer = reference.random_puzzle(8, n=4, rows=12)
+    problem = engine.place(puzzle)
+    memory = next(m for m in range(10**6) if engine.rows_that_fit(problem, "in_turn", m) == rows_at_once)
+    looker = Evaluator(problem, answer, Run(memory=memory))
+    assert max(part.rows for part in looker._parts) <= rows_at_once
+    moves, assembly = NEIGHBOURHOODS["joint_moves"](4).take(slice(None)), answer
+    for m in (3, 1):
+        np.testing.assert_allclose(looker.losses(moves), expected_losses(puzzle, assembly, moves), rtol=1e-3, atol=1e-9)
+        looker.take(moves, m)
+        assembly = Assembly(assembly.ins[moves.ins[m]], assembly.outs[moves.outs[m]])
+        assert looker.loss() == pytest.approx(reference.loss(puzzle, *assembly), rel=1e-4, abs=1e-9)
+
+
+def test_half_of_what_is_free_is_used():
+    problem = engine.place(reference.random_puzzle(8, n=4, rows=12)[0])
+    free = engine.free_memory(problem.over)
+    assert free > 1 << 20
+    assert engine.rows_that_fit(problem, "side_by_side", 1e9) < engine.rows_that_fit(problem, "in_turn", 1e9)
+    assert engine.rows_that_fit(problem, "in_turn", 1) == 1

@@ -1,0 +1,53 @@
+"""Host: how much memory is free, and how many rows of a problem fit into it."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from jax.sharding import Mesh
+
+from jaxsolve.engine.neighbourhood import LANES, Way
+from jaxsolve.engine.network import Problem
+
+CGROUPS = (
+    ("memory.max", "memory.current"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+)
+UNKNOWN = 4 << 30
+"""Bytes that are taken to be free where nothing says how many are."""
+
+
+def free_memory(over: Mesh) -> int:
+    """Return the bytes that are free: of the machine or its container, or of the fullest accelerator."""
+    stats = [device.memory_stats() for device in over.local_devices]
+    if all(stats):
+        return min(found["bytes_limit"] - found["bytes_in_use"] for found in stats)
+    return min([_available(), *_left_in_container()])
+
+
+def rows_that_fit(problem: Problem, way: Way, memory: float) -> int:
+    """Return how many rows can be evaluated at once within so many bytes, at least one.
+
+    The devices of a CPU share its memory; every accelerator has as much of its own.
+    """
+    blocks, hidden, features = problem.pieces.w_in.shape
+    lanes = LANES if way == "side_by_side" else 1
+    slots = 2 * (blocks + 1) * (2 if way == "fused" else 1)
+    row = 4 * (slots * features + lanes * (3 * features + 2 * hidden))
+    sharing = len(problem.over.local_devices) if way == "in_turn" else 1
+    return max(1, int(memory // (sharing * row)))
+
+
+def _available() -> int:
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1])
+    return UNKNOWN
+
+
+def _left_in_container() -> list[int]:
+    left = []
+    for limit, used in CGROUPS:
+        with suppress(OSError, ValueError):  # "max" is no number: no limit
+            root = Path("/sys/fs/cgroup")
+            left.append(int((root / limit).read_text()) - int((root / used).read_text()))
+    return left
