@@ -45,6 +45,10 @@ class Config:
     """The published hash of the answer, if known."""
     trace: bool = False
     """Judge every round on all rows."""
+    devices: int | None = None
+    """Devices of each process that candidates are spread over; None: all."""
+    memory: float | None = None
+    """Bytes that evaluations may take, where `solve` is not given a run; None: half of what is free."""
 
     def __post_init__(self) -> None:
         """Refuse what no search could be run with; `UsageError` names the option."""
@@ -52,6 +56,8 @@ class Config:
             raise UsageError(f"rows is {self.rows}; expected a whole number, at least 1")
         if not self.budget > 0:
             raise UsageError(f"budget is {self.budget}; expected more than 0 seconds")
+        if self.memory is not None and not self.memory > 0:
+            raise UsageError(f"memory is {self.memory}; expected more than 0 bytes")
         if self.seed < 0:
             raise UsageError(f"seed is {self.seed}; expected 0 or more")
         if self.sha256 is not None:
@@ -90,7 +96,7 @@ class Solution:
     """The best answer found, the evidence for it, and the way there."""
 
     status: str
-    """``solved``, ``unsolved`` or ``interrupted``."""
+    """``solved``, ``unsolved``, ``interrupted``, or ``lost`` where another process of the run has died."""
     attempt: Attempt
     """The attempt that led to the answer."""
     certificate: Certificate
@@ -115,6 +121,8 @@ class Solution:
         seconds = f"{self.run.elapsed:.1f} s and {self.run.evaluations} evaluations"
         if self.status == "interrupted":
             return f"Interrupted after {seconds}; best so far: {self.certificate.sentence}."
+        if self.status == "lost":
+            return f"Another process of this run is gone after {seconds}; best so far: {self.certificate.sentence}."
         if self.run.elapsed > self.run.budget:
             return f"Not solved in the budget of {self.run.budget:g} s; best so far: {self.certificate.sentence}."
         return f"Not solved: every way allowed was tried in {seconds}; best: {self.certificate.sentence}."
@@ -144,7 +152,7 @@ def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None) 
         Interrupted before there was a first answer.
     """
     config = config or Config()
-    run = run or Run(budget=config.budget)
+    run = run or Run(budget=config.budget, memory=config.memory)
     run.measure = partial(mean_squared_error, puzzle) if config.trace else None
     tried: list[Attempt] = []
     status = "unsolved"
@@ -160,6 +168,10 @@ def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None) 
         if not tried:
             raise
         status = "interrupted"
+    except engine.ProcessLost:
+        if not tried:
+            raise
+        status = "lost"
     if tried[-1].certificate is None and tried[-1].judge(puzzle, config.sha256, run).solved:
         status = "solved"
     best = min(tried, key=lambda attempt: (not _is_solved(attempt), attempt.mse))
@@ -191,7 +203,7 @@ def _attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) ->
     """Yield starts, the best supported first; then, where something is left to choose, kicks of the best answer."""
     if config.search != AUTO:
         search_named(config.search)
-    problem = engine.place(puzzle, config.rows or AUTO_ROWS)
+    problem = engine.place(puzzle, config.rows or AUTO_ROWS, config.devices)
     stay = np.arange(puzzle.blocks, dtype=np.int32)
     engine.compile_ahead(lambda: Evaluator(problem, Assembly(stay, stay), Run()).loss())
     for pairing in _pairings(puzzle, config, run):
@@ -255,7 +267,7 @@ def _kicks(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) -> It
         misled = config.rows is None and best.mse > MISLEADING * best.descent.loss
         if misled and problem.rows < puzzle.rows and best not in widened:
             widened.append(best)
-            problem = engine.place(puzzle, 4 * problem.rows)
+            problem = engine.place(puzzle, 4 * problem.rows, config.devices)
         else:
             # settled pairs are let alone every other time: while the order is wrong, exchanges do them harm
             joint = k % 2 == 1 or best.pairing.certain < puzzle.blocks

@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from jaxsolve.cli.terminal import to_json
 from jaxsolve.errors import OutputError
 from jaxsolve.puzzle.write import write_new
+
+CHECKPOINT_SECONDS = 2.0
 
 
 class AnswerFolder:
@@ -22,6 +25,9 @@ class AnswerFolder:
 
     def __init__(self, named: Path | None) -> None:
         self._named = named
+        self._started = time.strftime("%Y%m%d-%H%M%S")
+        self._checkpoint: Path | None = None
+        self._kept_at = 0.0
         if named is not None:
             try:
                 named.mkdir(parents=True, exist_ok=True)
@@ -33,13 +39,37 @@ class AnswerFolder:
     def save(self, report: dict[str, Any], name: str) -> str:
         """Write a report under the first free name, and say where, or why not: an answer is shown all the same."""
         try:
-            folder = self._named or _data_folder() / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+            folder = self._folder(name)
             taken = (folder / f"answer{'' if k == 1 else f'-{k}'}.json" for k in count(1))
             path = next(path for path in taken if not path.exists())
             write_new(path, f"{to_json(report)}\n".encode())
         except (OutputError, OSError, RuntimeError) as error:  # RuntimeError: a user without a home
             return f"not saved: {error}"
         return f"saved {path}"
+
+    def keep(self, permutation: list[int], name: str) -> None:
+        """Keep the best answer so far on disk, replacing the one before, at most every few seconds."""
+        if time.monotonic() - self._kept_at < CHECKPOINT_SECONDS:
+            return
+        self._kept_at = time.monotonic()
+        with suppress(OSError, RuntimeError):  # it will be said when the answer is saved
+            folder = self._folder(name)
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"best-so-far-{os.getpid()}.json"
+            beside = path.with_suffix(".new")
+            beside.write_text(f"{to_json({'permutation': permutation})}\n")
+            beside.replace(path)
+            self._checkpoint = path
+
+    def forget(self) -> None:
+        """Delete what `keep` kept: the answer itself is known now."""
+        if self._checkpoint is not None:
+            with suppress(OSError):
+                self._checkpoint.unlink()
+                self._checkpoint.parent.rmdir()  # if nothing else is in it
+
+    def _folder(self, name: str) -> Path:
+        return self._named or _data_folder() / f"{name}-{self._started}"
 
 
 def _data_folder() -> Path:

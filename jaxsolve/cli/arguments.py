@@ -1,10 +1,12 @@
 """Host: arguments that several commands share, and what they stand for."""
 
+import re
 from typing import Annotated
 
 import typer
 
 from jaxsolve.cli import terminal
+from jaxsolve.errors import UsageError
 from jaxsolve.pairing import PAIRINGS
 from jaxsolve.puzzle import ACTIVATIONS, Puzzle, check_sha256, read_puzzle
 from jaxsolve.puzzle.demo import DEMO_FILE
@@ -26,6 +28,23 @@ Sha256 = Annotated[str | None, typer.Option(metavar="HEX", help="Expected SHA-25
 PairingName = Annotated[
     str, typer.Option(metavar="NAME|auto", help=f"Score that pairs the halves: {', '.join(PAIRINGS)}.")
 ]
+Devices = Annotated[
+    int | None, typer.Option(metavar="N", help="Devices to use, of each process: CPU cores or GPUs. Default: all.")
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE", help="Memory that evaluations may take, as 4GiB or 500MB. Default: half of what is free."
+    ),
+]
+Coordinator = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="Where process 0 of several listens; the same for all of them.")
+]
+Processes = Annotated[int | None, typer.Option(metavar="N", help="How many processes run together.")]
+ProcessId = Annotated[int | None, typer.Option(metavar="K", help="Which of them this one is, from 0.")]
+Cluster = Annotated[
+    bool, typer.Option("--cluster", help="Be one of the processes that Slurm, Open MPI or Kubernetes started.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -40,3 +59,33 @@ def load(path: str, activation: str = "relu") -> Puzzle:
 def checked_sha256(text: str | None) -> str | None:
     """Return a hash given as an option, in lower case."""
     return None if text is None else check_sha256(text, "--sha256")
+
+
+def bytes_of(text: str | None) -> float | None:
+    """Return the bytes that a size such as 4GiB, 500MB or 1e9 stands for."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"([0-9.]+(?:e[0-9]+)?) *([kMGT]?)(i?)B?", text.strip(), re.IGNORECASE)
+    try:
+        if match is None:
+            raise ValueError
+        number, prefix, binary = match.groups()
+        size = float(number) * (1024 if binary else 1000) ** " KMGT".index(prefix.upper() or " ")
+        if not 0 < size < float("inf"):
+            raise ValueError
+    except ValueError:
+        raise UsageError(f"--memory is {text!r}; expected a size such as 4GiB or 500MB") from None
+    return size
+
+
+def start(
+    devices: int | None, coordinator: str | None, processes: int | None, process_id: int | None, cluster: bool
+) -> list[str]:
+    """Start JAX, here and with the other processes of the run; return what programs run on."""
+    from jaxsolve import engine
+
+    engine.keep_programs()
+    if cluster or (coordinator, processes, process_id) != (None, None, None):
+        terminal.keep_stdout_clean()
+        engine.join(coordinator, processes, process_id)
+    return engine.device_names(devices)

@@ -14,10 +14,15 @@ from jaxsolve.ordering import SEEDS
 from jaxsolve.search import SEARCHES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jaxsolve.puzzle import Puzzle
+    from jaxsolve.run import Progress, Run
     from jaxsolve.solve import Solution
 
-EXIT = {"solved": 0, "unsolved": 1, "interrupted": INTERRUPTED}
+    Watch = Callable[[Progress], None]
+
+EXIT = {"solved": 0, "unsolved": 1, "lost": 3, "interrupted": INTERRUPTED}
 
 
 @terminal.guarded
@@ -41,30 +46,43 @@ def solve(
     sha256: arguments.Sha256 = None,
     activation: arguments.Activation = "relu",
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the answer.")] = None,
+    devices: arguments.Devices = None,
+    memory: arguments.Memory = None,
+    coordinator: arguments.Coordinator = None,
+    processes: arguments.Processes = None,
+    process_id: arguments.ProcessId = None,
+    cluster: arguments.Cluster = False,
     json: arguments.Json = False,
 ) -> None:
     """Find the order of the pieces and prove it.
 
     Exit code 0: solved. 1: not solved within the budget; the best answer is printed and saved. 2: bad
-    input or usage. 130: interrupted; the best answer is printed and saved.
+    input or usage. 3: another process of the run died; the best answer is printed and saved. 130:
+    interrupted; likewise.
     """
     from jaxsolve import engine
     from jaxsolve.run import Run
     from jaxsolve.solve import Config, solve
 
-    engine.keep_programs()
-    devices = engine.device_names()
+    size, expected = arguments.bytes_of(memory), arguments.checked_sha256(sha256)
+    config = Config(pairing, order_seed, search, rows, budget, seed, expected, trace=json, devices=devices)
+    names = arguments.start(devices, coordinator, processes, process_id, cluster)
     imported = time.perf_counter()
-    config = Config(pairing, order_seed, search, rows, budget, seed, arguments.checked_sha256(sha256), trace=json)
+    reports = engine.is_first()
     answers = AnswerFolder(out)
-    run = Run(budget, started=STARTED)
+    run = Run(budget, memory=size, started=STARTED)
     run.seconds["import"] = imported - STARTED
     with terminal.stopping(run.stop):
-        with terminal.watching() as run.watch:
+        with terminal.watching() as watch:
+            run.watch = watch
             with run.phase("read"):
                 given = arguments.load(puzzle, activation)
+            if reports and engine.processes() > 1:
+                run.watch = _keeping(watch, run, answers, given)
             solution = solve(given, config, run)
-        report = _report(solution, config.seed, devices)
+        if not reports and solution.status != "lost":  # process 0 knows the same, and says it
+            raise typer.Exit(EXIT[solution.status])
+        report = _report(solution, config.seed, names)
         saved = answers.save(report, given.name) if out or solution.status != "solved" else None
         try:
             terminal.result_json(report) if json else terminal.result(_shown(given, solution, report))
@@ -72,9 +90,21 @@ def solve(
             saved = saved or answers.save(report, given.name)
             if not isinstance(error, BrokenPipeError):
                 raise OutputError(f"the answer cannot be printed ({error.strerror or error}); {saved}") from error
+        answers.forget()
         if saved:
             terminal.note(saved)
     raise typer.Exit(EXIT[solution.status])
+
+
+def _keeping(watch: "Watch", run: "Run", answers: AnswerFolder, puzzle: "Puzzle") -> "Watch":
+    """Return a watcher that keeps the best answer so far as well: where this process dies, so does the run."""
+
+    def both(progress: "Progress") -> None:
+        watch(progress)
+        if run.best is not None:
+            answers.keep(puzzle.permutation(run.best), puzzle.name)
+
+    return both
 
 
 def _report(solution: "Solution", seed: int, devices: list[str]) -> dict[str, Any]:

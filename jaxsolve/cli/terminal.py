@@ -51,6 +51,16 @@ def to_json(value: Any) -> str:
     return json.dumps(plain(value), allow_nan=False)
 
 
+def keep_stdout_clean() -> None:
+    """Send to stderr what libraries print to stdout behind Python's back; results still go to stdout."""
+    try:
+        results = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:  # closed: nothing to keep clean
+        return
+    sys.stdout = os.fdopen(results, "w", encoding="utf-8", errors="backslashreplace")
+
+
 def note(text: str) -> None:
     """Print a remark."""
     if sys.stderr is not None:

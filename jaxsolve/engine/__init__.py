@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from jaxsolve.engine.compile import compile_ahead, compile_seconds, compiled
     from jaxsolve.engine.construction import insertion_losses
     from jaxsolve.engine.devices import device_names, mesh
+    from jaxsolve.engine.distributed import ProcessLost, agree, is_first, join, processes, watched
     from jaxsolve.engine.memory import free_memory, rows_that_fit
     from jaxsolve.engine.neighbourhood import best_way, input_states, path_losses
     from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, first_rows, place, split_rows
@@ -26,6 +27,8 @@ __all__ = [
     "Pieces",
     "Plan",
     "Problem",
+    "ProcessLost",
+    "agree",
     "as_moves",
     "best_way",
     "compile_ahead",
@@ -38,6 +41,8 @@ __all__ = [
     "free_memory",
     "input_states",
     "insertion_losses",
+    "is_first",
+    "join",
     "keep_programs",
     "mesh",
     "of_segments",
@@ -45,14 +50,22 @@ __all__ = [
     "place",
     "plan",
     "predicted_losses",
+    "processes",
     "rows_that_fit",
     "split_rows",
     "union",
+    "watched",
 ]
 
 __getattr__ = lazy_exports(
     __name__,
     {
+        "watched": "distributed",
+        "processes": "distributed",
+        "join": "distributed",
+        "is_first": "distributed",
+        "agree": "distributed",
+        "ProcessLost": "distributed",
         "ACTIVATIONS": "network",
         "PRECISIONS": "precision",
         "Pieces": "network",

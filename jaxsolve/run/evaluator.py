@@ -73,8 +73,10 @@ class Evaluator:
             if self._states is None or self._states.shape[2] != part.rows:
                 self._states = None  # before new ones are made
                 self._states = engine.input_states(part)
-            found, self._states = engine.path_losses(part, self.assembly, self._states, order.paths, way=self.way)
-            found, share = np.asarray(found), part.rows / self.problem.rows
+            with engine.watched():
+                found, self._states = engine.path_losses(part, self.assembly, self._states, order.paths, way=self.way)
+                found = np.asarray(found)
+            share = part.rows / self.problem.rows
             own += share * float(found[0, 0])
             losses += share * order.gather(found)
         self._valid = self.problem.blocks if len(self._parts) == 1 else 0

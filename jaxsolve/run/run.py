@@ -43,6 +43,8 @@ class Run:
     """Candidate assemblies whose loss was computed."""
     loss: float = float("inf")
     """Lowest mean squared error so far, on the rows that candidates are compared on."""
+    best: Assembly | None = None
+    """The assembly that has it."""
     measure: Callable[[Assembly], float] | None = None
     """How the rounds of a search are to be judged on all rows, if they are."""
     stopped: bool = False
@@ -80,13 +82,19 @@ class Run:
             The budget is spent. What was found before is not lost.
         KeyboardInterrupt
             The user has asked for an end, likewise.
+        ProcessLost
+            Another process of the run is gone, likewise.
         """
-        if self.stopped:
-            raise KeyboardInterrupt
-        if self.elapsed > self.budget:
-            raise OutOfTime
+        why = engine.agree(2 * self.stopped or int(self.elapsed > self.budget))
+        if why:
+            raise KeyboardInterrupt if why > 1 else OutOfTime
         self.evaluations += evaluations
         self._tell()
+
+    def found(self, assembly: Assembly, loss: float) -> None:
+        """Note where a search has come to."""
+        if loss < self.loss:
+            self.loss, self.best = loss, assembly
 
     def stop(self) -> None:
         """Have the run end before its next piece of work; may be called from a signal handler."""

@@ -61,7 +61,7 @@ def take(
     evaluator.take(moves, m)
     descent.assembly, descent.loss = evaluator.assembly, loss
     descent.moves += count
-    run.loss = min(run.loss, descent.loss)
+    run.found(descent.assembly, descent.loss)
 
 
 @contextmanager
