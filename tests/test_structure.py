@@ -11,7 +11,19 @@ import jaxsolve
 
 PACKAGE = Path(jaxsolve.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-ROOMS = ["errors", "puzzle", "engine", "run", "pairing", "ordering", "search", "certificate", "solve", "cli"]
+ROOMS = [
+    "errors",
+    "puzzle",
+    "engine",
+    "run",
+    "pairing",
+    "ordering",
+    "search",
+    "certificate",
+    "solve",
+    "profiling",
+    "cli",
+]
 ids = [str(file.relative_to(PACKAGE)) for file in FILES]
 
 

@@ -6,6 +6,7 @@ from jaxsolve.cli import terminal
 from jaxsolve.cli.export import export
 from jaxsolve.cli.inspect import inspect
 from jaxsolve.cli.pair import pair
+from jaxsolve.cli.profile import profile
 from jaxsolve.cli.solve import solve
 from jaxsolve.cli.verify import verify
 from jaxsolve.cli.version import version
@@ -29,5 +30,5 @@ def run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-for command in (solve, inspect, pair, verify, export, version):
+for command in (solve, inspect, pair, verify, export, profile, version):
     app.command()(command)

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from jaxsolve.engine.construction import insertion_losses
     from jaxsolve.engine.devices import device_names, mesh
     from jaxsolve.engine.distributed import ProcessLost, agree, is_first, join, processes, watched
+    from jaxsolve.engine.machine import copy_bytes, matmul_flops, peak_bytes, seconds, traced
     from jaxsolve.engine.memory import free_memory, rows_that_fit
-    from jaxsolve.engine.neighbourhood import best_way, input_states, path_losses
+    from jaxsolve.engine.neighbourhood import Way, best_way, input_states, kernel_agrees, path_losses
     from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, first_rows, place, split_rows
-    from jaxsolve.engine.precision import PRECISIONS
+    from jaxsolve.engine.precision import PRECISIONS, Tier
     from jaxsolve.engine.screening import first_order_changes, predicted_losses
 
 __all__ = [
@@ -28,12 +29,15 @@ __all__ = [
     "Plan",
     "Problem",
     "ProcessLost",
+    "Tier",
+    "Way",
     "agree",
     "as_moves",
     "best_way",
     "compile_ahead",
     "compile_seconds",
     "compiled",
+    "copy_bytes",
     "device_names",
     "exchanges",
     "first_order_changes",
@@ -44,15 +48,20 @@ __all__ = [
     "is_first",
     "join",
     "keep_programs",
+    "kernel_agrees",
+    "matmul_flops",
     "mesh",
     "of_segments",
     "path_losses",
+    "peak_bytes",
     "place",
     "plan",
     "predicted_losses",
     "processes",
     "rows_that_fit",
+    "seconds",
     "split_rows",
+    "traced",
     "union",
     "watched",
 ]
@@ -60,6 +69,14 @@ __all__ = [
 __getattr__ = lazy_exports(
     __name__,
     {
+        "kernel_agrees": "neighbourhood",
+        "Tier": "precision",
+        "Way": "neighbourhood",
+        "traced": "machine",
+        "seconds": "machine",
+        "peak_bytes": "machine",
+        "matmul_flops": "machine",
+        "copy_bytes": "machine",
         "watched": "distributed",
         "processes": "distributed",
         "join": "distributed",

@@ -23,12 +23,14 @@ class Evaluator:
     states are computed anew for each look.
     """
 
-    def __init__(self, problem: "engine.Problem", assembly: Assembly, run: Run) -> None:
+    def __init__(
+        self, problem: "engine.Problem", assembly: Assembly, run: Run, way: "engine.Way | None" = None
+    ) -> None:
         self.problem = problem
         self.assembly = assembly
         self.applications = 0
         """Blocks applied so far, each to all rows."""
-        self.way = engine.best_way(problem)
+        self.way = way or engine.best_way(problem)
         memory = engine.free_memory(problem.over) / 2 if run.memory is None else run.memory
         self._parts = engine.split_rows(problem, engine.rows_that_fit(problem, self.way, memory))
         self._run = run

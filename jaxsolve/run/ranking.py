@@ -26,12 +26,23 @@ FINALISTS = 16
 """Moves that are always left in a race."""
 
 
+def screen_rows(problem: "engine.Problem", partners: bool) -> int:
+    """Return on how many rows moves are screened."""
+    numbers = (2 + 3 * partners) * problem.blocks**2
+    return min(problem.rows, max(8, min(SCREEN_ROWS, SCREEN_NUMBERS // numbers)))
+
+
+def screen_applications(problem: "engine.Problem", partners: bool) -> int:
+    """Return how many applications of a block the matrix products of a screen amount to."""
+    blocks = problem.blocks
+    return (4 if partners else 3) * blocks * (blocks + 1) // 2 + 3 * blocks
+
+
 def screen(problem: "engine.Problem", assembly: Assembly, moves: Neighbourhood, run: Run) -> NDArray[np.float64]:
     """Return the loss of each move as predicted to first order on a few rows, `[M]`; infinite if undefined."""
     run.spend(0)
     partners = bool(moves.halves.any())
-    numbers = (2 + 3 * partners) * problem.blocks**2
-    few = engine.first_rows(problem, max(8, min(SCREEN_ROWS, SCREEN_NUMBERS // numbers)), tier="screen")
+    few = engine.first_rows(problem, screen_rows(problem, partners), tier="screen")
     changes = engine.first_order_changes(few, assembly, partners=partners)
     at_once, losses = ROOM * problem.over.size, []
     for start in range(0, moves.size, at_once):

@@ -1,0 +1,76 @@
+"""Host: what devices can do at most, measured, and what a run has taken of them."""
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+from jax import lax
+from jax.sharding import Mesh
+
+from jaxsolve.engine.compile import compiled
+from jaxsolve.engine.devices import EACH, by_device, spread
+from jaxsolve.engine.precision import Tier, product
+
+SIZE = {"cpu": 1024}
+"""Rows and columns of the matrices of `matmul_flops` on each platform."""
+ACCELERATOR_SIZE = 8192
+PRODUCTS = 8
+NUMBERS = {"cpu": 1 << 24}
+"""Numbers that `copy_bytes` copies on each device of each platform: more than caches hold."""
+ACCELERATOR_NUMBERS = 1 << 28
+
+
+@compiled(static=("over", "tier"))
+def _products(a: jax.Array, *, over: Mesh, tier: Tier) -> jax.Array:
+    run = lambda a: lax.fori_loop(0, PRODUCTS, lambda _, c: product(c[0], a[0], tier)[None], a)
+    return spread(run, over, EACH, EACH)(a)
+
+
+@compiled(static=("over",))
+def _copied(a: jax.Array, *, over: Mesh) -> jax.Array:
+    return spread(lambda a: a + 1.0, over, EACH, EACH)(a)
+
+
+def matmul_flops(over: Mesh, tier: Tier) -> Callable[[], float]:
+    """Return what measures the rate of large matrix products on all devices at once, in operations a second."""
+    size = SIZE.get(over.devices.flat[0].platform, ACCELERATOR_SIZE)
+    a = by_device(over, lambda: np.full((1, size, size), 1 / size, np.float32))
+    run = partial(_products, a, over=over, tier=tier)
+    jax.block_until_ready(run())
+    return lambda: 2 * over.size * PRODUCTS * size**3 / seconds(run)
+
+
+def copy_bytes(over: Mesh) -> Callable[[], float]:
+    """Return what measures the rate at which all devices at once read and write memory, in bytes a second."""
+    numbers = NUMBERS.get(over.devices.flat[0].platform, ACCELERATOR_NUMBERS)
+    a = by_device(over, lambda: np.zeros((1, numbers), np.float32))
+    run = partial(_copied, a, over=over)
+    jax.block_until_ready(run())
+    return lambda: 2 * 4 * over.size * numbers / seconds(run)
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Return the wall time of a call and of what it has set going."""
+    began = time.perf_counter()
+    jax.block_until_ready(run())
+    return time.perf_counter() - began
+
+
+def peak_bytes(over: Mesh) -> int:
+    """Return the most memory that was taken so far: of the fullest accelerator, or of this process."""
+    stats = [device.memory_stats() for device in over.local_devices]
+    if all(stats):
+        return max(found["peak_bytes_in_use"] for found in stats)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most
+
+
+def traced(folder: Path) -> AbstractContextManager[None]:
+    """Record what devices do inside, in files that Perfetto and XProf open."""
+    return jax.profiler.trace(str(folder), create_perfetto_trace=True)

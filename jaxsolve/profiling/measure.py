@@ -1,0 +1,165 @@
+"""Host: the throughput of evaluations as a share of what the same devices do in the same minute."""
+
+import statistics
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from jaxsolve import engine
+from jaxsolve.engine import NEIGHBOURHOODS, Moves, Neighbourhood
+from jaxsolve.errors import UsageError
+from jaxsolve.puzzle import Assembly, Puzzle
+from jaxsolve.run import Evaluator, Run, screen, screen_applications, screen_rows
+
+SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """Candidates to be evaluated together."""
+
+    kind: Literal["batch", "neighbourhood", "screen"]
+    """Exactly and unrelated; exactly and near an assembly; near an assembly to first order."""
+    name: str
+    moves: Moves | Neighbourhood
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a work took on some devices: medians of several repetitions, after one that compiled."""
+
+    work: str
+    rows: int
+    devices: int
+    tier: str
+    way: str
+    candidates: int
+    applications: int
+    """Blocks applied to all rows; of a screen what its matrix products amount to."""
+    seconds: float
+    candidates_per_second: float
+    applications_per_second: float
+    flops: float
+    """Floating-point operations of matrix products a second, by the closed form 4·R·D·H a block."""
+    peak_flops: float
+    """Operations a second of large matrix products on the same devices, just before and after."""
+    share_of_peak: float
+    bytes_per_second: float
+    """Numbers that products and activations read and write, whether in memory or in a cache."""
+    share_of_bandwidth: float
+    """The same against copying large arrays; above 1 where caches serve it."""
+    compile_seconds: float
+    peak_bytes: int
+
+
+def works(blocks: int, batches: list[int], neighbourhoods: list[str], screens: list[str]) -> list[Work]:
+    """Return what to measure: batches of random candidates, whole neighbourhoods, and screens of them.
+
+    Raises
+    ------
+    UsageError
+        There is no such neighbourhood, or a batch is empty.
+    """
+    rng, found = np.random.default_rng(SEED), []
+    for size in batches:
+        if size < 1:
+            raise UsageError(f"a batch is {size}; expected at least 1 candidate")
+        orders = np.stack([rng.permutation(blocks) for _ in range(2 * size)])
+        found.append(Work("batch", f"batch {size}", engine.as_moves(Assembly(orders[:size], orders[size:]))))
+    for name in [*neighbourhoods, *screens]:
+        if name not in NEIGHBOURHOODS:
+            raise UsageError(f"no neighbourhood {name!r}; choose one of {', '.join(NEIGHBOURHOODS)}")
+    found += [Work("neighbourhood", name, NEIGHBOURHOODS[name](blocks)) for name in neighbourhoods]
+    return found + [Work("screen", f"screen {name}", NEIGHBOURHOODS[name](blocks)) for name in screens]
+
+
+def measure(
+    puzzle: Puzzle,
+    todo: list[Work],
+    *,
+    rows: list[int],
+    devices: list[int],
+    tiers: list["engine.Tier"],
+    run: Run,
+    repeats: int = 3,
+) -> Iterator[Measurement]:
+    """Yield a measurement for every work on every number of rows and devices, in every tier and way."""
+    for count in devices:
+        copying = engine.copy_bytes(engine.mesh(count))
+        bandwidth = statistics.median(copying() for _ in range(max(3, repeats)))
+        for tier in tiers:
+            peak = engine.matmul_flops(engine.mesh(count), tier)
+            for size in rows:
+                problem = replace(engine.place(puzzle, size, count), tier=tier)
+                for work in todo:
+                    for way in _ways(problem, work):
+                        yield _measured(problem, work, way, run, repeats, peak, bandwidth)
+
+
+def _ways(problem: "engine.Problem", work: Work) -> list["engine.Way"]:
+    best = engine.best_way(problem)
+    return ["side_by_side", "fused"] if best == "fused" and work.kind != "screen" else [best]
+
+
+def _measured(
+    problem: "engine.Problem",
+    work: Work,
+    way: "engine.Way",
+    run: Run,
+    repeats: int,
+    peak: Callable[[], float],
+    bandwidth: float,
+) -> Measurement:
+    rng, blocks = np.random.default_rng(SEED), problem.blocks
+    ins, outs = (rng.permutation(blocks).astype(np.int32) for _ in range(2))
+    evaluator = Evaluator(problem, Assembly(ins, outs), run, way)
+    compiling = engine.compile_seconds()
+
+    def once() -> None:
+        if isinstance(work.moves, Neighbourhood) and work.kind == "screen":
+            screen(problem, evaluator.assembly, work.moves, run)
+        else:
+            evaluator.losses(work.moves)
+
+    once()
+    compiling = engine.compile_seconds() - compiling
+    applied, taken, peaks = evaluator.applications, [], [peak()]
+    for _ in range(repeats):
+        taken.append(engine.seconds(once))
+        peaks.append(peak())
+    applied = (evaluator.applications - applied) // repeats
+    size, tier = problem.rows, problem.tier
+    if isinstance(work.moves, Neighbourhood) and work.kind == "screen":
+        partners = bool(work.moves.halves.any())
+        size, applied, tier = screen_rows(problem, partners), screen_applications(problem, partners), "screen"
+    seconds, most = statistics.median(taken), statistics.median(peaks)
+    flops = applied * 4 * size * problem.pieces.w_in[0].size / seconds
+    moved = applied * _bytes_of_block(problem, size, way) / seconds
+    return Measurement(
+        work=work.name,
+        rows=size,
+        devices=problem.over.size,
+        tier=tier,
+        way=way,
+        candidates=work.moves.size,
+        applications=applied,
+        seconds=seconds,
+        candidates_per_second=work.moves.size / seconds,
+        applications_per_second=applied / seconds,
+        flops=flops,
+        peak_flops=most,
+        share_of_peak=flops / most,
+        bytes_per_second=moved,
+        share_of_bandwidth=moved / bandwidth,
+        compile_seconds=compiling,
+        peak_bytes=engine.peak_bytes(problem.over),
+    )
+
+
+def _bytes_of_block(problem: "engine.Problem", rows: int, way: "engine.Way") -> int:
+    """Return what a block reads and writes: its weights, and, unless they stay in registers, its states."""
+    _, hidden, features = problem.pieces.w_in.shape
+    weights = 2 * hidden * features + hidden + features
+    return 4 * (weights + (0 if way == "fused" else rows * (4 * features + 4 * hidden)))
