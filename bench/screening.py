@@ -38,7 +38,7 @@ def main() -> None:
     partner = next(rank_pairings(puzzle, PAIRINGS)).partner.astype(np.int32)
     problem, run, found = engine.place(puzzle, ROWS), Run(), []
     for name in ["w_out_frobenius", *range(given.orders)]:
-        paired = Paired(problem, partner, run, seed=0 if isinstance(name, str) else name)
+        paired = Paired(puzzle.first_rows(ROWS), partner, run, 0 if isinstance(name, str) else name, problem)
         order = seed_order(paired, name if isinstance(name, str) else "random")
         assembly = paired.assembly(order)
         evaluator = Evaluator(problem, assembly, run)

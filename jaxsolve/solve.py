@@ -128,7 +128,23 @@ class Solution:
         return f"Not solved: every way allowed was tried in {seconds}; best: {self.certificate.sentence}."
 
 
-def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None) -> Solution:
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What the host finds out by itself: pairs by the weights, and first orders."""
+
+    pairing: Pairing
+    orders: dict[str, Order]
+    """By the names of their seeds."""
+
+
+def first_start(puzzle: Puzzle, config: Config) -> Start:
+    """Return the start that `solve` begins with; needs no device, so that it may run while JAX is loaded."""
+    pairing = next(_ranked_pairings(puzzle, config))
+    paired = _paired(puzzle, pairing, config, Run())
+    return Start(pairing, {name: seed_order(paired, name) for name in _quick(config)})
+
+
+def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None, start: Start | None = None) -> Solution:
     """Reassemble a dropped network and prove the answer.
 
     Pairs come from the weights, first orders from seeds; the attempts with the best evidence are searched
@@ -143,6 +159,8 @@ def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None) 
         Methods, rows, budget and seed.
     run
         Counts and times the run; give one to watch it.
+    start
+        What `first_start` gives for this puzzle and configuration, if it is there already.
 
     Raises
     ------
@@ -157,7 +175,7 @@ def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None) 
     tried: list[Attempt] = []
     status = "unsolved"
     try:
-        for attempt in _attempts(puzzle, config, run, tried):
+        for attempt in _attempts(puzzle, config, run, tried, start):
             tried.append(attempt)
             if _search(puzzle, attempt, config, run):
                 status = "solved"
@@ -199,21 +217,23 @@ def _is_solved(attempt: Attempt) -> bool:
     return attempt.certificate is not None and attempt.certificate.solved
 
 
-def _attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) -> Iterator[Attempt]:
+def _attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt], start: Start | None) -> Iterator[Attempt]:
     """Yield starts, the best supported first; then, where something is left to choose, kicks of the best answer."""
     if config.search != AUTO:
         search_named(config.search)
     problem = engine.place(puzzle, config.rows or AUTO_ROWS, config.devices)
     stay = np.arange(puzzle.blocks, dtype=np.int32)
     engine.compile_ahead(lambda: Evaluator(problem, Assembly(stay, stay), Run()).loss())
-    for pairing in _pairings(puzzle, config, run):
-        paired = Paired(problem, pairing.partner.astype(np.int32), run, config.seed)
+    for pairing in _pairings(puzzle, config, run, start):
+        paired = _paired(puzzle, pairing, config, run)
+        paired.placed = problem
         if not tried:  # whatever happens from here on, there is an answer to show
             blank = Descent(paired.assembly(np.arange(puzzle.blocks)), float("inf"))
             tried.append(Attempt(pairing, "none", "none", problem, blank, blank.assembly, blank.loss))
         settled = pairing.certain == puzzle.blocks
         search = config.search if config.search != AUTO else "descent" if settled else "joint_descent"
-        for name, order in _orders(paired, config):
+        known = start.orders if start and pairing is start.pairing else {}
+        for name, order in _orders(paired, config, known):
             with run.phase("seed"):
                 descent = begin(problem, paired.assembly(order), run)
             yield Attempt(pairing, name, search, problem, descent, descent.assembly, descent.loss)
@@ -221,9 +241,19 @@ def _attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) ->
         yield from _kicks(puzzle, config, run, tried)
 
 
-def _pairings(puzzle: Puzzle, config: Config, run: Run) -> Iterator[Pairing]:
+def _ranked_pairings(puzzle: Puzzle, config: Config) -> Iterator[Pairing]:
     """Yield the pairing asked for, or all that the weights suggest, the best supported first."""
-    ranked = rank_pairings(puzzle, PAIRINGS) if config.pairing == AUTO else iter([pair(puzzle, config.pairing)])
+    return rank_pairings(puzzle, PAIRINGS) if config.pairing == AUTO else iter([pair(puzzle, config.pairing)])
+
+
+def _pairings(puzzle: Puzzle, config: Config, run: Run, start: Start | None) -> Iterator[Pairing]:
+    """Yield the pairings, that of the start, if there is one, without ranking them once more."""
+    if start:
+        yield start.pairing
+    with run.phase("pair"):
+        ranked = _ranked_pairings(puzzle, config)
+        if start:
+            next(ranked)
     while True:
         with run.phase("pair"):
             pairing = next(ranked, None)
@@ -232,15 +262,25 @@ def _pairings(puzzle: Puzzle, config: Config, run: Run) -> Iterator[Pairing]:
         yield pairing
 
 
-def _orders(paired: Paired, config: Config) -> Iterator[tuple[str, Order]]:
+def _paired(puzzle: Puzzle, pairing: Pairing, config: Config, run: Run) -> Paired:
+    few = puzzle.first_rows(config.rows or AUTO_ROWS)
+    return Paired(few, pairing.partner.astype(np.int32), run, config.seed)
+
+
+def _quick(config: Config) -> tuple[str, ...]:
+    """Return the seeds that cost about as much as evaluating them, if they are wanted."""
+    return QUICK_SEEDS if config.order_seed == AUTO else tuple({config.order_seed} & {*QUICK_SEEDS})
+
+
+def _orders(paired: Paired, config: Config, known: dict[str, Order]) -> Iterator[tuple[str, Order]]:
     """Yield the order asked for, or those of the quick seeds by their loss, both directions, and then slower ones."""
     run = paired.run
     if config.order_seed == "random":
         for k in count(config.seed):
             yield "random", seed_order(replace(paired, seed=k), "random")
-    quick = QUICK_SEEDS if config.order_seed == AUTO else (config.order_seed,)
+    quick = _quick(config) or (config.order_seed,)
     with run.phase("seed"):
-        orders = {name: seed_order(paired, name) for name in quick}
+        orders = {name: known[name] if name in known else seed_order(paired, name) for name in quick}
         losses = np.nan_to_num(paired.losses(list(orders.values())), nan=np.inf)
     for rank in np.argsort(losses, kind="stable")[:AUTO_STARTS]:
         yield quick[rank], orders[quick[rank]]

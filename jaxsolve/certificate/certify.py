@@ -7,7 +7,7 @@ import numpy as np
 from jaxsolve.certificate.neighbour import Neighbour, closest_neighbour
 from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, predict, sha256_of
 
-ROUNDING_ROWS = 1000
+ROUNDING_ROWS = 250
 """Rows on which the cost of float32 arithmetic is measured."""
 ROUNDING_FACTOR = 100.0
 """Squared errors up to this many times those of float32 arithmetic count as rounding."""

@@ -48,9 +48,14 @@ Cluster = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
+def read(path: str, activation: str = "relu") -> Puzzle:
+    """Read the puzzle an argument stands for."""
+    return read_puzzle(DEMO_FILE if path == DEMO else path, activation=activation)
+
+
 def load(path: str, activation: str = "relu") -> Puzzle:
     """Read the puzzle an argument stands for, and pass on what is odd about it."""
-    puzzle = read_puzzle(DEMO_FILE if path == DEMO else path, activation=activation)
+    puzzle = read(path, activation)
     for text in puzzle.notes:
         terminal.note(f"note: {text}")
     return puzzle

@@ -1,12 +1,14 @@
 """Host: ``jaxsolve solve``."""
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jaxsolve.cli import INTERRUPTED, STARTED, arguments, terminal
+from jaxsolve.cli.ahead import ahead
 from jaxsolve.cli.answers import AnswerFolder
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import OutputError
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from jaxsolve.puzzle import Puzzle
     from jaxsolve.run import Progress, Run
-    from jaxsolve.solve import Solution
+    from jaxsolve.solve import Config, Solution, Start
 
     Watch = Callable[[Progress], None]
 
@@ -66,6 +68,7 @@ def solve(
 
     size, expected = arguments.bytes_of(memory), arguments.checked_sha256(sha256)
     config = Config(pairing, order_seed, search, rows, budget, seed, expected, trace=json, devices=devices)
+    prepared = ahead(partial(_prepared, puzzle, activation, config))
     names = arguments.start(devices, coordinator, processes, process_id, cluster)
     imported = time.perf_counter()
     reports = engine.is_first()
@@ -76,10 +79,12 @@ def solve(
         with terminal.watching() as watch:
             run.watch = watch
             with run.phase("read"):
-                given = arguments.load(puzzle, activation)
+                given, start = prepared()
+            for text in given.notes:
+                terminal.note(f"note: {text}")
             if reports and engine.processes() > 1:
                 run.watch = _keeping(watch, run, answers, given)
-            solution = solve(given, config, run)
+            solution = solve(given, config, run, start)
         if not reports and solution.status != "lost":  # process 0 knows the same, and says it
             raise typer.Exit(EXIT[solution.status])
         report = _report(solution, config.seed, names)
@@ -94,6 +99,14 @@ def solve(
         if saved:
             terminal.note(saved)
     raise typer.Exit(EXIT[solution.status])
+
+
+def _prepared(path: str, activation: str, config: "Config") -> tuple["Puzzle", "Start"]:
+    """Read a puzzle and find out what can be found out without JAX."""
+    from jaxsolve.solve import first_start
+
+    puzzle = arguments.read(path, activation)
+    return puzzle, first_start(puzzle, config)
 
 
 def _keeping(watch: "Watch", run: "Run", answers: AnswerFolder, puzzle: "Puzzle") -> "Watch":

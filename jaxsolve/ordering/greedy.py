@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.ordering.paired import Order, Paired
-from jaxsolve.puzzle import Network
 from jaxsolve.puzzle.network import CORES
 
 TILE_ROWS = 128
@@ -19,7 +18,7 @@ def delta_greedy(paired: Paired) -> Order:
 
     Run once, and on few rows: a compiled program would cost more than it saves.
     """
-    network = Network(paired.problem.pieces, paired.problem.activation, np.float32)
+    network, x = paired.network, paired.inputs
     order, left = [], np.arange(paired.blocks)
 
     def updates(h: NDArray[np.float32], some: NDArray[np.integer]) -> NDArray[np.float32]:
@@ -32,7 +31,6 @@ def delta_greedy(paired: Paired) -> Order:
         update = updates(h, left)
         return np.sqrt(np.einsum("krd,krd->kr", update, update)).sum(axis=1, dtype=np.float64)
 
-    x = np.asarray(paired.problem.x)
     tiles = [x[start : start + TILE_ROWS] for start in range(0, len(x), TILE_ROWS)]
     with ThreadPoolExecutor(CORES) as threads, np.errstate(over="ignore", invalid="ignore"):
         while left.size:

@@ -3,7 +3,6 @@
 import numpy as np
 
 from jaxsolve.ordering.paired import Order, Paired
-from jaxsolve.puzzle import Network
 
 
 def w_out_frobenius(paired: Paired) -> Order:
@@ -18,8 +17,7 @@ def w_out_l1(paired: Paired) -> Order:
 
 def delta_norm(paired: Paired) -> Order:
     """Sort by the mean norm of the block's update of the inputs (Park 2026, equation 5)."""
-    problem = paired.problem
-    network, x = Network(problem.pieces, problem.activation, np.float32), np.asarray(problem.x)
+    network, x = paired.network, paired.inputs
     updates = (network.residual(x, k, int(j)) for k, j in enumerate(paired.partner))
     norms = [np.linalg.norm(update, axis=1).mean(dtype=np.float64) for update in updates]
     return _ascending(np.array(norms))
@@ -31,7 +29,7 @@ def random(paired: Paired) -> Order:
 
 
 def _w_out(paired: Paired) -> np.ndarray:
-    return np.asarray(paired.problem.pieces.w_out, np.float64)[paired.partner]
+    return paired.network.w_out.astype(np.float64)[paired.partner]
 
 
 def _ascending(sizes: np.ndarray) -> Order:

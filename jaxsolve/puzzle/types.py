@@ -88,6 +88,11 @@ class Puzzle:
         """Return a copy with some fields changed."""
         return replace(self, **changes)  # pyright: ignore[reportArgumentType]
 
+    def first_rows(self, rows: int | None) -> Self:
+        """Return the puzzle on its first rows alone; None: all."""
+        label = None if self.label is None else self.label[:rows]
+        return self.replace(x=self.x[:rows], y=self.y[:rows], label=label)
+
     def permutation(self, assembly: Assembly) -> list[int]:
         """Return the piece ids in the order they ran: in, out, in, out, …, readout."""
         interleaved = np.stack([self.in_ids[assembly.ins], self.out_ids[assembly.outs]], axis=1).ravel()

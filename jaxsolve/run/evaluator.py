@@ -19,7 +19,8 @@ ACCELERATOR_WORK = 1e13
 class Evaluator:
     """An assembly whose neighbours are looked at, with its states kept on the devices between the looks.
 
-    Where the states of all rows do not fit into the memory of the run, rows are gone through in parts, and
+    Evaluators of a run take turns in the same device memory, and begin anew where another was there in
+    between. Where the states of all rows do not fit into the memory of the run, rows are gone through in parts, and
     states are computed anew for each look.
     """
 
@@ -34,7 +35,7 @@ class Evaluator:
         memory = engine.free_memory(problem.over) / 2 if run.memory is None else run.memory
         self._parts = engine.split_rows(problem, engine.rows_that_fit(problem, self.way, memory))
         self._run = run
-        self._states = None
+        self._me = object()
         self._valid = 0
         self._loss = np.nan
 
@@ -68,20 +69,28 @@ class Evaluator:
 
     def _look(self, moves: Moves) -> NDArray[np.float64]:
         self._run.spend(max(1, moves.size))
-        devices = self.problem.over.size
+        devices, own, losses = self.problem.over.size, 0.0, np.zeros(moves.size)
+        if len(self._parts) > 1 or self._run.slots.get(_kind(self.problem), (None,))[0] is not self._me:
+            self._valid = 0
         order = plan(moves, devices=devices, room=1 + ROOM, valid=self._valid, chains=self.way == "in_turn")
-        own, losses = 0.0, np.zeros(moves.size)
         for part in self._parts:
-            if self._states is None or self._states.shape[2] != part.rows:
-                self._states = None  # before new ones are made
-                self._states = engine.input_states(part)
+            kind = _kind(part)
+            states = self._run.slots.pop(kind, (None, None))[1]
+            if states is None:
+                self._run.slots.clear()  # not more than one kind at a time
+                states = engine.input_states(part)
             with engine.watched():
-                found, self._states = engine.path_losses(part, self.assembly, self._states, order.paths, way=self.way)
+                found, states = engine.path_losses(part, self.assembly, states, order.paths, way=self.way)
                 found = np.asarray(found)
+            self._run.slots[kind] = self._me, states
             share = part.rows / self.problem.rows
             own += share * float(found[0, 0])
             losses += share * order.gather(found)
-        self._valid = self.problem.blocks if len(self._parts) == 1 else 0
+        self._valid = self.problem.blocks
         self._loss = float("inf") if np.isnan(own) else own
         self.applications += order.applications
         return losses
+
+
+def _kind(problem: "engine.Problem") -> tuple:
+    return problem.over, problem.blocks, *problem.x.shape

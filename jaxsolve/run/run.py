@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from jaxsolve import engine
 from jaxsolve.puzzle import Assembly
@@ -47,6 +48,8 @@ class Run:
     """The assembly that has it."""
     measure: Callable[[Assembly], float] | None = None
     """How the rounds of a search are to be judged on all rows, if they are."""
+    slots: dict[tuple, tuple[object, Any]] = field(default_factory=dict)
+    """Device memory for states, by its shape, which evaluators pass on: whose states it holds, and the memory."""
     stopped: bool = False
     """Whether the user has asked for an end."""
     _phase: str = "read"

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from jaxsolve import engine
 from jaxsolve.errors import UsageError
 from jaxsolve.ordering import QUICK_SEEDS, SEEDS, Paired, seed_order
 from jaxsolve.run import Run
@@ -13,7 +12,7 @@ from tests import reference
 def paired_of(n: int, seed: int = 0):
     puzzle, _ = reference.random_puzzle(8, n=n, rows=8)
     partner = np.random.default_rng(2).permutation(n).astype(np.int32)
-    return puzzle, Paired(engine.place(puzzle), partner, Run(), seed)
+    return puzzle, Paired(puzzle, partner, Run(), seed)
 
 
 @pytest.mark.parametrize("name", SEEDS)

@@ -10,7 +10,6 @@ import zipfile
 import numpy as np
 import pytest
 
-from jaxsolve import engine
 from jaxsolve.ordering import Paired, fit_strengths, seed_order, swap_gaps, three_cycles
 from jaxsolve.pairing import PAIRINGS, pair
 from jaxsolve.puzzle import Puzzle, mean_squared_error, read_puzzle, sha256_of, write_puzzle
@@ -30,7 +29,7 @@ TABLE_3 = [(30, 0.005936), (16, 0.003397), (12, 0.001405), (9, 0.000568), (4, 0.
 @pytest.fixture(scope="module")
 def paired(real_puzzle) -> Paired:
     partner = pair(real_puzzle, "diagonal_dominance").partner.astype(np.int32)
-    return Paired(engine.place(real_puzzle, 2000), partner, Run())
+    return Paired(real_puzzle.first_rows(2000), partner, Run())
 
 
 def right_and_wrong(puzzle: Puzzle, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -101,7 +100,7 @@ def test_bubble_repair_from_better_seeds(real_puzzle, order_seed, moves):
 
 def test_greedy_insertion_then_two_opt_then_or_opt_in_one_sweep(real_puzzle):
     partner = pair(real_puzzle, "trace").partner.astype(np.int32)
-    paired = Paired(engine.place(real_puzzle, 500), partner, Run())
+    paired = Paired(real_puzzle.first_rows(500), partner, Run())
     descent = begin(paired.problem, paired.assembly(seed_order(paired, "greedy_insertion")), paired.run)
     for name in ("two_opt", "or_opt"):
         descend(paired.problem, descent, name, paired.run, floor=1e-11)

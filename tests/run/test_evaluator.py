@@ -84,3 +84,17 @@ def test_half_of_what_is_free_is_used():
     assert free > 1 << 20
     assert engine.rows_that_fit(problem, "side_by_side", 1e9) < engine.rows_that_fit(problem, "in_turn", 1e9)
     assert engine.rows_that_fit(problem, "in_turn", 1) == 1
+
+
+def test_evaluators_of_a_run_take_turns_in_the_same_memory():
+    puzzle, answer = reference.random_puzzle(8, n=5)
+    problem, run = engine.place(puzzle), Run()
+    other = Assembly(answer.outs, answer.ins)
+    moves = NEIGHBOURHOODS["joint_moves"](5).take(slice(None))
+    first, second = Evaluator(problem, answer, run), Evaluator(problem, other, run)
+    for looker, assembly in ((first, answer), (second, other), (first, answer), (first, answer), (second, other)):
+        np.testing.assert_allclose(looker.losses(moves), expected_losses(puzzle, assembly, moves), rtol=1e-3, atol=1e-9)
+    assert len(run.slots) == 1
+    smaller = Evaluator(engine.first_rows(problem, 7), answer, run)
+    assert smaller.loss() == pytest.approx(reference.loss(puzzle, *answer, rows=7), abs=1e-9)
+    assert len(run.slots) == 1
