@@ -231,7 +231,7 @@ def _attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt], st
             blank = Descent(paired.assembly(np.arange(puzzle.blocks)), float("inf"))
             tried.append(Attempt(pairing, "none", "none", problem, blank, blank.assembly, blank.loss))
         settled = pairing.certain == puzzle.blocks
-        search = config.search if config.search != AUTO else "descent" if settled else "joint_descent"
+        search = config.search if config.search != AUTO else "screened" if settled else "joint_screened"
         known = start.orders if start and pairing is start.pairing else {}
         for name, order in _orders(paired, config, known):
             with run.phase("seed"):
@@ -312,7 +312,7 @@ def _kicks(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) -> It
             # settled pairs are let alone every other time: while the order is wrong, exchanges do them harm
             joint = k % 2 == 1 or best.pairing.certain < puzzle.blocks
             kinds = ("swaps", "insertions", "partner_swaps") if joint else ("swaps", "insertions")
-            search = config.search if config.search != AUTO else "joint_descent" if joint else "descent"
+            search = config.search if config.search != AUTO else "joint_shortlisted" if joint else "shortlisted"
             for _ in range(2 + k % 4):
                 assembly = _random_move(assembly, kinds, rng)
         with run.phase("seed"):

@@ -5,7 +5,6 @@ move (variable neighbourhood descent: Mladenović & Hansen 1997, https://doi.org
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from jaxsolve import engine
 from jaxsolve.engine import NEIGHBOURHOODS
@@ -17,26 +16,35 @@ from jaxsolve.search.sweeps import SWEEPS
 
 @dataclass(frozen=True)
 class LocalSearch:
-    """Neighbourhoods from small to large, and which moves of them are taken."""
+    """Neighbourhoods from small to large, each with the rule for which moves of it are taken."""
 
-    neighbourhoods: tuple[str, ...]
-    take: Literal["first", "best", "screened", "raced"] = "first"
-    """Every improving move at once, or only the best, or as many of the best as help, or the best of a race."""
+    levels: tuple[tuple[str, str], ...]
+
+    @property
+    def neighbourhoods(self) -> tuple[str, ...]:
+        """The neighbourhoods of the levels."""
+        return tuple(neighbourhood for neighbourhood, _ in self.levels)
+
+
+def _each(*neighbourhoods: str, take: str = "first") -> LocalSearch:
+    return LocalSearch(tuple((neighbourhood, take) for neighbourhood in neighbourhoods))
 
 
 SEARCHES: dict[str, LocalSearch] = {
-    "bubble": LocalSearch(("adjacent",)),
-    "bubble_best": LocalSearch(("adjacent",), "best"),
-    "two_opt": LocalSearch(("swaps",)),
-    "two_opt_best": LocalSearch(("swaps",), "best"),
-    "or_opt": LocalSearch(("insertions",)),
-    "or_opt_best": LocalSearch(("insertions",), "best"),
-    "descent": LocalSearch(("adjacent", "swaps", "insertions")),
-    "descent_best": LocalSearch(("adjacent", "swaps", "insertions"), "best"),
-    "joint_descent": LocalSearch(("adjacent", "partner_swaps", "swaps", "insertions")),
-    "screened": LocalSearch(("reorderings",), "screened"),
-    "raced": LocalSearch(("reorderings",), "raced"),
-    "joint_screened": LocalSearch(("joint_moves",), "screened"),
+    "bubble": _each("adjacent"),
+    "bubble_best": _each("adjacent", take="best"),
+    "two_opt": _each("swaps"),
+    "two_opt_best": _each("swaps", take="best"),
+    "or_opt": _each("insertions"),
+    "or_opt_best": _each("insertions", take="best"),
+    "descent": _each("adjacent", "swaps", "insertions"),
+    "descent_best": _each("adjacent", "swaps", "insertions", take="best"),
+    "joint_descent": _each("adjacent", "partner_swaps", "swaps", "insertions"),
+    "screened": LocalSearch((("adjacent", "first"), ("reorderings", "screened"))),
+    "joint_screened": LocalSearch((("adjacent", "first"), ("joint_moves", "screened"))),
+    "shortlisted": LocalSearch((("adjacent", "first"), ("reorderings", "shortlisted"))),
+    "joint_shortlisted": LocalSearch((("adjacent", "first"), ("joint_moves", "shortlisted"))),
+    "raced": _each("reorderings", take="raced"),
 }
 
 
@@ -58,11 +66,10 @@ def descend(problem: "engine.Problem", descent: Descent, name: str, run: Run, *,
         The budget of `run` is spent; `descent` holds the best so far.
     """
     search = search_named(name)
-    sweep = SWEEPS[search.take]
     evaluator = Evaluator(problem, descent.assembly, run)
     level = 0
-    while level < len(search.neighbourhoods) and descent.loss > floor:
-        neighbourhood, before = search.neighbourhoods[level], descent.moves
+    while level < len(search.levels) and descent.loss > floor:
+        (neighbourhood, take), before = search.levels[level], descent.moves
         with recorded(descent, neighbourhood, run):
-            sweep(evaluator, descent, NEIGHBOURHOODS[neighbourhood](problem.blocks), run, floor)
+            SWEEPS[take](evaluator, descent, NEIGHBOURHOODS[neighbourhood](problem.blocks), run, floor)
         level = 0 if descent.moves > before else level + 1

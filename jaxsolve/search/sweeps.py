@@ -49,22 +49,40 @@ def take_best(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run:
 def take_screened(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
     """Rank all moves to first order, evaluate the best exactly, and take as many of them at once as helps.
 
-    Of those that improve and do not touch each other, the best 1, 2, 4, … are tried together, exactly.
-    Where none of the shortlist improves, all moves are looked at, so that only local optima end a search.
+    Where none of the shortlist improves, those behind it are evaluated, four times as many each time: only
+    a local optimum ends a search.
     """
-    ranked = np.argsort(screen(evaluator.problem, descent.assembly, moves, run), kind="stable")[:SHORTLIST]
-    few = moves.take(ranked)
-    losses = np.nan_to_num(evaluator.losses(few), nan=np.inf)
+    _take_ranked(evaluator, descent, moves, run, moves.size)
+
+
+def take_shortlisted(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
+    """Do the same, but leave it at the best of the ranking: what ends such a search may not be a local optimum."""
+    _take_ranked(evaluator, descent, moves, run, 5 * SHORTLIST)
+
+
+def _take_ranked(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, at_most: int) -> None:
+    ranked = np.argsort(screen(evaluator.problem, descent.assembly, moves, run), kind="stable")[:at_most]
+    start, size = 0, SHORTLIST
+    while start < len(ranked) and not _take_many(evaluator, descent, moves.only(ranked[start : start + size]), run):
+        start, size = start + size, 4 * size
+
+
+def _take_many(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run) -> bool:
+    """Evaluate moves exactly and take those that help together; return whether there were any.
+
+    Of those that improve and do not touch each other, the best 1, 2, 4, … are tried together, exactly.
+    """
+    losses = np.nan_to_num(evaluator.losses(moves), nan=np.inf)
     best_first = np.argsort(losses, kind="stable")
     improving = best_first[losses[best_first] < descent.loss]
     if not improving.size:
-        take_best(evaluator, descent, moves, run, floor)
-        return
-    chosen = apart(few, improving)
-    sets, sizes = together(few, chosen)
+        return False
+    few = moves.take(improving)
+    sets, sizes = together(few, apart(few, np.arange(few.size)))
     losses = np.nan_to_num(evaluator.losses(sets), nan=np.inf)
     m = int(losses.argmin())
     take(evaluator, descent, sets, m, float(losses[m]), run, count=sizes[m])
+    return True
 
 
 def take_raced(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
@@ -105,4 +123,10 @@ def together(moves: Moves, chosen: list[int]) -> tuple[Moves, list[int]]:
     return Moves(ins, outs, first), sizes
 
 
-SWEEPS: dict[str, Sweep] = {"first": take_each, "best": take_best, "screened": take_screened, "raced": take_raced}
+SWEEPS: dict[str, Sweep] = {
+    "first": take_each,
+    "best": take_best,
+    "screened": take_screened,
+    "shortlisted": take_shortlisted,
+    "raced": take_raced,
+}
