@@ -13,6 +13,7 @@ from jaxsolve.cli.answers import AnswerFolder
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import OutputError
 from jaxsolve.ordering import SEEDS
+from jaxsolve.puzzle.source import TABLE
 from jaxsolve.search import SEARCHES
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     Watch = Callable[[Progress], None]
 
+AHEAD_BYTES = 64 << 20
+"""Puzzles up to this size are read in a copy of the process, which has to send them over."""
 EXIT = {"solved": 0, "unsolved": 1, "lost": 3, "interrupted": INTERRUPTED}
 
 
@@ -58,9 +61,9 @@ def solve(
 ) -> None:
     """Find the order of the pieces and prove it.
 
-    Exit code 0: solved. 1: not solved within the budget; the best answer is printed and saved. 2: bad
-    input or usage. 3: another process of the run died; the best answer is printed and saved. 130:
-    interrupted; likewise.
+    Exit code 0: solved. 1: not solved within the budget. 2: bad input or usage.
+    3: another process of the run died. 130: interrupted. Where it is not
+    solved, the best answer is printed and saved.
     """
     from jaxsolve import engine
     from jaxsolve.run import Run
@@ -68,7 +71,8 @@ def solve(
 
     size, expected = arguments.bytes_of(memory), arguments.checked_sha256(sha256)
     config = Config(pairing, order_seed, search, rows, budget, seed, expected, trace=json, devices=devices)
-    prepared = ahead(partial(_prepared, puzzle, activation, config))
+    work = partial(_prepared, puzzle, activation, config)
+    prepared = ahead(work) if _size(puzzle) < AHEAD_BYTES else work
     names = arguments.start(devices, coordinator, processes, process_id, cluster)
     imported = time.perf_counter()
     reports = engine.is_first()
@@ -99,6 +103,15 @@ def solve(
         if saved:
             terminal.note(saved)
     raise typer.Exit(EXIT[solution.status])
+
+
+def _size(path: str) -> int:
+    """Return the bytes of the largest file of a puzzle, 0 if it cannot be told."""
+    try:
+        table = Path(path) / TABLE
+        return (table if table.exists() else Path(path)).stat().st_size
+    except (OSError, ValueError):
+        return 0
 
 
 def _prepared(path: str, activation: str, config: "Config") -> tuple["Puzzle", "Start"]:

@@ -1,6 +1,5 @@
 """Host: what devices can do at most, measured, and what a run has taken of them."""
 
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -63,10 +62,14 @@ def seconds(run: Callable[[], object]) -> float:
 
 
 def peak_bytes(over: Mesh) -> int:
-    """Return the most memory that was taken so far: of the fullest accelerator, or of this process."""
+    """Return the most memory that was taken so far: of the fullest accelerator, or of this process; 0 if unknown."""
     stats = [device.memory_stats() for device in over.local_devices]
     if all(stats):
         return max(found["peak_bytes_in_use"] for found in stats)
+    if sys.platform == "win32":
+        return 0  # not known there
+    import resource
+
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else 1024 * most
 
