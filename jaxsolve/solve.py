@@ -222,8 +222,9 @@ def _attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt], st
     if config.search != AUTO:
         search_named(config.search)
     problem = engine.place(puzzle, config.rows or AUTO_ROWS, config.devices)
-    stay = np.arange(puzzle.blocks, dtype=np.int32)
-    engine.compile_ahead(lambda: Evaluator(problem, Assembly(stay, stay), Run()).loss())
+    if engine.processes() == 1:  # several have to do all things in the same order
+        stay, memory = np.arange(puzzle.blocks, dtype=np.int32), run.memory_on(problem)
+        engine.compile_ahead(lambda: Evaluator(problem, Assembly(stay, stay), Run(memory=memory)).loss())
     for pairing in _pairings(puzzle, config, run, start):
         paired = _paired(puzzle, pairing, config, run)
         paired.placed = problem
@@ -281,7 +282,7 @@ def _orders(paired: Paired, config: Config, known: dict[str, Order]) -> Iterator
     quick = _quick(config) or (config.order_seed,)
     with run.phase("seed"):
         orders = {name: known[name] if name in known else seed_order(paired, name) for name in quick}
-        losses = np.nan_to_num(paired.losses(list(orders.values())), nan=np.inf)
+        losses = paired.losses(list(orders.values()))
     for rank in np.argsort(losses, kind="stable")[:AUTO_STARTS]:
         yield quick[rank], orders[quick[rank]]
     if config.order_seed == AUTO:

@@ -19,10 +19,18 @@ def ahead(work: Callable[[], T]) -> Callable[[], T]:
     if sys.platform != "linux" or (os.cpu_count() or 1) < 2 or "jax" in sys.modules:
         return work
     reading, writing = os.pipe()
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError:
+        os.close(reading)
+        os.close(writing)
+        return work
     if child == 0:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is the parent that the user interrupts
         os.close(reading)
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (1, 2):  # whoever reads what the parent prints does not wait for the child
+            os.dup2(nowhere, stream)
         try:
             try:
                 found = True, work()

@@ -50,10 +50,11 @@ def mesh(devices: int | None = None) -> Mesh:
         found = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
     except RuntimeError as error:
         raise UsageError(f"JAX finds no device to run on: {error}") from error
-    have = len(found) // jax.process_count()
+    each = [[one for one in found if one.process_index == p] for p in range(jax.process_count())]
+    have = min(map(len, each))
     if devices is not None and not 1 <= devices <= have:
-        raise UsageError(f"devices is {devices}; this machine has {have} to run on")
-    first = [found[p * have + k] for p in range(jax.process_count()) for k in range(devices or have)]
+        raise UsageError(f"devices is {devices}; there are {have} to run on{' everywhere' if len(each) > 1 else ''}")
+    first = [one for own in each for one in own[:devices]]
     return Mesh(np.array(first), (AXIS,), axis_types=(AxisType.Auto,))
 
 

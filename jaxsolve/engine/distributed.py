@@ -14,6 +14,8 @@ from jaxsolve.engine.compile import compiled
 from jaxsolve.engine.devices import AXIS, EACH, SAME, by_device, mesh, spread
 from jaxsolve.errors import JaxsolveError, UsageError
 
+OUR_OWN = ("RESOURCE_EXHAUSTED", "INVALID_ARGUMENT", "UNIMPLEMENTED")
+"""What a failure begins with that has nothing to do with other processes."""
 JOIN_SECONDS = 60
 """How long processes wait for each other at the start."""
 
@@ -84,7 +86,7 @@ def watched() -> Iterator[None]:
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
-        if jax.process_count() == 1:
+        if jax.process_count() == 1 or str(error).startswith(OUR_OWN):
             raise
         raise ProcessLost(f"another process of this run is gone ({_first_line(error)})") from error
 

@@ -9,9 +9,10 @@ from jaxsolve.engine.neighbourhood import LANES, Way
 from jaxsolve.engine.network import Problem
 
 CGROUPS = (
-    ("memory.max", "memory.current"),
-    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
 )
+"""Where versions 2 and 1 keep a container's limit, its use, and what of that is files that can be read again."""
 UNKNOWN = 4 << 30
 """Bytes that are taken to be free where nothing says how many are."""
 
@@ -46,8 +47,10 @@ def _available() -> int:
 
 def _left_in_container() -> list[int]:
     left = []
-    for limit, used in CGROUPS:
-        with suppress(OSError, ValueError):  # "max" is no number: no limit
-            root = Path("/sys/fs/cgroup")
-            left.append(int((root / limit).read_text()) - int((root / used).read_text()))
+    root = Path("/sys/fs/cgroup")
+    for limit, used, details, files in CGROUPS:
+        with suppress(OSError, ValueError, KeyError):  # "max" is no number: no limit
+            known = dict(line.split() for line in (root / details).read_text().splitlines())
+            taken = int((root / used).read_text()) - int(known[files])
+            left.append(int((root / limit).read_text()) - taken)
     return left

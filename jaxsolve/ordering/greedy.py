@@ -28,7 +28,8 @@ def delta_greedy(paired: Paired) -> Order:
         return hidden @ network.w_out[outs].swapaxes(1, 2) + network.b_out[outs, None]
 
     def sizes(h: NDArray[np.float32]) -> NDArray[np.float64]:
-        update = updates(h, left)
+        with np.errstate(over="ignore", invalid="ignore"):  # threads have settings of their own
+            update = updates(h, left)
         return np.sqrt(np.einsum("krd,krd->kr", update, update)).sum(axis=1, dtype=np.float64)
 
     tiles = [x[start : start + TILE_ROWS] for start in range(0, len(x), TILE_ROWS)]
@@ -49,7 +50,8 @@ def greedy_insertion(paired: Paired) -> Order:
     order = np.zeros(paired.blocks, np.int32)
     for length in range(paired.blocks):
         paired.run.spend((length + 1) * (paired.blocks - length))
-        losses = np.asarray(engine.insertion_losses(paired.problem, paired.partner, order, np.int32(length)))
+        with engine.watched():
+            losses = np.asarray(engine.insertion_losses(paired.problem, paired.partner, order, np.int32(length)))
         block, place = np.unravel_index(np.argmin(np.where(np.isnan(losses), np.inf, losses)), losses.shape)
         if not np.isfinite(losses[block, place]):  # every loss overflowed: any unused block will do
             place, block = length, np.setdiff1d(np.arange(paired.blocks), order[:length])[0]

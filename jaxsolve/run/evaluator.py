@@ -32,15 +32,15 @@ class Evaluator:
         self.applications = 0
         """Blocks applied so far, each to all rows."""
         self.way = way or engine.best_way(problem)
-        memory = engine.free_memory(problem.over) / 2 if run.memory is None else run.memory
-        self._parts = engine.split_rows(problem, engine.rows_that_fit(problem, self.way, memory))
+        rows = engine.rows_that_fit(problem, self.way, run.memory_on(problem))
+        self._parts = engine.split_rows(problem, rows)
         self._run = run
         self._me = object()
         self._valid = 0
         self._loss = np.nan
 
     def losses(self, moves: Moves | Neighbourhood) -> NDArray[np.float64]:
-        """Return the mean squared error of the assembly after each of the moves, `[M]`."""
+        """Return the mean squared error of the assembly after each of the moves, `[M]`; infinite if undefined."""
         losses, ranked = np.empty(moves.size), moves.ranked()
         at_once = self._at_once()
         for start in range(0, moves.size, at_once):
@@ -89,7 +89,7 @@ class Evaluator:
         self._valid = self.problem.blocks
         self._loss = float("inf") if np.isnan(own) else own
         self.applications += order.applications
-        return losses
+        return np.where(np.isnan(losses), np.inf, losses)
 
 
 def _kind(problem: "engine.Problem") -> tuple:

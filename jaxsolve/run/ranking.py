@@ -14,8 +14,8 @@ from jaxsolve.run.run import Run
 
 SCREEN_ROWS = 256
 """Rows on which moves are ranked to first order."""
-SCREEN_NUMBERS = 1 << 26
-"""Most numbers that this ranking keeps: very deep networks are ranked on fewer rows."""
+SCREEN_COPIES = 3
+"""Copies of what it keeps that this ranking makes on the way."""
 ROOM = 1024
 """Moves that one call of the prediction has room for on each device."""
 FEW_ROWS = 256
@@ -26,10 +26,10 @@ FINALISTS = 16
 """Moves that are always left in a race."""
 
 
-def screen_rows(problem: "engine.Problem", partners: bool) -> int:
-    """Return on how many rows moves are screened."""
-    numbers = (2 + 3 * partners) * problem.blocks**2
-    return min(problem.rows, max(8, min(SCREEN_ROWS, SCREEN_NUMBERS // numbers)))
+def screen_rows(problem: "engine.Problem", partners: bool, run: Run) -> int:
+    """Return on how many rows moves are screened: fewer for very deep networks, whose changes take much memory."""
+    row = 4 * SCREEN_COPIES * len(problem.over.local_devices) * (2 + 3 * partners) * problem.blocks**2
+    return max(1, min(problem.rows, SCREEN_ROWS, int(run.memory_on(problem) // row)))
 
 
 def screen_applications(problem: "engine.Problem", partners: bool) -> int:
@@ -42,13 +42,15 @@ def screen(problem: "engine.Problem", assembly: Assembly, moves: Neighbourhood, 
     """Return the loss of each move as predicted to first order on a few rows, `[M]`; infinite if undefined."""
     run.spend(0)
     partners = bool(moves.halves.any())
-    few = engine.first_rows(problem, screen_rows(problem, partners), tier="screen")
-    changes = engine.first_order_changes(few, assembly, partners=partners)
-    at_once, losses = ROOM * problem.over.size, []
-    for start in range(0, moves.size, at_once):
-        part = moves.only(np.minimum(np.arange(start, start + at_once), moves.size - 1))
-        losses.append(np.asarray(engine.predicted_losses(few, changes, part.segments, part.halves)))
-    return np.nan_to_num(np.concatenate([*losses, np.empty(0)])[: moves.size], nan=np.inf)
+    few = engine.first_rows(problem, screen_rows(problem, partners, run), tier="screen")
+    at_once, parts = ROOM * problem.over.size, [np.empty(0)]
+    with engine.watched():
+        changes = engine.first_order_changes(few, assembly, partners=partners)
+        for start in range(0, moves.size, at_once):
+            part = moves.only(np.minimum(np.arange(start, start + at_once), moves.size - 1))
+            parts.append(np.asarray(engine.predicted_losses(few, changes, part.segments, part.halves)))
+    losses = np.concatenate(parts)[: moves.size]
+    return np.where(np.isnan(losses), np.inf, losses)
 
 
 def race(
@@ -63,7 +65,6 @@ def race(
     left = np.arange(moves.size)
     for rows in rungs(problem.rows):
         losses = Evaluator(engine.first_rows(problem, rows), assembly, run).losses(moves.take(left))
-        losses = np.nan_to_num(losses, nan=np.inf)
         if rows == problem.rows:
             return left, losses
         stay = max(FINALISTS, -(-len(left) // QUOTIENT))

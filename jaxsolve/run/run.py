@@ -9,6 +9,7 @@ from typing import Any
 from jaxsolve import engine
 from jaxsolve.puzzle import Assembly
 
+MEBIBYTE = 1 << 20
 PHASES = ("import", "read", "compile", "pair", "seed", "search", "certify")
 
 
@@ -93,6 +94,13 @@ class Run:
             raise KeyboardInterrupt if why > 1 else OutOfTime
         self.evaluations += evaluations
         self._tell()
+
+    def memory_on(self, problem: "engine.Problem") -> float:
+        """Return the bytes that evaluations may take: found out once, and the same for all processes."""
+        if self.memory is None:
+            free = engine.free_memory(problem.over) / 2
+            self.memory = float(-engine.agree(-int(free / MEBIBYTE)) * MEBIBYTE)
+        return self.memory
 
     def found(self, assembly: Assembly, loss: float) -> None:
         """Note where a search has come to."""

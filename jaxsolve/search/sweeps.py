@@ -41,7 +41,7 @@ def take_each(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run:
 
 def take_best(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
     """Look at every move and take the best, the first of equals, if it improves."""
-    losses = np.nan_to_num(evaluator.losses(moves), nan=np.inf)
+    losses = evaluator.losses(moves)
     if losses.size and losses.min() < descent.loss:
         take(evaluator, descent, moves, int(losses.argmin()), float(losses.min()), run)
 
@@ -72,15 +72,17 @@ def _take_many(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run
 
     Of those that improve and do not touch each other, the best 1, 2, 4, … are tried together, exactly.
     """
-    losses = np.nan_to_num(evaluator.losses(moves), nan=np.inf)
+    losses = evaluator.losses(moves)
     best_first = np.argsort(losses, kind="stable")
     improving = best_first[losses[best_first] < descent.loss]
     if not improving.size:
         return False
     few = moves.take(improving)
     sets, sizes = together(few, apart(few, np.arange(few.size)))
-    losses = np.nan_to_num(evaluator.losses(sets), nan=np.inf)
+    losses = evaluator.losses(sets)
     m = int(losses.argmin())
+    if not losses[m] < descent.loss:  # side by side a loss depends a little on its company
+        return False
     take(evaluator, descent, sets, m, float(losses[m]), run, count=sizes[m])
     return True
 

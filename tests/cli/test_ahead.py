@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from jaxsolve.cli import ahead as ahead_module
+
 CODE = """
 import os, sys, time
 from jaxsolve.cli.ahead import ahead
@@ -59,3 +61,12 @@ def test_an_interrupt_is_for_the_parent(tmp_path):
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGINT)
     assert process.communicate(timeout=30)[0].split("\n")[:2] == ["interrupted", "went on"]
+
+
+def test_where_processes_cannot_be_copied_the_work_is_done_here(monkeypatch):
+    def refuse():
+        raise BlockingIOError(11, "no more processes")
+
+    monkeypatch.setattr(ahead_module.os, "fork", refuse)
+    monkeypatch.delitem(sys.modules, "jax", raising=False)
+    assert ahead_module.ahead(lambda: "here")() == "here"

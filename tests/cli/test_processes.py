@@ -103,7 +103,7 @@ def test_when_one_process_dies_the_rest_end_and_the_best_is_kept(hopeless, tmp_p
         ),
         (["--memory", "much"], "--memory is 'much'; expected a size"),
         (["--memory", "0GiB"], "--memory is '0GiB'; expected a size"),
-        (["--devices", "999"], r"devices is 999; this machine has \d+"),
+        (["--devices", "999"], r"devices is 999; there are \d+"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_in_one_line(options, message):

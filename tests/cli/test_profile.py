@@ -34,7 +34,7 @@ def test_json_and_trace(capsys, tmp_path):
         (["--neighbourhood", "all"], "no neighbourhood 'all'; choose one of adjacent"),
         (["--rows", "0"], "--rows expect at least 1"),
         (["--repeats", "0"], "--repeats and --rows expect"),
-        (["--devices", "99"], "devices is 99; this machine has"),
+        (["--devices", "99"], "devices is 99; there are"),
         (["--batch", "0"], "a batch is 0"),
     ],
 )

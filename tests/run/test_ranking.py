@@ -5,7 +5,7 @@ import pytest
 
 from jaxsolve import engine
 from jaxsolve.engine import NEIGHBOURHOODS
-from jaxsolve.run import Run, race, ranking, rungs
+from jaxsolve.run import Run, race, ranking, rungs, screen, screen_rows
 from tests import reference
 
 
@@ -43,3 +43,20 @@ def test_races_of_few_moves(n):
     left, losses = race(engine.place(puzzle), answer, moves, Run())
     assert left.tolist() == list(range(moves.size))
     assert losses.shape == (moves.size,)
+
+
+def test_little_memory_means_fewer_screened_rows_not_none():
+    puzzle, answer = reference.random_puzzle(4, n=5, rows=20)
+    problem, moves = engine.place(puzzle), NEIGHBOURHOODS["joint_moves"](5)
+    rows = [screen_rows(problem, True, Run(memory=memory)) for memory in (1, 1e5, 1e9)]
+    assert rows[0] == 1
+    assert rows == sorted(rows)
+    assert rows[-1] == 20
+    assert np.isfinite(screen(problem, answer, moves, Run(memory=1))).all()
+
+
+def test_memory_is_looked_up_once_in_a_run(monkeypatch):
+    problem, run = engine.place(reference.random_puzzle(4, n=5)[0]), Run()
+    before = run.memory_on(problem)
+    monkeypatch.setattr(engine, "free_memory", lambda over: 1)
+    assert run.memory_on(problem) == before == run.memory

@@ -8,7 +8,7 @@ from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Evaluator, OutOfTime, Progress, Run, evaluator
-from jaxsolve.search import SEARCHES, begin, descend, search_named
+from jaxsolve.search import SEARCHES, begin, descend, search_named, sweeps
 from tests import reference
 
 N = 6
@@ -119,3 +119,29 @@ def test_a_spent_budget_keeps_the_best():
 def test_unknown_names_are_refused():
     with pytest.raises(UsageError, match="no search 'nonsense'; choose one of bubble"):
         search_named("nonsense")
+
+
+def test_many_moves_are_taken_only_if_they_still_help(monkeypatch):
+    """Side by side, the loss of a candidate depends a little on its company."""
+    _, problem, descent, run = start(5)
+    before, calls = descent.loss, []
+
+    def fickle(self, moves):
+        calls.append(moves.size)
+        return np.full(moves.size, before - 1e-9 if len(calls) % 2 else before + 1e-9)
+
+    monkeypatch.setattr(Evaluator, "losses", fickle)
+    evaluator = Evaluator(problem, descent.assembly, run)
+    sweeps.take_shortlisted(evaluator, descent, NEIGHBOURHOODS["reorderings"](N), run, 0.0)
+    assert len(calls) > 1
+    assert (descent.moves, descent.loss) == (0, before)
+
+
+def test_an_overflowing_start_is_not_improved_by_overflowing_moves():
+    puzzle, _ = reference.random_puzzle(21, n=4, rows=8)
+    problem, run = engine.place(puzzle.replace(w_in=puzzle.w_in * 1e30, w_out=puzzle.w_out * 1e30)), Run()
+    for name in SEARCHES:
+        stay = np.arange(4, dtype=np.int32)
+        descent = begin(problem, Assembly(stay, stay), run)
+        descend(problem, descent, name, run)
+        assert (descent.loss, descent.moves) == (np.inf, 0), name
