@@ -14,6 +14,16 @@ from jaxsolve.puzzle.write import write_new
 CHECKPOINT_SECONDS = 2.0
 
 
+def check_folder(folder: Path, option: str) -> None:
+    """Make a folder if it is not there; `OutputError`, before any work is done, if it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be a folder for {option} ({error.strerror or error})") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{folder}: this folder cannot be written; choose another for {option}")
+
+
 class AnswerFolder:
     """The folder a user named, or else one of the user's own for data of this program.
 
@@ -29,12 +39,7 @@ class AnswerFolder:
         self._checkpoint: Path | None = None
         self._kept_at = 0.0
         if named is not None:
-            try:
-                named.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise OutputError(f"{named}: cannot be a folder for answers ({error.strerror or error})") from error
-            if not os.access(named, os.W_OK | os.X_OK):
-                raise OutputError(f"{named}: this folder cannot be written; choose another for --out")
+            check_folder(named, "--out")
 
     def save(self, report: dict[str, Any], name: str) -> str:
         """Write a report under the first free name, and say where, or why not: an answer is shown all the same."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jaxsolve.cli import STARTED, arguments, terminal
+from jaxsolve.cli.answers import check_folder
 from jaxsolve.cli.version import versions
 from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.errors import UsageError
@@ -68,6 +69,8 @@ def profile(
     tiers = [_tier(name) for name in precision or ["accept"]]
     if repeats < 1 or any(count < 1 for count in rows or []):
         raise UsageError("--repeats and --rows expect at least 1")
+    if trace:
+        check_folder(trace, "--trace")
     names = arguments.start(None, coordinator, processes, process_id, cluster)
     given = arguments.load(puzzle, activation)
     counts = sorted({min(count, given.rows) for count in rows or ROWS})

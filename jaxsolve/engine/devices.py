@@ -48,8 +48,9 @@ def mesh(devices: int | None = None) -> Mesh:
     """
     try:
         found = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
-    except RuntimeError as error:
-        raise UsageError(f"JAX finds no device to run on: {error}") from error
+    except (RuntimeError, AssertionError) as error:  # the latter where a platform's plugin is missing
+        why = str(error) or f"JAX_PLATFORMS is {os.environ.get('JAX_PLATFORMS', '')!r}, which is not installed"
+        raise UsageError(f"JAX finds no device to run on: {why}") from error
     each = [[one for one in found if one.process_index == p] for p in range(jax.process_count())]
     have = min(map(len, each))
     if devices is not None and not 1 <= devices <= have:

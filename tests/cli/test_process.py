@@ -84,8 +84,9 @@ def test_a_folder_called_demo_does_not_hide_the_demo(tmp_path):
     assert "16 blocks of 24/48" in done.stdout
 
 
-def test_an_unknown_platform_is_a_wrong_setting(environment):
-    environment["JAX_PLATFORMS"] = "nonsense"
+@pytest.mark.parametrize("platform", ["nonsense", "tpu"])
+def test_an_unknown_platform_is_a_wrong_setting(environment, platform):
+    environment["JAX_PLATFORMS"] = platform
     done = subprocess.run([*JAXSOLVE, "solve"], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 2
     assert "JAX finds no device to run on" in done.stderr

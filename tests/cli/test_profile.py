@@ -36,6 +36,7 @@ def test_json_and_trace(capsys, tmp_path):
         (["--repeats", "0"], "--repeats and --rows expect"),
         (["--devices", "99"], "devices is 99; there are"),
         (["--batch", "0"], "a batch is 0"),
+        (["--trace", "/proc/nothing"], "/proc/nothing: cannot be a folder for --trace"),
     ],
 )
 def test_mistakes_are_one_line(options, message, capsys):
