@@ -2,8 +2,9 @@
 
 *screen* ranks: on accelerators it may round products to fewer digits. *accept* decides between candidates:
 float32 throughout. *certify*, which alone may say that a puzzle is solved, is float64 on the host and not
-in this room (`jaxsolve.certificate`). CPUs have no cheaper product than float32, and refuse the presets of GPUs
-(https://docs.jax.dev/en/latest/jax.lax.html#jax.lax.DotAlgorithmPreset).
+in this room (`jaxsolve.certificate`). Levels rather than named algorithms, because every platform knows them:
+on GPUs the default is TF32 where there is such a thing and the highest is float32; CPUs have nothing cheaper
+than float32 (https://docs.jax.dev/en/latest/jax.lax.html#jax.lax.Precision).
 """
 
 from collections.abc import Mapping
@@ -16,11 +17,10 @@ from jax import lax
 from jaxsolve.engine.shapes import Array, Float
 
 Tier = Literal["screen", "accept"]
-Precision = lax.Precision | lax.DotAlgorithmPreset
 
-PRECISIONS: Mapping[str, Mapping[Tier, Precision]] = {
+PRECISIONS: Mapping[str, Mapping[Tier, lax.Precision]] = {
     "cpu": {"screen": lax.Precision.HIGHEST, "accept": lax.Precision.HIGHEST},
-    "gpu": {"screen": lax.DotAlgorithmPreset.TF32_TF32_F32, "accept": lax.DotAlgorithmPreset.F32_F32_F32},
+    "gpu": {"screen": lax.Precision.DEFAULT, "accept": lax.Precision.HIGHEST},
     "tpu": {"screen": lax.Precision.HIGH, "accept": lax.Precision.HIGHEST},
 }
 """Precision of products for each platform and tier; platforms not named here compute as a CPU does."""
