@@ -16,6 +16,8 @@ from jaxsolve.errors import JaxsolveError, UsageError
 
 OUR_OWN = ("RESOURCE_EXHAUSTED", "INVALID_ARGUMENT", "UNIMPLEMENTED")
 """What a failure begins with that has nothing to do with other processes."""
+HEARTBEAT_SECONDS = 10
+"""How long a process may be silent before JAX ends the others, where no computation has noticed before."""
 JOIN_SECONDS = 60
 """How long processes wait for each other at the start."""
 
@@ -50,7 +52,12 @@ def join(coordinator: str | None = None, processes: int | None = None, process_i
             raise UsageError(f"--process-id is {process_id}; expected 0 to {processes - 1}, one for each process")
     method = None if coordinator is None else "deactivate"
     try:
-        jax.distributed.initialize(*given, cluster_detection_method=method, initialization_timeout=JOIN_SECONDS)
+        jax.distributed.initialize(
+            *given,
+            cluster_detection_method=method,
+            initialization_timeout=JOIN_SECONDS,
+            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+        )
     except (RuntimeError, ValueError) as error:
         where = f"at {coordinator}" if coordinator else "as the cluster describes them"
         raise UsageError(f"the processes of this run do not find each other {where}: {_first_line(error)}") from error

