@@ -56,9 +56,14 @@ def read(path: str, activation: str = "relu") -> Puzzle:
 def load(path: str, activation: str = "relu") -> Puzzle:
     """Read the puzzle an argument stands for, and pass on what is odd about it."""
     puzzle = read(path, activation)
+    remark(puzzle)
+    return puzzle
+
+
+def remark(puzzle: Puzzle) -> None:
+    """Pass on what is odd about a puzzle."""
     for text in puzzle.notes:
         terminal.note(f"note: {text}")
-    return puzzle
 
 
 def checked_sha256(text: str | None) -> str | None:

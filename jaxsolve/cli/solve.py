@@ -84,8 +84,7 @@ def solve(
             run.watch = watch
             with run.phase("read"):
                 given, start = prepared()
-            for text in given.notes:
-                terminal.note(f"note: {text}")
+            arguments.remark(given)
             if reports and engine.processes() > 1:
                 run.watch = _keeping(watch, run, answers, given)
             solution = solve(given, config, run, start)

@@ -64,9 +64,9 @@ def device_names(devices: int | None = None) -> list[str]:
     return [f"{device.platform}:{device.id} {device.device_kind}" for device in mesh(devices).devices.flat]
 
 
-def put(table: Any, over: Mesh, spec: PartitionSpec = SAME) -> jax.Array:
-    """Put an array on the devices."""
-    return jax.device_put(table, NamedSharding(over, spec))
+def put(table: Any, over: Mesh) -> jax.Array:
+    """Put an array on every device."""
+    return jax.device_put(table, NamedSharding(over, SAME))
 
 
 def by_device(over: Mesh, part: Callable[[], np.ndarray]) -> jax.Array:

@@ -95,6 +95,8 @@ def split_rows(problem: Problem, at_most: int) -> list[Problem]:
 
 
 def _cut(problem: Problem, rows: slice) -> Problem:
+    if len(range(problem.rows)[rows]) == problem.rows:  # all of them are where they belong
+        return problem
     x, y = (put(np.asarray(table)[rows], problem.over) for table in (problem.x, problem.y))
     return replace(problem, x=x, y=y)
 
