@@ -84,7 +84,9 @@ def compiled(
     def decorate(function: Callable[..., T]) -> Callable[..., T]:
         @functools.cache
         def program() -> Callable[..., T]:
-            options = CPU_OPTIONS if jax.default_backend() == "cpu" else None
+            options = None
+            if jax.default_backend() == "cpu":  # where every core is a device, products that they share get in the way
+                options = CPU_OPTIONS | {"xla_cpu_multi_thread_eigen": jax.local_device_count() == 1}
             return jax.jit(function, static_argnames=static, donate_argnames=donate, compiler_options=options)
 
         @functools.wraps(function)

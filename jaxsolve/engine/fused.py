@@ -131,9 +131,9 @@ def fused_losses(
     p, rows = problem.pieces, problem.rows
     states, y = fill(states, SMALLEST, TILE), fill(problem.y, TILE)
     weights = (
-        fill(p.w_in.swapaxes(1, 2), SMALLEST, SMALLEST),
+        fill(p.w_in, SMALLEST, SMALLEST),
         fill(p.b_in, SMALLEST),
-        fill(p.w_out.swapaxes(1, 2), SMALLEST, SMALLEST),
+        fill(p.w_out, SMALLEST, SMALLEST),
         fill(p.b_out, SMALLEST),
         jnp.append(fill(p.w_last, SMALLEST), p.b_last),
     )

@@ -30,7 +30,7 @@ def rows_that_fit(problem: Problem, way: Way, memory: float) -> int:
 
     The devices of a CPU share its memory; every accelerator has as much of its own.
     """
-    blocks, hidden, features = problem.pieces.w_in.shape
+    blocks, features, hidden = problem.pieces.w_in.shape
     lanes = LANES if way == "side_by_side" else 1
     slots = 2 * (blocks + 1) * (2 if way == "fused" else 1)
     row = 4 * (slots * features + lanes * (3 * features + 2 * hidden))

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,8 @@ from jaxsolve.engine.precision import Tier, product
 from jaxsolve.engine.shapes import Array, Float, Int, Num
 from jaxsolve.puzzle import Assembly, Puzzle
 
+PROBE_RIDGE = 1e-6
+"""Of the mean variance of the states: what keeps a probe of fewer dimensions than there are defined."""
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": jax.nn.relu,
     "gelu": lambda x: jax.nn.gelu(x, approximate=False),
@@ -26,11 +28,11 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 class Pieces(NamedTuple):
-    """The weights, halves stacked in the order of their ids."""
+    """The weights, halves stacked in the order of their ids, and laid out as products read them: h @ w."""
 
-    w_in: Num[Array, "N H D"]
+    w_in: Num[Array, "N D H"]
     b_in: Num[Array, "N H"]
-    w_out: Num[Array, "N D H"]
+    w_out: Num[Array, "N H D"]
     b_out: Num[Array, "N D"]
     w_last: Num[Array, " D"]
     b_last: Num[Array, ""]
@@ -63,7 +65,7 @@ class Problem:
     @property
     def flops(self) -> int:
         """Floating-point operations of the matrix products of one candidate on all rows, 4·R·N·D·H."""
-        blocks, hidden, features = self.pieces.w_in.shape
+        blocks, features, hidden = self.pieces.w_in.shape
         return 4 * self.rows * blocks * features * hidden
 
 
@@ -75,7 +77,8 @@ def place(puzzle: Puzzle, rows: int | None = None, devices: int | None = None) -
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and so does its loss
             return put(np.asarray(table, dtype=np.float32), over)
 
-    weights = puzzle.w_in, puzzle.b_in, puzzle.w_out, puzzle.b_out, puzzle.w_last, puzzle.b_last
+    turned = puzzle.w_in.swapaxes(1, 2), puzzle.w_out.swapaxes(1, 2)
+    weights = turned[0], puzzle.b_in, turned[1], puzzle.b_out, puzzle.w_last, puzzle.b_last
     pieces = Pieces(*map(single, weights))
     return Problem(pieces, single(puzzle.x[:rows]), single(puzzle.y[:rows]), puzzle.activation, over)
 
@@ -104,8 +107,8 @@ def _cut(problem: Problem, rows: slice) -> Problem:
 def residual(problem: Problem, h: Float[Array, "R D"], i: Int[Array, ""], j: Int[Array, ""]) -> Float[Array, "R D"]:
     """Return what the block of first half `i` and second half `j` adds to the states `h`."""
     p = problem.pieces
-    hidden = product(h, p.w_in[i].T, problem.tier) + p.b_in[i]
-    return product(ACTIVATIONS[problem.activation](hidden), p.w_out[j].T, problem.tier) + p.b_out[j]
+    hidden = product(h, p.w_in[i], problem.tier) + p.b_in[i]
+    return product(ACTIVATIONS[problem.activation](hidden), p.w_out[j], problem.tier) + p.b_out[j]
 
 
 def block(problem: Problem, h: Float[Array, "R D"], i: Int[Array, ""], j: Int[Array, ""]) -> Float[Array, "R D"]:
@@ -118,6 +121,26 @@ def readout_loss(problem: Problem, h: Float[Array, "R D"]) -> Float[Array, ""]:
     p = problem.pieces
     error = product(h, p.w_last, problem.tier) + p.b_last - problem.y
     return jnp.mean(error * error)
+
+
+def probe_loss(problem: Problem, h: Float[Array, "R D"]) -> Float[Array, ""]:
+    """Return the mean squared error of the best affine readout of the states `h` instead of the network's own.
+
+    What a linear probe makes of the states of a layer (Alain & Bengio 2016, https://arxiv.org/abs/1610.01644) tells
+    how much a network has worked out by then, whatever comes after.
+    """
+    centred, target = h - jnp.mean(h, axis=0), problem.y - jnp.mean(problem.y)
+    gram = product(centred.T, centred, problem.tier)
+    ridge = PROBE_RIDGE * jnp.trace(gram) / len(gram) + jnp.finfo(jnp.float32).tiny
+    factor = jax.scipy.linalg.cho_factor(gram + ridge * jnp.eye(len(gram)))
+    weights = jax.scipy.linalg.cho_solve(factor, product(centred.T, target, problem.tier))
+    error = product(centred, weights, problem.tier) - target
+    return jnp.mean(error * error)
+
+
+Objective = Literal["readout", "probe"]
+OBJECTIVES: dict[Objective, Callable[[Problem, Array], Array]] = {"readout": readout_loss, "probe": probe_loss}
+"""How states are judged: by the network's own readout, or by the best there could be."""
 
 
 def prefix_states(problem: Problem, assembly: Assembly) -> Float[Array, "P R D"]:

@@ -61,8 +61,8 @@ def _weigh(
 
     def at_position(t: Int[Array, ""]) -> tuple[Float[Array, "N R"], Float[Array, "K N R"]]:
         h, g, own_t = states[t], (before[t], after[jnp.minimum(t, n - 1)]), jnp.minimum(t, n - 1)
-        act = lambda h, s: activation(product(h, p.w_in[ins[s]].T, problem.tier) + p.b_in[ins[s]])
-        pull = lambda g, s: product(g, p.w_out[outs[s]], problem.tier)
+        act = lambda h, s: activation(product(h, p.w_in[ins[s]], problem.tier) + p.b_in[ins[s]])
+        pull = lambda g, s: product(g, p.w_out[outs[s]].T, problem.tier)
         bias = lambda g, s: product(g, p.b_out[outs[s]], problem.tier)
         weigh = lambda acted, g, s: jnp.sum(acted * pull(g, s), axis=1) + bias(g, s)
         own_act, own_pull, own_bias = act(h, own_t), pull(g[1], own_t), bias(g[1], own_t)

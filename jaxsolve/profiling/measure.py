@@ -160,6 +160,6 @@ def _measured(
 
 def _bytes_of_block(problem: "engine.Problem", rows: int, way: "engine.Way") -> int:
     """Return what a block reads and writes: its weights, and, unless they stay in registers, its states."""
-    _, hidden, features = problem.pieces.w_in.shape
+    _, features, hidden = problem.pieces.w_in.shape
     weights = 2 * hidden * features + hidden + features
     return 4 * (weights + (0 if way == "fused" else rows * (4 * features + 4 * hidden)))
