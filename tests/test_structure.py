@@ -20,6 +20,8 @@ ROOMS = [
     "ordering",
     "search",
     "certificate",
+    "joint",
+    "sweep",
     "solve",
     "profiling",
     "cli",

@@ -74,10 +74,10 @@ class AnswerFolder:
                 self._checkpoint.parent.rmdir()  # if nothing else is in it
 
     def _folder(self, name: str) -> Path:
-        return self._named or _data_folder() / f"{name}-{self._started}"
+        return self._named or data_folder() / f"{name}-{self._started}"
 
 
-def _data_folder() -> Path:
+def data_folder() -> Path:
     """Return the user's folder for data of this program (XDG base directories; LOCALAPPDATA on Windows)."""
     base = os.environ.get("XDG_DATA_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".local" / "share"
     return Path(base) / "jaxsolve"

@@ -7,7 +7,9 @@ from jaxsolve.cli.export import export
 from jaxsolve.cli.inspect import inspect
 from jaxsolve.cli.pair import pair
 from jaxsolve.cli.profile import profile
+from jaxsolve.cli.search import search
 from jaxsolve.cli.solve import solve
+from jaxsolve.cli.sweep import sweep
 from jaxsolve.cli.verify import verify
 from jaxsolve.cli.version import version
 
@@ -30,5 +32,5 @@ def run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-for command in (solve, inspect, pair, verify, export, profile, version):
+for command in (solve, search, sweep, inspect, pair, verify, export, profile, version):
     app.command()(command)

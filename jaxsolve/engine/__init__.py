@@ -7,24 +7,33 @@ from jaxsolve.engine.moves import NEIGHBOURHOODS, Moves, Neighbourhood, as_moves
 from jaxsolve.engine.paths import Plan, plan
 
 if TYPE_CHECKING:
+    from jaxsolve.engine.annealing import MOVE_KINDS, Chains, Cooling, Counts, Kept, annealed, chains_placed
     from jaxsolve.engine.cache import keep_programs
     from jaxsolve.engine.compile import compile_ahead, compile_seconds, compiled
     from jaxsolve.engine.construction import insertion_losses
     from jaxsolve.engine.devices import device_names, mesh
     from jaxsolve.engine.distributed import ProcessLost, agree, is_first, join, processes, watched
+    from jaxsolve.engine.expansion import Expansions, best_expansions, grown, inputs_spread, outputs
     from jaxsolve.engine.machine import copy_bytes, matmul_flops, peak_bytes, seconds, traced
     from jaxsolve.engine.memory import free_memory, rows_that_fit
     from jaxsolve.engine.neighbourhood import Way, best_way, input_states, kernel_agrees, path_losses
-    from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, first_rows, place, split_rows
+    from jaxsolve.engine.network import ACTIVATIONS, Objective, Pieces, Problem, first_rows, place, split_rows
     from jaxsolve.engine.precision import PRECISIONS, Tier
     from jaxsolve.engine.screening import first_order_changes, predicted_losses
 
 __all__ = [
     "ACTIVATIONS",
+    "MOVE_KINDS",
     "NEIGHBOURHOODS",
     "PRECISIONS",
+    "Chains",
+    "Cooling",
+    "Counts",
+    "Expansions",
+    "Kept",
     "Moves",
     "Neighbourhood",
+    "Objective",
     "Pieces",
     "Plan",
     "Problem",
@@ -32,8 +41,11 @@ __all__ = [
     "Tier",
     "Way",
     "agree",
+    "annealed",
     "as_moves",
+    "best_expansions",
     "best_way",
+    "chains_placed",
     "compile_ahead",
     "compile_seconds",
     "compiled",
@@ -43,7 +55,9 @@ __all__ = [
     "first_order_changes",
     "first_rows",
     "free_memory",
+    "grown",
     "input_states",
+    "inputs_spread",
     "insertion_losses",
     "is_first",
     "join",
@@ -52,6 +66,7 @@ __all__ = [
     "matmul_flops",
     "mesh",
     "of_segments",
+    "outputs",
     "path_losses",
     "peak_bytes",
     "place",
@@ -70,6 +85,18 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "ACTIVATIONS": "network",
+        "chains_placed": "annealing",
+        "annealed": "annealing",
+        "Kept": "annealing",
+        "Counts": "annealing",
+        "Cooling": "annealing",
+        "Chains": "annealing",
+        "MOVE_KINDS": "annealing",
+        "outputs": "expansion",
+        "inputs_spread": "expansion",
+        "grown": "expansion",
+        "best_expansions": "expansion",
+        "Expansions": "expansion",
         "agree": "distributed",
         "best_way": "neighbourhood",
         "compile_ahead": "compile",
@@ -90,6 +117,7 @@ __getattr__ = lazy_exports(
         "mesh": "devices",
         "path_losses": "neighbourhood",
         "peak_bytes": "machine",
+        "Objective": "network",
         "Pieces": "network",
         "place": "network",
         "PRECISIONS": "precision",

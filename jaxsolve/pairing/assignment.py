@@ -1,13 +1,13 @@
 """Host: from pair scores to pairs, and how sure of them the weights are."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.errors import UsageError
-from jaxsolve.pairing.scores import PAIRINGS, Scores, standardised
+from jaxsolve.pairing.scores import PAIRINGS, WEIGHT_PAIRINGS, Scores, standardised
 from jaxsolve.puzzle import Puzzle
 
 
@@ -76,17 +76,19 @@ def pair(puzzle: Puzzle, name: str) -> Pairing:
     return _pairing(name, PAIRINGS[name](puzzle))
 
 
-def rank_pairings(puzzle: Puzzle, names: Iterable[str]) -> Iterator[Pairing]:
+def rank_pairings(puzzle: Puzzle, names: Collection[str]) -> Iterator[Pairing]:
     """Yield pairings by several scores, each assignment once, the best supported first.
 
     Scores whose maxima settle every pair come before all others, so that the others, and the solver that
     they need, cost nothing unless they are asked for.
     """
-    by_name = {name: PAIRINGS[name](puzzle) for name in names}
+    by_name = {name: PAIRINGS[name](puzzle) for name in names if name in WEIGHT_PAIRINGS}
     settled = [name for name in by_name if _settles(by_name[name])]
     seen: set[bytes] = set()
-    for group in (settled, [name for name in by_name if name not in settled]):
-        pairings = [_pairing(name, by_name[name]) for name in group]
+    for first in (True, False):
+        if not first:  # the data take longer to ask than the weights
+            by_name |= {name: PAIRINGS[name](puzzle) for name in names if name not in by_name}
+        pairings = [_pairing(name, scores) for name, scores in by_name.items() if (name in settled) == first]
         for pairing in sorted(pairings, key=lambda p: p.evidence, reverse=True):
             if pairing.partner.tobytes() not in seen:
                 seen.add(pairing.partner.tobytes())

@@ -1,4 +1,4 @@
-"""Host: how well each first half fits each second half, from the weights alone.
+"""Host: how well each first half fits each second half, from the weights or from the data.
 
 Every score is a matrix `[N, N]`, first halves by second halves, larger where a pair fits better. All of
 them are a few matrix products over stacked halves; no product W_out·W_in is formed unless a score needs
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve.puzzle import Puzzle
+from jaxsolve.puzzle import Network, Puzzle
 
 Scores = NDArray[np.float64]
 Array = NDArray[Any]
@@ -77,7 +77,26 @@ def norm_balance(puzzle: Puzzle) -> Scores:
     return _cosines(incoming, (puzzle.w_out**2).sum(axis=1))
 
 
-PAIRINGS: dict[str, Callable[[Puzzle], Scores]] = {
+def probe(puzzle: Puzzle) -> Scores:
+    """Return how what each pair would add to the readout varies with what is not linear in the inputs, by the data.
+
+    With e what a linear probe of the inputs leaves of the predictions, and a_i the hidden units of first half i on
+    the inputs, it is w_last·W_out·E[a_i e]: the gain of a block on the inputs themselves, to first order. Weights of
+    the two halves are never compared. Right pairs come out on top where blocks see much of the inputs, which is
+    where the states have not drifted far from them.
+    """
+    network, rows = Network(puzzle, puzzle.activation, np.float32), max(1, puzzle.rows)
+    with np.errstate(all="ignore"):
+        design = np.column_stack([np.ones(rows), puzzle.x])
+        left = puzzle.y - design @ np.linalg.lstsq(design, puzzle.y)[0]
+        left, x = (left / max(1e-30, float(left.std()))).astype(np.float32), puzzle.x.astype(np.float32)
+        act = lambda i: network.activation(x @ network.w_in[i].T + network.b_in[i])
+        responses = np.stack([left @ act(i) / rows for i in range(puzzle.blocks)]).astype(np.float64)
+        scores = responses @ (puzzle.w_last @ puzzle.w_out).T
+    return np.where(np.isfinite(scores), scores, 0.0)
+
+
+WEIGHT_PAIRINGS: dict[str, Callable[[Puzzle], Scores]] = {
     "trace": trace,
     "diagonal_dominance": diagonal_dominance,
     "readout_trace": readout_trace,
@@ -85,6 +104,8 @@ PAIRINGS: dict[str, Callable[[Puzzle], Scores]] = {
     "gram": gram,
     "norm_balance": norm_balance,
 }
+"""Scores that look at the weights alone."""
+PAIRINGS: dict[str, Callable[[Puzzle], Scores]] = {**WEIGHT_PAIRINGS, "probe": probe}
 
 
 def standardised(scores: Scores) -> Scores:

@@ -93,6 +93,14 @@ class Puzzle:
         label = None if self.label is None else self.label[:rows]
         return self.replace(x=self.x[:rows], y=self.y[:rows], label=label)
 
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the pieces, the rows and the activation: what a stored search belongs to."""
+        digest = hashlib.sha256(self.activation.encode())
+        for table in (self.w_in, self.b_in, self.w_out, self.b_out, self.w_last, [self.b_last], self.x, self.y):
+            digest.update(np.ascontiguousarray(table, np.float64))
+        return digest.hexdigest()[:32]
+
     def permutation(self, assembly: Assembly) -> list[int]:
         """Return the piece ids in the order they ran: in, out, in, out, …, readout."""
         interleaved = np.stack([self.in_ids[assembly.ins], self.out_ids[assembly.outs]], axis=1).ravel()

@@ -1,17 +1,21 @@
 """Host: what drives device programs: time, counts, progress, the losses of neighbours, and which are best."""
 
-from jaxsolve.run.evaluator import ROOM, Evaluator
+from jaxsolve.run.checkpoint import load_checkpoint, save_checkpoint
+from jaxsolve.run.evaluator import ROOM, WORK, Evaluator
 from jaxsolve.run.ranking import race, rungs, screen, screen_applications, screen_rows
 from jaxsolve.run.run import OutOfTime, Progress, Run
 
 __all__ = [
     "ROOM",
+    "WORK",
     "Evaluator",
     "OutOfTime",
     "Progress",
     "Run",
+    "load_checkpoint",
     "race",
     "rungs",
+    "save_checkpoint",
     "screen",
     "screen_applications",
     "screen_rows",

@@ -1,6 +1,27 @@
-"""Host: searches that improve an assembly."""
+"""Host: searches that improve an assembly, and those that find pairs and order together."""
 
 from jaxsolve.search.descent import Descent, Round, begin
 from jaxsolve.search.local import SEARCHES, LocalSearch, descend, search_named
+from jaxsolve.search.method import Method, Population, Setting, population
+from jaxsolve.search.methods import METHODS, options_of, stages_named
+from jaxsolve.search.pipeline import Pipeline, Point, Stage
 
-__all__ = ["SEARCHES", "Descent", "LocalSearch", "Round", "begin", "descend", "search_named"]
+__all__ = [
+    "METHODS",
+    "SEARCHES",
+    "Descent",
+    "LocalSearch",
+    "Method",
+    "Pipeline",
+    "Point",
+    "Population",
+    "Round",
+    "Setting",
+    "Stage",
+    "begin",
+    "descend",
+    "options_of",
+    "population",
+    "search_named",
+    "stages_named",
+]

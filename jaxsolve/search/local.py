@@ -66,10 +66,16 @@ def descend(problem: "engine.Problem", descent: Descent, name: str, run: Run, *,
         The budget of `run` is spent; `descent` holds the best so far.
     """
     search = search_named(name)
-    evaluator = Evaluator(problem, descent.assembly, run)
-    level = 0
+    evaluator, level = Evaluator(problem, descent.assembly, run), 0
     while level < len(search.levels) and descent.loss > floor:
-        (neighbourhood, take), before = search.levels[level], descent.moves
-        with recorded(descent, neighbourhood, run):
-            SWEEPS[take](evaluator, descent, NEIGHBOURHOODS[neighbourhood](problem.blocks), run, floor)
-        level = 0 if descent.moves > before else level + 1
+        level = one_pass(evaluator, descent, search, level, run, floor=floor)
+
+
+def one_pass(
+    evaluator: Evaluator, descent: Descent, search: LocalSearch, level: int, run: Run, *, floor: float = 0.0
+) -> int:
+    """Go once through the neighbourhood of a level; return the next level, one behind the last at a local optimum."""
+    (neighbourhood, take), before = search.levels[level], descent.moves
+    with recorded(descent, neighbourhood, run):
+        SWEEPS[take](evaluator, descent, NEIGHBOURHOODS[neighbourhood](evaluator.problem.blocks), run, floor)
+    return 0 if descent.moves > before else level + 1

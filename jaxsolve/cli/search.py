@@ -1,0 +1,242 @@
+"""Host: ``jaxsolve search``."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jaxsolve.cli import INTERRUPTED, STARTED, arguments, terminal
+from jaxsolve.cli.answers import CHECKPOINT_SECONDS, AnswerFolder, check_folder, data_folder
+from jaxsolve.cli.version import versions
+from jaxsolve.errors import UsageError
+from jaxsolve.search import METHODS, options_of
+
+if TYPE_CHECKING:
+    from jaxsolve.joint import JointConfig, JointSolution, Stored
+    from jaxsolve.puzzle import Puzzle
+
+EXIT = {"solved": 0, "unsolved": 1, "out_of_time": 1, "lost": 3, "interrupted": INTERRUPTED}
+SHOWN_POINTS = 12
+"""Points of the curve that people are shown."""
+
+
+def _help_options() -> str:
+    listed = (
+        f"{name}: {', '.join(f'{key}={_value(make(), key)}' for key in options_of(make()))}"
+        for name, make in METHODS.items()
+    )
+    return "Option of a method, NAME=VALUE or METHOD.NAME=VALUE; may be repeated. " + "; ".join(listed) + "."
+
+
+def _value(method: Any, key: str) -> Any:
+    value = getattr(method, key)
+    return "none" if value is None else value
+
+
+@terminal.guarded
+def search(
+    puzzle: arguments.PuzzlePath = arguments.DEMO,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[,NAME…]",
+            help=f"Methods, each beginning where the one before ends: {', '.join(METHODS)}. Default: beam.",
+        ),
+    ] = None,
+    width: Annotated[int | None, typer.Option(metavar="W", help="States of a beam.")] = None,
+    noise: Annotated[
+        float | None, typer.Option(metavar="SD", help="Noise in the scores of a beam, in units of the MSE.")
+    ] = None,
+    chains: Annotated[int | None, typer.Option(metavar="B", help="Chains that are annealed.")] = None,
+    steps: Annotated[int | None, typer.Option(metavar="S", help="Moves that each chain decides.")] = None,
+    option: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=_help_options())] = None,
+    rows: Annotated[
+        str | None, typer.Option(metavar="N|all", help="Compare candidates on the first N rows. Default: 1000.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(metavar="ANSWER", help="Begin from this assembly: a file, or ids 3,1,4,…")
+    ] = None,
+    pairing: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Search the order alone, of the pairs that this score gives.")
+    ] = None,
+    prior: Annotated[str | None, typer.Option(metavar="NAME", help="Prefer the pairs that this score prefers.")] = None,
+    budget: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Stop with the best answer after this time.")
+    ] = 300.0,
+    seed: Annotated[int | None, typer.Option(help="Start of all randomness. Default: 0.")] = None,
+    sha256: arguments.Sha256 = None,
+    activation: arguments.Activation = "relu",
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the search and its answer.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Go on with the search in this folder, as it was begun.")
+    ] = None,
+    devices: arguments.Devices = None,
+    memory: arguments.Memory = None,
+    json: arguments.Json = False,
+) -> None:
+    """Search for pairs and order together, without believing the weights.
+
+    The search is kept in a folder every two seconds; --resume goes on from
+    there, after whatever has happened, as if nothing had. Exit codes are
+    those of solve.
+    """
+    asked: dict[str, Any] = {"method": method, "rows": _rows(rows), "seed": seed, "pairing": pairing, "prior": prior}
+    asked = {key: value for key, value in asked.items() if value is not None} | (
+        {"rows": None} if rows == "all" else {}
+    )
+    asked |= {"sha256": arguments.checked_sha256(sha256)} if sha256 else {}
+    given = {"width": width, "noise": noise, "chains": chains, "steps": steps}
+    options = {key: value for key, value in given.items() if value is not None} | dict(map(_named_option, option or []))
+    size = arguments.bytes_of(memory)
+    if not budget > 0:
+        raise UsageError(f"--budget is {budget}; expected more than 0 seconds")
+    if resume is not None and out is not None:
+        raise UsageError("--resume goes on in its own folder; leave --out out")
+    stored, config = _config(asked, options, resume)
+    if start is not None and stored is not None:
+        raise UsageError("--resume goes on from where the search was; leave --start out")
+    if out is not None:
+        check_folder(out, "--out")
+    names = arguments.start(devices, None, None, None, False)
+    _run(puzzle, activation, config, stored, start, budget, size, resume or out, devices, names, json)
+
+
+def _run(
+    path: str, activation: str, config: "JointConfig", stored: "Stored | None", start: str | None, budget: float,
+    memory: float | None, folder: Path | None, devices: int | None, names: list[str], json: bool,
+) -> None:  # fmt: skip
+    """Search, keep, and print."""
+    from jaxsolve.joint import joint_search
+    from jaxsolve.puzzle.write import read_answer
+    from jaxsolve.run import Run
+
+    run = Run(budget + (stored[0].get("seconds", 0.0) if stored else 0.0), memory, started=STARTED)
+    with terminal.stopping(run.stop), terminal.watching() as watch:
+        run.watch = watch
+        with run.phase("read"):
+            puzzle = arguments.load(path, activation)
+        begin = None if start is None else puzzle.assembly(read_answer(start))
+        folder = folder or data_folder() / f"search-{puzzle.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+        keep, finish = _keeper(folder)
+        solution = joint_search(puzzle, config, run, start=begin, resume=stored, keep=keep, devices=devices)
+        finish()
+        report = _report(puzzle, solution, names)
+    saved = AnswerFolder(folder).save(report, puzzle.name)
+    terminal.result_json(report) if json else terminal.result(_shown(report))
+    terminal.note(saved)
+    if solution.status in ("out_of_time", "interrupted", "lost"):
+        terminal.note(f"go on with: jaxsolve search {path} --resume {folder}")
+    raise typer.Exit(EXIT[solution.status])
+
+
+def _rows(text: str | None) -> int | None:
+    if text in (None, "all"):
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"--rows is {text!r}; expected a whole number, or all") from None
+
+
+def _named_option(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set {text!r} has no value; expected NAME=VALUE")
+    return name.strip(), value.strip()
+
+
+def _config(asked: dict[str, Any], options: dict[str, Any], resume: Path | None) -> "tuple[Stored | None, JointConfig]":
+    """Return what to resume and what to search with; `UsageError` if the two contradict each other."""
+    from jaxsolve.joint import JointConfig
+    from jaxsolve.run import load_checkpoint
+    from jaxsolve.search import stages_named
+
+    if resume is None:
+        config = JointConfig(options=options, **asked)
+        stages_named(config.method, config.options)
+        return None, config
+    stored = load_checkpoint(resume)
+    try:
+        before: dict[str, Any] = dict(stored[0]["config"])
+        config = JointConfig(**before)
+    except (KeyError, TypeError) as error:
+        raise UsageError(f"{resume}: what is kept there is no search ({error})") from error
+    for key, value in asked.items():
+        if before[key] != value:
+            raise UsageError(f"--{key} is {value}; the search in {resume} was begun with {before[key]}: leave it out")
+    for key, value in options.items():
+        if str(before["options"].get(key)) != str(value):
+            raise UsageError(f"{key} is {value}; the search in {resume} was begun otherwise: leave it out")
+    return stored, config
+
+
+def _keeper(folder: Path) -> "tuple[Callable[[Stored], None], Callable[[], None]]":
+    """Return what keeps a search in a folder every few seconds, and what keeps the last that was not."""
+    from jaxsolve.run import save_checkpoint
+
+    last, waiting = 0.0, None
+
+    def write(stored: "Stored") -> None:
+        nonlocal last, waiting
+        check_folder(folder, "--out")
+        save_checkpoint(folder, *stored)
+        last, waiting = time.monotonic(), None
+
+    def keep(stored: "Stored") -> None:
+        nonlocal waiting
+        waiting = stored
+        if time.monotonic() - last >= CHECKPOINT_SECONDS:
+            write(stored)
+
+    def finish() -> None:
+        if waiting is not None:
+            write(waiting)
+
+    return keep, finish
+
+
+def _report(puzzle: "Puzzle", solution: "JointSolution", devices: list[str]) -> dict[str, Any]:
+    certificate, run, config, pipeline = solution.certificate, solution.run, solution.config, solution.pipeline
+    ids = certificate.permutation
+    return {
+        "status": solution.status,
+        "message": solution.message,
+        "permutation": ids,
+        "sha256": certificate.sha256,
+        "mse": certificate.mse,
+        "pairs": [list(pair) for pair in zip(ids[:-1:2], ids[1::2], strict=True)],
+        "method": config.method,
+        "options": dict(config.options),
+        "rows": pipeline.setting.problem.rows,
+        "loss": pipeline.loss,
+        "given_pairs": config.pairing,
+        "prior": config.prior,
+        "curve": [
+            {"stage": one.stage, "evaluations": one.evaluations, "seconds": round(one.seconds, 2), "loss": one.loss}
+            for one in pipeline.curve
+        ],
+        "evaluations": run.evaluations,
+        "seconds": {name: round(s, 4) for name, s in {**run.seconds, "total": run.elapsed}.items()},
+        "seed": config.seed,
+        "puzzle": puzzle.name,
+        "devices": devices,
+        "versions": versions(),
+    }
+
+
+def _shown(report: dict[str, Any]) -> str:
+    rows = [
+        ("answer", ",".join(map(str, report["permutation"]))),
+        ("sha256", report["sha256"]),
+        ("search", f"{report['method']}, MSE {report['loss']:.6g} on {report['rows']} rows"),
+        ("work", f"{report['evaluations']} evaluations, {report['seconds']['total']:.1f} s"),
+    ]
+    curve = report["curve"]
+    picked = sorted({round(k * (len(curve) - 1) / (SHOWN_POINTS - 1)) for k in range(SHOWN_POINTS)}) if curve else []
+    points = [("stage", "evaluations", "seconds", "MSE")] + [
+        (one["stage"], str(one["evaluations"]), f"{one['seconds']:.1f}", f"{one['loss']:.6g}")
+        for one in (curve[k] for k in picked)
+    ]
+    return f"{report['message']}\n{terminal.table(rows)}\n\n{terminal.table(points)}"

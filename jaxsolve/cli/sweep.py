@@ -1,0 +1,89 @@
+"""Host: ``jaxsolve sweep``."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jaxsolve.cli import STARTED, arguments, terminal
+from jaxsolve.cli.answers import check_folder, data_folder
+
+if TYPE_CHECKING:
+    from jaxsolve.sweep import Outcome
+
+SHOWN_PAIRS = 12
+"""Pairs of the consensus that people are shown."""
+
+
+@terminal.guarded
+def sweep(
+    puzzle: Annotated[str, typer.Argument(metavar="PUZZLE", help="Folder or zip of the puzzle, or 'demo'.")],
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="What to run; see below.")],
+    best: Annotated[int, typer.Option(metavar="K", help="Runs that make the consensus of pairs.")] = 20,
+    budget: Annotated[float, typer.Option(metavar="SECONDS", help="Begin no further run after this time.")] = 3600.0,
+    activation: arguments.Activation = "relu",
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for the results; runs that are there already are not repeated."),
+    ] = None,
+    devices: arguments.Devices = None,
+    memory: arguments.Memory = None,
+    json: arguments.Json = False,
+) -> None:
+    """Run a joint search with every combination of some settings.
+
+    CONFIG.toml has the settings of search (method, rows, seed, pairing,
+    prior), and tables [options] and [grid]: every combination of the lists
+    in [grid], of settings and of options, is a run. Shown are the results
+    and how often each pair of halves appears in the best of them.
+    """
+    from jaxsolve.run import Run
+    from jaxsolve.sweep import configurations, consensus, read_outcomes, run_sweep
+
+    size, todo = arguments.bytes_of(memory), configurations(config)
+    if out is not None:
+        check_folder(out, "--out")
+    arguments.start(devices, None, None, None, False)
+    given = arguments.load(puzzle, activation)
+    folder = out or data_folder() / f"sweep-{given.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    check_folder(folder, "--out")
+    run = Run(budget, size, started=STARTED)
+    done = read_outcomes(folder, given)
+    with terminal.stopping(run.stop):
+        for outcome in run_sweep(given, todo, run, folder, done, devices):
+            terminal.note(f"{len(done)} of {len(todo)}: {_named(outcome)}: MSE {outcome.mse:.6g} on all rows")
+    ranked = sorted(done, key=lambda outcome: outcome.mse)
+    pairs = consensus(ranked[:best])
+    if json:
+        listed = [{"pair": list(pair), "runs": count} for pair, count in pairs]
+        terminal.result_json(
+            {
+                "puzzle": given.name,
+                "runs": [vars(one) for one in ranked],
+                "best": len(ranked[:best]),
+                "consensus": listed,
+            }
+        )
+    else:
+        terminal.result(_shown(ranked, pairs, min(best, len(ranked))))
+    terminal.note(f"results are in {folder}")
+    if len(done) < len(todo):
+        terminal.note(f"{len(todo) - len(done)} runs are left; go on with --out {folder}")
+        raise typer.Exit(1)
+
+
+def _named(outcome: "Outcome") -> str:
+    return ", ".join(f"{key} {value}" for key, value in outcome.setting.items()) or outcome.config["method"]
+
+
+def _shown(ranked: list["Outcome"], pairs: list[tuple[tuple[int, int], int]], best: int) -> str:
+    keys = list(dict.fromkeys(key for one in ranked for key in one.setting))
+    lines: list[tuple[str, ...]] = [(*keys, "MSE on all rows", "on its rows", "evaluations", "seconds", "status")]
+    for one in ranked:
+        values = (str(one.setting.get(key, "")) for key in keys)
+        figures: tuple[Any, ...] = f"{one.mse:.6g}", f"{one.loss:.6g}", str(one.evaluations), f"{one.seconds:.1f}"
+        lines.append((*values, *figures, one.status))
+    listed = [("pair", f"of the best {best} runs")]
+    listed += [(f"{i},{j}", str(count)) for (i, j), count in pairs[:SHOWN_PAIRS]]
+    return f"{terminal.table(lines)}\n\n{terminal.table(listed)}"

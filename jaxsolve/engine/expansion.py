@@ -1,0 +1,225 @@
+"""Device: what one more block would make of partial networks, for every first and second half that is left.
+
+The readout is linear, so that a second half j reaches it only through p_j = w_out[j]ᵀ·w_last and its bias: the
+error after the block (i, j) is that of the state before it plus act(w_in[i]·h + b_in[i])·p_j + c_j. No state of the
+next layer is formed, and all j share the hidden units of one i.
+
+The rows of all states are spread over the devices, in tiles whose size does not depend on how many there are. Sums
+over tiles are exchanged and added in the same order everywhere: losses are the same for any number of devices, and
+states never move between them.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.sharding import PartitionSpec
+
+from jaxsolve.engine.compile import compiled
+from jaxsolve.engine.devices import AXIS, SAME, spread
+from jaxsolve.engine.network import ACTIVATIONS, Problem, block
+from jaxsolve.engine.precision import product
+from jaxsolve.engine.shapes import Array, Float, Int
+
+TILE = 512
+"""Most rows that are gone through together: what is between the products of a tile stays in a core's cache."""
+FEW = 64
+"""Rows of a tile where there are few in all, so that every device has some."""
+ROWS = PartitionSpec(None, AXIS)
+"""States, `[W, R', D]`, the rows of each spread over the devices; R' is R filled up to whole tiles."""
+LANES = 8
+"""States that an accelerator expands side by side."""
+
+
+class Expansions(NamedTuple):
+    """Some expansions of some states, the best first; undefined ones have infinite losses."""
+
+    ranked: Array
+    """`[K]` the losses by which they were chosen: with noise, where there is any"""
+    losses: Array
+    """`[K]` mean squared errors of the readout after the block"""
+    state: Array
+    """`[K]` int32"""
+    ins: Array
+    """`[K]` int32, the halves of the block"""
+    outs: Array
+    """`[K]` int32"""
+
+
+def tiles(rows: int, devices: int) -> tuple[int, int]:
+    """Return the rows of a tile, and how many tiles each device has."""
+    count = max(-(-rows // TILE), min(8, rows // FEW), 1)
+    return -(-rows // count), -(-count // devices)
+
+
+def _own(table: Array, tile: int, own: int) -> Array:
+    """Return a device's part of an array with R rows, filled up with zeros, `[tiles, rows of a tile, …]`."""
+    missing = lax.axis_size(AXIS) * own * tile - table.shape[0]
+    table = jnp.pad(table, [(0, missing)] + [(0, 0)] * (table.ndim - 1))
+    part = lax.dynamic_slice_in_dim(table, lax.axis_index(AXIS) * own * tile, own * tile)
+    return part.reshape(own, tile, *table.shape[1:])
+
+
+@compiled()
+def inputs_spread(problem: Problem) -> Float[Array, "1 Rp D"]:
+    """Return the one state of a network without blocks."""
+    tile, own = tiles(problem.rows, problem.over.size)
+    run = spread(lambda p: _own(p.x, tile, own).reshape(1, own * tile, -1), problem.over, SAME, ROWS)
+    return run(problem)
+
+
+@compiled()
+def grown(
+    problem: Problem, states: Float[Array, "W Rp D"], parents: Int[Array, " K"], ins: Int[Array, " K"], outs: Array
+) -> Float[Array, "K Rp D"]:
+    """Return the states after one more block each, of some of the states before."""
+    tile, own = tiles(problem.rows, problem.over.size)
+
+    def on_one_device(problem: Problem, states: Array, parents: Array, ins: Array, outs: Array) -> Array:
+        def grow(child: tuple[Array, Array, Array]) -> Array:
+            w, i, j = child
+            parts = states[w].reshape(own, tile, -1)
+            return lax.map(lambda h: block(problem, h, i, j), parts).reshape(own * tile, -1)
+
+        return lax.map(grow, (parents, ins, outs))
+
+    run = spread(on_one_device, problem.over, (SAME, ROWS, SAME, SAME, SAME), ROWS)
+    return run(problem, states, *map(jnp.asarray, (parents, ins, outs)))
+
+
+def _summed(problem: Problem, states: Array, ins: Array, outs: Array, left: Array, count: Array, paired: bool) -> Array:
+    """Return, on a device, the sums of squared errors over each of its tiles, `[B, tiles, I, J]`.
+
+    A core goes through the states and first halves that there are one by one, an accelerator through `LANES` states
+    and all first halves side by side.
+    """
+    p, (tile, own) = problem.pieces, tiles(problem.rows, problem.over.size)
+    cpu = problem.over.devices.flat[0].platform == "cpu"
+    projected = product(p.w_out, p.w_last, problem.tier)
+    biases = product(p.b_out, p.w_last, problem.tier)
+    act = ACTIVATIONS[problem.activation]
+    y, counts = _own(problem.y, tile, own), _own(jnp.ones(problem.rows), tile, own)
+    seconds = 1 if paired else outs.shape[1]
+
+    def of_state(h: Array, ins: Array, outs: Array, left: Array) -> Array:
+        def of_tile(part: tuple[Array, Array, Array]) -> Array:
+            h, y, counts = part
+            base = product(h, p.w_last, problem.tier) + p.b_last - y
+
+            def of_first(k: Array) -> Array:
+                i, js = ins[k], outs[k][None] if paired else outs
+                acted = act(product(h, p.w_in[i], problem.tier) + p.b_in[i])
+                error = product(acted, projected[js].T, problem.tier) + (base[:, None] + biases[js])
+                return product(counts, error * error, problem.tier)
+
+            if not cpu:
+                return jax.vmap(of_first)(jnp.arange(len(ins)))
+            return lax.fori_loop(
+                0, left, lambda k, sums: sums.at[k].set(of_first(k)), jnp.zeros((len(ins), seconds), jnp.float32)
+            )
+
+        return lax.map(of_tile, (h.reshape(own, tile, -1), y, counts))
+
+    lanes = 1 if cpu else min(LANES, len(states))
+
+    def some(g: Array, sums: Array) -> Array:
+        cut = lambda table: lax.dynamic_slice_in_dim(table, g * lanes, lanes)
+        group = cut(states), cut(ins), cut(outs), cut(left)
+        found = of_state(*(part[0] for part in group))[None] if cpu else jax.vmap(of_state)(*group)
+        return lax.dynamic_update_slice_in_dim(sums, found, g * lanes, 0)
+
+    sums = jnp.zeros((len(states), own, ins.shape[1], seconds), jnp.float32)
+    return lax.fori_loop(0, -(-count // lanes), some, sums)
+
+
+@compiled(static=("keep", "each", "paired"))
+def best_expansions(
+    problem: Problem,
+    states: Float[Array, "W Rp D"],
+    first: Int[Array, ""],
+    ins: Int[Array, "B I"],
+    outs: Int[Array, "B J"],
+    left: Int[Array, " B"],
+    noise: Float[Array, ""],
+    seeds: Int[Array, " 2"],
+    *,
+    keep: int,
+    each: bool = False,
+    paired: bool = False,
+) -> Expansions:
+    """Return the best expansions of B states, from state `first` on, by all pairs of the halves given for each.
+
+    Every device adds up and ranks its share of the states, so that only the `keep` best of each travel.
+
+    Parameters
+    ----------
+    problem, states
+        The rows, and states as `inputs_spread` and `grown` return them.
+    ins, outs, left
+        The halves that each state may go on with: the first `left` of each kind; states without any come last. With
+        `paired`, `outs[b, k]` goes with `ins[b, k]` alone.
+    noise, seeds
+        Standard deviation of what is added to losses before they are ranked, and what it depends on besides the
+        number of the state: it does not matter which states are expanded together.
+    keep, each
+        How many are returned, the best of all states, or with `each` the best of every state.
+    """
+    count, devices = ins.shape[0], problem.over.size
+    own = -(-count // devices)
+    fill = lambda table: jnp.pad(jnp.asarray(table), [(0, own * devices - count)] + [(0, 0)] * (table.ndim - 1))
+
+    def on_one_device(
+        problem: Problem, states: Array, first: Array, ins: Array, outs: Array, left: Array, noise: Array, seeds: Array
+    ) -> Expansions:
+        some = fill(lax.dynamic_slice_in_dim(states, first, count))
+        sums = _summed(problem, some, ins, outs, left, jnp.sum(left > 0), paired)
+        sums = lax.all_to_all(sums, AXIS, split_axis=0, concat_axis=1, tiled=True)
+        add = lambda total, part: (total + part, None)
+        losses = lax.scan(add, jnp.zeros_like(sums[:, 0]), sums.swapaxes(0, 1))[0] / problem.rows
+        mine = lax.axis_index(AXIS) * own + jnp.arange(own)
+        n_in, n_out = losses.shape[1:]
+        allowed = jnp.arange(n_in)[:, None] < left[mine][:, None, None]
+        if not paired:
+            allowed &= jnp.arange(n_out) < left[mine][:, None, None]
+        losses = jnp.where(allowed & ~jnp.isnan(losses), losses, jnp.inf)
+        key = jax.random.fold_in(jax.random.key(seeds[0]), seeds[1])
+        draw = lambda w: jax.random.normal(jax.random.fold_in(key, w), (n_in, n_out))
+        ranked = lax.cond(noise > 0, lambda: losses + noise * lax.map(draw, first + mine), lambda: losses)
+        groups = own if each else 1
+        flat, ranked = losses.reshape(groups, -1), ranked.reshape(groups, -1)
+        best, at = lax.top_k(-ranked, min(keep, flat.shape[1]))
+        w = jnp.arange(own)[:, None] + 0 * at if each else at // (n_in * n_out)
+        of_in, of_out = at // n_out % n_in, at % n_out
+        halves = ins[mine][w, of_in], outs[mine][w, of_in if paired else of_out]
+        found = -best, jnp.take_along_axis(flat, at, axis=1), first + mine[w], *halves
+        return Expansions(*(lax.all_gather(part.ravel(), AXIS, tiled=True) for part in found))
+
+    given = problem, states, jnp.asarray(first), *map(fill, (ins, outs, left)), jnp.asarray(noise), jnp.asarray(seeds)
+    found = spread(on_one_device, problem.over, (SAME, ROWS, *[SAME] * 6), SAME)(*given)
+    if each:
+        return Expansions(*(part[: count * keep] for part in found))
+    order = jnp.lexsort((found.state, found.ranked))[:keep]  # of equals, the first state's first
+    return Expansions(*(part[order] for part in found))
+
+
+@compiled(static=("rows",))
+def outputs(
+    problem: Problem,
+    states: Float[Array, "W Rp D"],
+    parents: Int[Array, " K"],
+    ins: Int[Array, " K"],
+    outs: Int[Array, " K"],
+    *,
+    rows: int,
+) -> Float[Array, "K S"]:
+    """Return what the readout makes of some expansions on the first S of `rows` rows that are in the first tile."""
+
+    def on_one_device(problem: Problem, states: Array, parents: Array, ins: Array, outs: Array) -> Array:
+        few = states[:, : min(rows, states.shape[1])]
+        read = lambda h: product(h, problem.pieces.w_last, problem.tier)
+        mine = lax.map(lambda child: read(block(problem, few[child[0]], child[1], child[2])), (parents, ins, outs))
+        return lax.all_gather(mine, AXIS)[0]
+
+    run = spread(on_one_device, problem.over, (SAME, ROWS, SAME, SAME, SAME), SAME)
+    return run(problem, states, *map(jnp.asarray, (parents, ins, outs)))

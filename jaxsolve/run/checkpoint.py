@@ -1,0 +1,87 @@
+"""Host: the state of a search on disk, so that one that is killed at any moment can be resumed.
+
+A checkpoint is one NumPy archive without pickles: the arrays, and what describes them as JSON. It is written beside
+the last one, synced and renamed; the one before is kept, for a disk that lies about what it has written. The
+checksums of the archive tell a damaged one.
+"""
+
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxsolve.errors import OutputError, UsageError
+
+VERSION = 1
+"""Version of the format; what an older program has written stays readable."""
+NEWEST, BEFORE = "checkpoint.npz", "checkpoint-before.npz"
+META = "meta"
+MAX_BYTES = 1 << 30
+
+
+def save_checkpoint(folder: Path, meta: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+    """Write a checkpoint, keeping the one before; `OutputError` if that is not possible."""
+    buffer = io.BytesIO()
+    text = json.dumps({"version": VERSION, **meta}).encode()
+    np.savez(buffer, **{META: np.frombuffer(text, np.uint8)}, **arrays)
+    beside = folder / f"{NEWEST}.{os.getpid()}.new"
+    try:
+        with beside.open("wb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        if (folder / NEWEST).exists():
+            (folder / NEWEST).replace(folder / BEFORE)
+        beside.replace(folder / NEWEST)
+        if hasattr(os, "O_DIRECTORY"):
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise OutputError(f"{folder}: the search cannot be kept here ({error.strerror or error})") from error
+
+
+def load_checkpoint(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return the newest checkpoint of a folder that is whole.
+
+    Raises
+    ------
+    UsageError
+        There is none, or none that this version can read.
+    """
+    problems = []
+    for name in (NEWEST, BEFORE):
+        path = folder / name
+        try:
+            return _read(path)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+            problems.append(f"{name} is damaged ({' '.join(str(error).split())[:100] or type(error).__name__})")
+    why = "; ".join(problems) or f"no {NEWEST} in it"
+    raise UsageError(f"{folder}: nothing to resume from: {why}")
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+            raise ValueError("compressed entries, which checkpoints do not have")
+        if sum(entry.file_size for entry in entries) > MAX_BYTES:
+            raise ValueError(f"more than {MAX_BYTES >> 20} MiB")
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    meta = json.loads(bytes(arrays.pop(META)))
+    if not isinstance(meta, dict) or not isinstance(meta.get("version"), int):
+        raise ValueError("no description in it")
+    if meta["version"] > VERSION:
+        raise ValueError(f"format {meta['version']} of a newer jaxsolve; this one reads up to {VERSION}")
+    return meta, arrays

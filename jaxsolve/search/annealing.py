@@ -1,0 +1,258 @@
+"""Host: annealing of many chains at once, each on its own or as the rungs of temperature ladders.
+
+Kirkpatrick, Gelatt & Vecchi (1983), https://doi.org/10.1126/science.220.4598.671. Chains run on the devices for some
+steps at a time; what happens in between (cooling by acceptance, exchanges, restarts) happens here.
+"""
+
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxsolve import engine
+from jaxsolve.errors import UsageError
+from jaxsolve.search.method import Population, Setting, Work, population
+
+CHUNK_WORK = 1e11
+"""Floating-point operations of candidates between two looks of the host, on whatever device."""
+CHUNK_STEPS = 256
+"""Most steps between two looks."""
+KINDS = 4
+"""Kinds of moves, `engine.MOVE_KINDS`."""
+ADAPTING = 0.5
+"""Exponent with which temperatures follow the acceptance that is asked for."""
+
+
+class ChainState(NamedTuple):
+    """Chains in between: B of them."""
+
+    ins: NDArray[np.int32]
+    """`[B, N]`"""
+    outs: NDArray[np.int32]
+    """`[B, N]`"""
+    sums: NDArray[np.float32]
+    """`[B]` sums of squared errors over the rows"""
+    best_ins: NDArray[np.int32]
+    """`[B, N]`"""
+    best_outs: NDArray[np.int32]
+    """`[B, N]`"""
+    best_sums: NDArray[np.float32]
+    """`[B]`"""
+    temperature: NDArray[np.float64]
+    """`[B]` in units of the mean squared error"""
+    step: NDArray[np.int64]
+    """`[]` moves that each chain has decided"""
+    rows: NDArray[np.int64]
+    """`[]` R"""
+    proposed: NDArray[np.int64]
+    """`[4]` moves of all chains, by kind"""
+    accepted: NDArray[np.int64]
+    """`[4]`"""
+    applied: NDArray[np.float64]
+    """`[]` blocks applied, each to all rows"""
+    exchanges: NDArray[np.int64]
+    """`[2, B - 1]` exchanges tried and made between neighbouring rungs; empty without ladders"""
+
+
+@dataclass(frozen=True)
+class Annealing:
+    """Simulated annealing: chains that cool down, geometrically or as fast as their acceptance allows."""
+
+    chains: int = 8
+    """Chains, each with an assembly of its own."""
+    steps: int = 20_000
+    """Moves that each chain decides in a cycle."""
+    hot: float = 0.03
+    """Temperature at the start, in units of the mean squared error."""
+    cold: float = 1e-4
+    """Temperature at the end."""
+    acceptance: float | None = None
+    """Share of moves accepted at first, a hundredth of it at last; temperatures follow. None: geometric cooling."""
+    swap: float = 0.4
+    """Share of moves that exchange two blocks."""
+    partner: float = 0.3
+    """Share of moves that exchange one half of two blocks."""
+    reversal: float = 0.15
+    """Share of moves that reverse a segment."""
+    insertion: float = 0.15
+    """Share of moves that move 1 to 4 blocks."""
+    reach: float = 1.0
+    """Exponent of how far apart the positions of a move are: 1 for any distance alike, more for closer ones."""
+    prior: float = 1.5
+    """Weight of pair scores in the acceptance, where there are any."""
+    restarts: int = 0
+    """Further cycles, each from the best assemblies so far and half as hot."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no schedule; `UsageError` names the option."""
+        for name in ("chains", "steps"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; expected at least 1")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None and not value >= 0:
+                raise UsageError(f"{field.name} is {value}; expected 0 or more")
+        if not 0 < self.cold <= self.hot:
+            raise UsageError(f"cold is {self.cold} and hot is {self.hot}; expected 0 < cold <= hot")
+        if not self._shares(False).sum() > 0:
+            raise UsageError("swap, partner, reversal and insertion are all 0; expected a share above 0")
+
+    @property
+    def state_type(self) -> type:
+        """States of chains."""
+        return ChainState
+
+    def init(self, setting: Setting) -> ChainState:
+        """Return chains at the assemblies that the setting begins with."""
+        rows, ladder = setting.problem.rows, np.zeros((2, self._rungs - 1), np.int64)
+        _check_memory(setting, self.chains)
+        begin = setting.begin(self.chains)
+        sums = (begin.losses * rows).astype(np.float32)
+        halves = begin.ins, begin.outs, sums
+        none, zero = np.zeros(KINDS, np.int64), np.zeros((), np.int64)
+        temperature = self._start(setting.blocks)
+        return ChainState(*halves, *halves, temperature, zero, np.int64(rows), none, none, np.float64(0), ladder)
+
+    def place(self, setting: Setting, state: ChainState) -> Work:
+        """Return the network states of all chains."""
+        ins, outs = (_filled(setting, part) for part in (state.ins, state.outs))
+        with engine.watched():
+            return engine.chains_placed(setting.problem, ins, outs)[1]
+
+    def finished(self, state: ChainState) -> bool:
+        """Return whether the last cycle has come to its end."""
+        return int(state.step) >= self.steps * (1 + self.restarts) or state.ins.shape[1] < 2
+
+    def found(self, state: ChainState) -> Population:
+        """Return the best assembly of each chain."""
+        return population(state.best_ins, state.best_outs, state.best_sums.astype(np.float64) / int(state.rows))
+
+    def step(self, setting: Setting, state: ChainState, work: Work) -> tuple[ChainState, Work]:
+        """Return the chains after as many moves as are decided without the host."""
+        done = int(state.step) % self.steps
+        steps = min(chunk_steps(setting, self.chains), self.steps - done)
+        setting.run.spend(steps * self.chains)
+        prior = np.zeros((setting.blocks,) * 2) if setting.prior is None else self.prior * setting.prior
+        cooling = engine.Cooling(
+            _filled(setting, state.temperature).astype(np.float32),
+            np.float32(self._factor),
+            self._shares(setting.partner is not None).astype(np.float32),
+            np.float32(self.reach),
+            prior.astype(np.float32),
+        )
+        chains = engine.Chains(*(_filled(setting, part) for part in state[:6]))
+        seeds = np.array([setting.seed, int(state.step)], np.int32)
+        with engine.watched():
+            chains, counts, work = engine.annealed(setting.problem, chains, work, cooling, seeds, steps=steps)
+            chains = [np.array(part)[: self.chains] for part in chains]
+            counts = [np.array(part)[: self.chains] for part in counts]
+        proposed, accepted = (part.sum(axis=0, dtype=np.int64) for part in counts[:2])
+        state = ChainState(
+            *chains,
+            state.temperature * self._factor**steps,
+            state.step + steps,
+            state.rows,
+            state.proposed + proposed,
+            state.accepted + accepted,
+            state.applied + float(counts[2].sum(dtype=np.float64)),
+            state.exchanges,
+        )
+        return self._between(setting, state, work, accepted.sum() / max(1, proposed.sum()))
+
+    @property
+    def _rungs(self) -> int:
+        return 1
+
+    @property
+    def _factor(self) -> float:
+        return 1.0 if self.acceptance is not None else (self.cold / self.hot) ** (1 / self.steps)
+
+    def _start(self, blocks: int) -> NDArray[np.float64]:
+        return np.full(self.chains, self.hot)
+
+    def _shares(self, given_pairs: bool) -> NDArray[np.float64]:
+        shares = np.array([self.swap, 0.0 if given_pairs else self.partner, self.reversal, self.insertion])
+        return shares / shares.sum() if shares.sum() else shares
+
+    def _between(self, setting: Setting, state: ChainState, work: Work, rate: float) -> tuple[ChainState, Work]:
+        """Return the chains as the next steps find them: cooled by their acceptance, or at the start of a cycle."""
+        done = int(state.step)
+        if done % self.steps == 0 and not self.finished(state):
+            order = np.argsort(state.best_sums, kind="stable")
+            take = order[np.arange(self.chains) % -(-self.chains // 2)]
+            halves = state.best_ins[take], state.best_outs[take], state.best_sums[take]
+            hot = np.full(self.chains, max(self.cold, self.hot * 0.5 ** (done // self.steps)))
+            state = state._replace(ins=halves[0], outs=halves[1], sums=halves[2], temperature=hot)
+            return state, self.place(setting, state)
+        if self.acceptance is not None:
+            wanted = self.acceptance * 0.01 ** (done % self.steps / self.steps)
+            change = np.clip((wanted / max(rate, 1e-6)) ** ADAPTING, 0.5, 2.0)
+            state = state._replace(temperature=np.maximum(state.temperature * change, self.cold))
+        return state, work
+
+
+@dataclass(frozen=True)
+class Tempering(Annealing):
+    """Parallel tempering: chains at fixed temperatures from cold to hot that exchange them.
+
+    Swendsen & Wang (1986), https://doi.org/10.1103/PhysRevLett.57.2607. Neighbouring rungs of a ladder are offered an
+    exchange each time the host looks, accepted with probability min(1, exp((1/T - 1/T')(MSE - MSE'))).
+    """
+
+    chains: int = 16
+    """Chains, the rungs of one ladder."""
+    hot: float = 0.05
+    """Temperature of the last rung."""
+    cold: float = 5e-4
+    """Temperature of the first rung."""
+
+    @property
+    def _rungs(self) -> int:
+        return self.chains
+
+    @property
+    def _factor(self) -> float:
+        return 1.0
+
+    def _start(self, blocks: int) -> NDArray[np.float64]:
+        return np.geomspace(self.cold, self.hot, self.chains)
+
+    def _between(self, setting: Setting, state: ChainState, work: Work, rate: float) -> tuple[ChainState, Work]:
+        """Return the chains with some of their temperatures exchanged."""
+        rung = np.argsort(state.temperature, kind="stable")
+        temperature, exchanges = state.temperature.copy(), state.exchanges.copy()
+        losses = state.sums.astype(np.float64) / int(state.rows)
+        odds = -np.log(setting.rng(int(state.step)).random(self.chains))
+        looks = int(state.step) // chunk_steps(setting, self.chains)
+        for k in range(looks % 2, self.chains - 1, 2):
+            a, b = rung[k], rung[k + 1]
+            gain = (1 / temperature[a] - 1 / temperature[b]) * (losses[a] - losses[b])
+            exchanges[0, k] += 1
+            if gain > -odds[k]:
+                exchanges[1, k] += 1
+                temperature[a], temperature[b] = temperature[b], temperature[a]
+        return state._replace(temperature=temperature, exchanges=exchanges), work
+
+
+def chunk_steps(setting: Setting, chains: int) -> int:
+    """Return how many moves each chain decides between two looks: the same on any machine, for the sake of sameness."""
+    return int(np.clip(CHUNK_WORK / (chains * setting.problem.flops), 1, CHUNK_STEPS))
+
+
+def _filled(setting: Setting, table: NDArray) -> NDArray:
+    """Return chains filled up to as many on each device."""
+    devices = setting.problem.over.size
+    return np.concatenate([table, np.repeat(table[-1:], -len(table) % devices, axis=0)])
+
+
+def _check_memory(setting: Setting, chains: int) -> None:
+    """Refuse more chains than fit into the memory of a run; `UsageError` says how many do."""
+    problem = setting.problem
+    each = 4 * 2 * (problem.blocks + 1) * problem.rows * problem.pieces.w_in.shape[1]
+    sharing = 1 if problem.over.devices.flat[0].platform == "cpu" else problem.over.size
+    fits = int(sharing * setting.run.memory_on(problem) // (2 * each))
+    if chains > fits:
+        raise UsageError(
+            f"chains is {chains}; on {problem.rows} rows {fits} fit into memory: take fewer rows or chains"
+        )

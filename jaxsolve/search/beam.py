@@ -1,0 +1,255 @@
+"""Host: beam search over networks that grow block by block, from the inputs on.
+
+Every state of the beam is a partial network. A step looks at all of its expansions by a first and a second half that
+are left, scored by the error of the readout as if nothing came after them, and keeps the best. Lowerre (1976), The
+HARPY Speech Recognition System; with noise in the scores, and kept diverse, as in the experiments this began with.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxsolve import engine
+from jaxsolve.errors import UsageError
+from jaxsolve.run import ROOM, WORK
+from jaxsolve.search.method import Population, Setting, Work, population
+
+POOL = 4
+"""Candidates for each place of the beam, where more than their score decides."""
+PROBES = 16
+"""Rows whose outputs make the signature of a state."""
+BUCKETS = 4
+"""Programs for as many widths of what is left: a program has room for more than there is, and that costs time."""
+
+
+class BeamState(NamedTuple):
+    """The partial networks of a beam, the best first."""
+
+    ins: NDArray[np.int32]
+    """`[W, L]` first halves so far"""
+    outs: NDArray[np.int32]
+    """`[W, L]` second halves so far"""
+    losses: NDArray[np.float64]
+    """`[W]` mean squared errors of the readout after them"""
+    blocks: NDArray[np.int32]
+    """`[]` N"""
+
+
+class Children(NamedTuple):
+    """Expansions that may enter a beam, the best first."""
+
+    parent: NDArray[np.int32]
+    ins: NDArray[np.int32]
+    outs: NDArray[np.int32]
+    losses: NDArray[np.float64]
+
+    def take(self, index: NDArray[np.integer] | slice) -> "Children":
+        """Return some of them."""
+        return Children(*(part[index] for part in self))
+
+
+@dataclass(frozen=True)
+class Beam:
+    """Beam search over first and second halves together, or over the order of given pairs."""
+
+    width: int = 10
+    """States that are kept."""
+    last_width: int | None = None
+    """Width at the end, approached geometrically from `width`; None: the same."""
+    noise: float = 0.0
+    """Standard deviation of what is added to the scores, in units of the mean squared error."""
+    signature: int = 0
+    """Most states with the same signature: outputs on a few rows, rounded to `grid`; 0: any number."""
+    grid: float = 0.1
+    """Step to which outputs are rounded in signatures, in standard deviations of the target."""
+    merge: bool = False
+    """Whether of states that use the same pairs, in whatever order, only the best is kept."""
+    rollout: int = 0
+    """Last blocks for which candidates are compared by where completing them greedily leads."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no beam; `UsageError` names the option."""
+        for name in ("width", "last_width"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name} is {value}; expected at least 1")
+        for name in ("noise", "signature", "rollout"):
+            if not getattr(self, name) >= 0:
+                raise UsageError(f"{name} is {getattr(self, name)}; expected 0 or more")
+        if not self.grid > 0:
+            raise UsageError(f"grid is {self.grid}; expected more than 0")
+
+    @property
+    def state_type(self) -> type:
+        """States of a beam."""
+        return BeamState
+
+    def init(self, setting: Setting) -> BeamState:
+        """Return the beam of the network without blocks."""
+        widest = max(self.width, self.last_width or 0)
+        fits = _width_that_fits(setting)
+        if widest > fits:
+            rows = setting.problem.rows
+            raise UsageError(f"width is {widest}; on {rows} rows at most {fits} fit into memory: take fewer rows")
+        none = np.zeros((1, 0), np.int32)
+        return BeamState(none, none, np.array([np.inf]), np.array(setting.blocks, np.int32))
+
+    def place(self, setting: Setting, state: BeamState) -> Work:
+        """Return the states of the partial networks on the devices, grown block by block as they were."""
+        states = engine.inputs_spread(setting.problem)
+        for t in range(state.ins.shape[1]):
+            parents = np.arange(len(state.losses)) if t else np.zeros(len(state.losses), np.int32)
+            states = _grow(setting, states, parents, state.ins[:, t], state.outs[:, t])
+        return states
+
+    def finished(self, state: BeamState) -> bool:
+        """Return whether all blocks are placed."""
+        return state.ins.shape[1] == state.blocks
+
+    def found(self, state: BeamState) -> Population:
+        """Return the networks, once they are complete."""
+        if not self.finished(state):
+            return Population(state.ins[:0], state.outs[:0], state.losses[:0])
+        return population(state.ins, state.outs, state.losses)
+
+    def step(self, setting: Setting, state: BeamState, work: Work) -> tuple[BeamState, Work]:
+        """Return the beam one block later."""
+        length = state.ins.shape[1]
+        width = self._width(length, setting.blocks)
+        rollout = setting.blocks - length <= self.rollout
+        choosy = bool(self.signature or self.merge or rollout)
+        pool = _expand(setting, state, work, width * POOL if choosy else width, self.noise)
+        if self.merge:
+            pool = pool.take(_capped(_pair_sets(state, pool), 1))
+        if self.signature:
+            pool = pool.take(_capped(self._signatures(setting, work, pool), self.signature))
+        if rollout:
+            pool = pool.take(np.argsort(_rolled_out(setting, state, work, pool), kind="stable"))
+        best = pool.take(slice(width))
+        best = best.take(np.argsort(best.losses, kind="stable")) if self.finished(_grown(state, best)) else best
+        return _grown(state, best), _grow(setting, work, best.parent, best.ins, best.outs)
+
+    def _width(self, length: int, blocks: int) -> int:
+        if self.last_width is None or blocks < 2:
+            return self.width
+        return round(self.width * (self.last_width / self.width) ** (length / (blocks - 1)))
+
+    def _signatures(self, setting: Setting, work: Work, pool: Children) -> NDArray[np.int64]:
+        """Return the rounded outputs of candidates on a few rows, `[K, S]`."""
+        index = np.resize(np.arange(len(pool.parent)), _room(len(pool.parent)))
+        children = pool.take(index)
+        found = np.asarray(
+            engine.outputs(setting.problem, work, children.parent, children.ins, children.outs, rows=PROBES)
+        )[: len(pool.parent)]
+        step = self.grid * max(float(np.std(np.asarray(setting.problem.y))), np.finfo(np.float32).tiny)
+        return np.round(found / step).astype(np.int64)
+
+
+def _width_that_fits(setting: Setting) -> int:
+    """Return how many states fit into the memory of a run, twice, since the next beam is grown from the last."""
+    row = 4 * 2 * setting.problem.pieces.w_in.shape[1]
+    sharing = 1 if setting.problem.over.devices.flat[0].platform == "cpu" else setting.problem.over.size
+    return max(1, int(sharing * setting.run.memory_on(setting.problem) // (row * setting.problem.rows)))
+
+
+def _room(count: int) -> int:
+    """Return a round number, at least `count`: programs are compiled for few sizes."""
+    return 1 << (count - 1).bit_length()
+
+
+def _grown(state: BeamState, children: Children) -> BeamState:
+    append = lambda words, last: np.concatenate([words[children.parent], last[:, None]], axis=1)
+    return BeamState(append(state.ins, children.ins), append(state.outs, children.outs), children.losses, state.blocks)
+
+
+def _grow(setting: Setting, work: Work, parents: NDArray, ins: NDArray, outs: NDArray) -> Work:
+    """Return states after one more block, filled up to a round number of them."""
+    setting.run.spend(0)
+    index = np.resize(np.arange(len(parents)), _room(len(parents)))
+    with engine.watched():
+        return engine.grown(setting.problem, work, *(part[index].astype(np.int32) for part in (parents, ins, outs)))
+
+
+def _left(words: NDArray[np.int32], blocks: int) -> NDArray[np.int32]:
+    """Return the halves that states have not used yet, ascending, `[W, N - L]`."""
+    free = np.ones((len(words), blocks), bool)
+    np.put_along_axis(free, words, False, axis=1)
+    return np.nonzero(free)[1].reshape(len(words), -1).astype(np.int32)
+
+
+def _filled(table: NDArray[np.int32], rows: int, columns: int) -> NDArray[np.int32]:
+    return np.pad(table, ((0, rows - len(table)), (0, columns - table.shape[1])))
+
+
+def _expand(setting: Setting, state: BeamState, work: Work, keep: int, noise: float, each: bool = False) -> Children:
+    """Return the best expansions of a beam, or with `each` the best of each of its states."""
+    n, problem = setting.blocks, setting.problem
+    ins = _left(state.ins, n)
+    paired = setting.partner is not None
+    outs = setting.partner[ins] if paired else _left(state.outs, n)
+    left, count = ins.shape[1], len(ins)
+    bucket = -(-n // BUCKETS)
+    columns = min(n, -(-left // bucket) * bucket)
+    flops = 2 * problem.rows * n * problem.pieces.b_in.shape[1] * (problem.pieces.w_in.shape[1] + n)
+    at_once = int(np.clip(WORK * problem.over.size / flops, 1, min(ROOM, _room(count))))
+    at_once = 1 << (at_once.bit_length() - 1)
+    parts = []
+    for first in range(0, count, at_once):
+        rows = slice(first, first + at_once)
+        have = min(at_once, count - first)
+        setting.run.spend(have * left * (1 if paired else left))
+        with engine.watched():
+            found = engine.best_expansions(
+                problem,
+                work,
+                np.int32(first),
+                _filled(ins[rows], at_once, columns),
+                _filled(outs[rows], at_once, columns),
+                np.where(np.arange(at_once) < have, left, 0).astype(np.int32),
+                np.float32(noise),
+                np.array([setting.seed, state.ins.shape[1]], np.int32),
+                keep=1 if each else _room(keep),
+                each=each,
+                paired=paired,
+            )
+            parts.append([np.asarray(part) for part in found])
+    ranked, losses, parent, i, j = (np.concatenate(part) for part in zip(*parts, strict=True))
+    defined = np.isfinite(ranked) & (parent < count)
+    if not defined.any():  # every expansion overflows: any of them is as good as the others
+        return Children(np.zeros(1, np.int32), ins[:1, 0], outs[:1, 0], np.array([np.inf]))
+    order = np.flatnonzero(defined)
+    if not each:
+        order = order[np.lexsort((parent[order], ranked[order]))][:keep]
+    return Children(parent[order], i[order], j[order], losses[order].astype(np.float64))
+
+
+def _capped(signatures: NDArray[np.integer], cap: int) -> NDArray[np.intp]:
+    """Return which candidates stay, in their order, if at most `cap` may have the same signature."""
+    _, group = np.unique(signatures, axis=0, return_inverse=True)
+    group = group.ravel()
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    place = np.arange(len(group)) - np.repeat(starts, np.diff(np.append(starts, len(group))))
+    return np.sort(order[place < cap])
+
+
+def _pair_sets(state: BeamState, pool: Children) -> NDArray[np.int64]:
+    """Return the pairs that candidates use, each as one number, ascending, `[K, L + 1]`."""
+    grown = _grown(state, pool)
+    return np.sort(grown.ins.astype(np.int64) * int(state.blocks) + grown.outs, axis=1)
+
+
+def _rolled_out(setting: Setting, state: BeamState, work: Work, pool: Children) -> NDArray[np.float64]:
+    """Return the losses to which candidates lead if each is completed greedily, `[K]`."""
+    state, work = _grown(state, pool), _grow(setting, work, pool.parent, pool.ins, pool.outs)
+    losses = pool.losses
+    while state.ins.shape[1] < setting.blocks:
+        best = _expand(setting, state, work, 1, 0.0, each=True)
+        if len(best.parent) < len(losses):  # some overflow whatever comes next
+            losses = np.full(len(losses), np.inf)
+            break
+        state, work = _grown(state, best), _grow(setting, work, best.parent, best.ins, best.outs)
+        losses = best.losses
+    return losses

@@ -1,0 +1,128 @@
+"""Host: what a joint search is, so that one loop drives all of them.
+
+A search is a pair of functions, ``init`` and ``step``. Its *state* is a named tuple of NumPy arrays: all that the
+next step needs and nothing else, so that a search that is killed goes on from a stored state as if nothing had
+happened. What can be computed again from the state (network states on the devices) is its *work*: `place` makes it
+anew, bit by bit the same, and `step` passes it on. Randomness is counted: a step depends on the seed and its number.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxsolve import engine
+from jaxsolve.puzzle import Assembly
+from jaxsolve.run import Evaluator, Run
+
+State = Any
+Work = Any
+
+
+class Population(NamedTuple):
+    """Assemblies with their mean squared errors on the rows of a search, the best first."""
+
+    ins: NDArray[np.int32]
+    """`[B, N]`"""
+    outs: NDArray[np.int32]
+    """`[B, N]`"""
+    losses: NDArray[np.float64]
+    """`[B]`"""
+
+    @property
+    def size(self) -> int:
+        """B."""
+        return len(self.losses)
+
+    @property
+    def best(self) -> Assembly:
+        """The first assembly."""
+        return Assembly(self.ins[0], self.outs[0])
+
+    def take(self, index: slice | NDArray[np.integer]) -> "Population":
+        """Return some of them."""
+        return Population(self.ins[index], self.outs[index], self.losses[index])
+
+
+def population(ins: NDArray[np.integer], outs: NDArray[np.integer], losses: NDArray[np.floating]) -> Population:
+    """Return assemblies as a population: the best first, each once."""
+    words = np.concatenate([ins, outs], axis=1)
+    _, first = np.unique(words, axis=0, return_index=True)
+    order = first[np.lexsort((first, losses[first]))]
+    return Population(ins[order].astype(np.int32), outs[order].astype(np.int32), losses[order].astype(np.float64))
+
+
+@dataclass(eq=False)
+class Setting:
+    """What a search works on: the rows it compares candidates on, the run that counts, and where it begins."""
+
+    problem: "engine.Problem"
+    run: Run
+    seed: int = 0
+    """Start of all randomness."""
+    starts: Population | None = None
+    """Where to begin, the best first; None: nowhere."""
+    partner: NDArray[np.int32] | None = None
+    """`[N]` second half of each first half, where the pairs are given and only the order is searched."""
+    prior: NDArray[np.float64] | None = None
+    """`[N, N]` standardised scores of all pairs, where such a thing is to be believed."""
+
+    @property
+    def blocks(self) -> int:
+        """N."""
+        return self.problem.blocks
+
+    def rng(self, step: int) -> np.random.Generator:
+        """Return the random numbers of a step."""
+        return np.random.default_rng([self.seed, step])
+
+    def losses(self, ins: NDArray[np.integer], outs: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Return the loss of each of some assemblies, `[B]`."""
+        stay = np.arange(self.blocks, dtype=np.int32)
+        return Evaluator(self.problem, Assembly(stay, stay), self.run).losses(engine.as_moves(Assembly(ins, outs)))
+
+    def random(self, count: int, step: int = 0) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return random assemblies, `[B, N]` each; of the given pairs where there are any."""
+        rng, stay = self.rng(step), np.tile(np.arange(self.blocks, dtype=np.int32), (count, 1))
+        ins = rng.permuted(stay, axis=1)
+        return ins, rng.permuted(stay, axis=1) if self.partner is None else self.partner[ins]
+
+    def begin(self, count: int) -> Population:
+        """Return so many assemblies to start from: those given, and again the best of them; else random ones."""
+        if self.starts is None:
+            ins, outs = self.random(count)
+            return Population(ins, outs, self.losses(ins, outs))
+        index = np.arange(count) % self.starts.size
+        ins, outs = self.starts.ins[index], self.starts.outs[index]
+        few = self.losses(ins[: self.starts.size], outs[: self.starts.size])
+        return Population(ins, outs, few[index])
+
+
+class Method(Protocol):
+    """A joint search: a frozen dataclass whose fields are its options."""
+
+    @property
+    def state_type(self) -> type:
+        """The named tuple that states are."""
+        ...
+
+    def init(self, setting: Setting) -> State:
+        """Return the state before the first step."""
+        ...
+
+    def place(self, setting: Setting, state: State) -> Work:
+        """Return what the devices hold at a state."""
+        ...
+
+    def step(self, setting: Setting, state: State, work: Work) -> tuple[State, Work]:
+        """Return the next state; a step takes about a second."""
+        ...
+
+    def finished(self, state: State) -> bool:
+        """Return whether there is no next step."""
+        ...
+
+    def found(self, state: State) -> Population:
+        """Return the best assemblies so far; none before there is one."""
+        ...

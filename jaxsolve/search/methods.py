@@ -1,0 +1,82 @@
+"""Host: the joint searches by name, and pipelines of them from names and options."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+from jaxsolve.errors import UsageError
+from jaxsolve.search.annealing import Annealing, Tempering
+from jaxsolve.search.beam import Beam
+from jaxsolve.search.descending import Descending
+from jaxsolve.search.method import Method
+from jaxsolve.search.pipeline import Stage
+
+METHODS: dict[str, Callable[[], Method]] = {
+    "beam": Beam,
+    "stochastic_beam": lambda: Beam(width=50, noise=0.001),
+    "annealing": Annealing,
+    "tempering": Tempering,
+    "descent": Descending,
+}
+
+
+def options_of(method: Method) -> dict[str, type]:
+    """Return the options of a method with their types, ``None`` left out."""
+    hints = get_type_hints(type(method))
+    return {
+        field.name: next((kind for kind in get_args(hints[field.name]) if kind is not NoneType), hints[field.name])
+        for field in fields(method)  # pyright: ignore[reportArgumentType]
+    }
+
+
+def stages_named(names: str | Sequence[str], options: Mapping[str, Any] | None = None) -> tuple[Stage, ...]:
+    """Return stages by the names of their methods, and their options.
+
+    Parameters
+    ----------
+    names
+        Names, or one text with commas between them.
+    options
+        Values by the names of options: of all stages that have one of that name, or with the stage's name and a dot
+        before it, of that stage alone.
+
+    Raises
+    ------
+    UsageError
+        A method or an option does not exist, or has a value that cannot be used.
+    """
+    listed = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
+    for name in listed:
+        if name not in METHODS:
+            raise UsageError(f"no method {name!r}; choose one or several, joined by commas, of {', '.join(METHODS)}")
+    methods = [METHODS[name]() for name in listed]
+    for key, value in (options or {}).items():
+        stage, _, option = key.rpartition(".")
+        meant = [k for k, name in enumerate(listed) if stage in ("", name) and option in options_of(methods[k])]
+        if not meant:
+            has = sorted({option for method in methods for option in options_of(method)})
+            raise UsageError(f"{' and '.join(listed)} has no option {key!r}; it has {', '.join(has)}")
+        for k in meant:
+            methods[k] = replace(methods[k], **{option: _value(key, value, options_of(methods[k])[option])})  # pyright: ignore
+    return tuple(Stage(*pair) for pair in zip(listed, methods, strict=True))
+
+
+def _value(key: str, value: Any, kind: type) -> Any:
+    """Return the value of an option as its type, from a number or a text."""
+    try:
+        if value is None or (isinstance(value, str) and value == "none"):
+            return None
+        if kind is bool:
+            return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
+        if kind is str:
+            return str(value)
+        number = float(value)
+        if kind is int:
+            if not number.is_integer():
+                raise ValueError
+            return int(number)
+        return number
+    except (KeyError, TypeError, ValueError, OverflowError):
+        wanted = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
+        raise UsageError(f"{key} is {value!r}; expected {wanted}") from None

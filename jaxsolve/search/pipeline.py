@@ -1,0 +1,144 @@
+"""Host: stages of joint searches, each of which begins with the best that the one before has found."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxsolve.errors import UsageError
+from jaxsolve.search.method import Method, Population, Setting, State, population
+
+ELITES = 64
+"""Assemblies that a stage hands on."""
+
+
+class Stage(NamedTuple):
+    """A method with its name."""
+
+    name: str
+    method: Method
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a pipeline stood after a step."""
+
+    stage: str
+    evaluations: int
+    seconds: float
+    loss: float
+    """Lowest mean squared error so far, on the rows of the search; infinite before there is an assembly."""
+
+
+@dataclass(eq=False)
+class Pipeline:
+    """Searches one after the other. It stands between two steps at any time, and can be stored there."""
+
+    stages: tuple[Stage, ...]
+    setting: Setting
+    at: int = 0
+    """The stage that runs; as many as there are: none any more."""
+    state: State = None
+    """Its state; None: not begun."""
+    elites: Population | None = None
+    """The best assemblies of all stages so far, on the rows of the search."""
+    curve: list[Point] = field(default_factory=list)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all stages have come to their end."""
+        return self.at == len(self.stages)
+
+    @property
+    def loss(self) -> float:
+        """Lowest mean squared error so far, on the rows of the search."""
+        return float("inf") if self.elites is None else float(self.elites.losses[0])
+
+    def drive(self, watch: Callable[["Pipeline"], None] = lambda pipeline: None, floor: float = 0.0) -> None:
+        """Run what is left, until the loss is at most `floor`; `watch` is told after every step.
+
+        Raises
+        ------
+        OutOfTime, KeyboardInterrupt, ProcessLost
+            As `Run.spend` does; the pipeline stands where it was after the last step.
+        """
+        while not self.finished and self.loss > floor:
+            name, method = self.stages[self.at]
+            setting = replace(self.setting, starts=self.elites or self.setting.starts, seed=self.setting.seed + self.at)
+            with self.setting.run.phase("search"):
+                if self.state is None:
+                    self.state = method.init(setting)
+                work = method.place(setting, self.state)
+                while not method.finished(self.state) and self.loss > floor:
+                    self.state, work = method.step(setting, self.state, work)
+                    self._note(name, method.found(self.state))
+                    watch(self)
+                self._note(name, method.found(self.state))
+            if method.finished(self.state):
+                self.at, self.state = self.at + 1, None
+            watch(self)
+
+    def stored(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return what `restored` takes, as plain values and arrays."""
+        run = self.setting.run
+        meta = {
+            "stages": [[name, asdict(method)] for name, method in self.stages],
+            "at": self.at,
+            "begun": self.state is not None,
+            "evaluations": run.evaluations,
+            "seconds": run.elapsed,
+            "curve": [[one.stage, one.evaluations, round(one.seconds, 3), one.loss] for one in self.curve],
+        }
+        arrays: dict[str, NDArray[Any]] = {}
+        for prefix, parts in (("state", self.state), ("elites", self.elites)):
+            if parts is not None:
+                arrays |= {f"{prefix}.{name}": np.asarray(part) for name, part in parts._asdict().items()}
+        return meta, arrays
+
+    def restore(self, meta: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        """Go back to where a pipeline of the same stages was stored.
+
+        Raises
+        ------
+        UsageError
+            The stages or their options are others, or the arrays are not theirs.
+        """
+        stages = [[name, asdict(method)] for name, method in self.stages]
+        if meta.get("stages") != stages:
+            raise UsageError(f"this search was {_named(meta.get('stages'))}; asked for is {_named(stages)}")
+        try:
+            self.at = int(meta["at"])
+            self.curve = [Point(*point) for point in meta["curve"]]
+            self.setting.run.evaluations = int(meta["evaluations"])
+            self.setting.run.started = time.perf_counter() - float(meta["seconds"])
+            if "elites.ins" in arrays:
+                self.elites = Population(*(arrays[f"elites.{name}"] for name in Population._fields))
+                self.setting.run.found(self.elites.best, float(self.elites.losses[0]))
+            if meta["begun"]:
+                kind = self.stages[self.at].method.state_type
+                self.state = kind(*(arrays[f"state.{name}"] for name in kind._fields))
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise UsageError(f"this is no stored search ({type(error).__name__}: {error})") from error
+
+    def _note(self, stage: str, found: Population) -> None:
+        if found.size:
+            every = (
+                found if self.elites is None else Population(*map(np.concatenate, zip(self.elites, found, strict=True)))
+            )
+            self.elites = population(*every).take(slice(ELITES))
+            self.setting.run.found(self.elites.best, float(self.elites.losses[0]))
+        run = self.setting.run
+        if self.elites is not None and (not self.curve or self.loss < self.curve[-1].loss):
+            self.curve.append(Point(stage, run.evaluations, run.elapsed, self.loss))
+
+
+def _named(stages: Any) -> str:
+    try:
+        return ", then ".join(
+            f"{name} ({', '.join(f'{key} {value}' for key, value in options.items())})" for name, options in stages
+        )
+    except (TypeError, ValueError, AttributeError):
+        return "something else"

@@ -1,0 +1,155 @@
+"""Host: one joint search after the other, with every combination of some settings, and what they agree on."""
+
+import itertools
+import json
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from jaxsolve.errors import OutputError, UsageError
+from jaxsolve.joint import JointConfig, joint_search
+from jaxsolve.puzzle import Puzzle
+from jaxsolve.run import Run
+from jaxsolve.search import stages_named
+
+RESULTS = "runs.jsonl"
+SETTINGS = {field.name for field in fields(JointConfig)} - {"options"}
+MOST_RUNS = 100_000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run of a sweep came to."""
+
+    setting: dict[str, Any]
+    """The values of the grid that are its own."""
+    config: dict[str, Any]
+    """All that it was run with."""
+    status: str
+    mse: float
+    """Over all rows."""
+    loss: float
+    """Over the rows of the search."""
+    evaluations: int
+    seconds: float
+    permutation: list[int]
+    puzzle: str
+    """Fingerprint of the puzzle."""
+
+
+def configurations(path: Path) -> list[tuple[dict[str, Any], JointConfig]]:
+    """Return the runs that a file describes: the values of the grid, and all settings.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, or describes no searches; the message names the setting.
+    """
+    try:
+        with path.open("rb") as file:
+            table = tomllib.load(file)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{path}: no readable TOML ({reason})") from error
+    grid, options = table.pop("grid", {}), table.pop("options", {})
+    if not isinstance(grid, dict) or not isinstance(options, dict):
+        raise UsageError(f"{path}: grid and options are tables, [grid] and [options]")
+    if unknown := set(table) - SETTINGS:
+        raise UsageError(f"{path}: no setting {', '.join(sorted(unknown))}; there are {', '.join(sorted(SETTINGS))}")
+    grid = {key: values if isinstance(values, list) else [values] for key, values in _flat(grid).items()}
+    base = {**table, "options": _flat(options)}
+    count = 1
+    for values in grid.values():
+        count *= len(values)
+    if not 0 < count <= MOST_RUNS:
+        raise UsageError(f"{path}: the grid has {count} combinations; expected 1 to {MOST_RUNS}")
+    runs = []
+    for values in itertools.product(*grid.values()):
+        setting = dict(zip(grid, values, strict=True))
+        own = {key: value for key, value in setting.items() if key in SETTINGS}
+        chosen = {key: value for key, value in setting.items() if key not in SETTINGS}
+        try:
+            config = JointConfig(**{**base, **own, "options": base["options"] | chosen})
+            stages_named(config.method, config.options)
+        except (TypeError, AttributeError) as error:
+            raise UsageError(f"{path}: a setting has a value of the wrong kind ({error})") from error
+        if config.rows is not None and not isinstance(config.rows, int):
+            raise UsageError(f"{path}: rows is {config.rows!r}; expected a whole number")
+        runs.append((setting, config))
+    return runs
+
+
+def _flat(table: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """Return nested tables as one, keys joined by dots: [grid.beam] width is beam.width."""
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        flat |= _flat(value, f"{before}{key}.") if isinstance(value, dict) else {f"{before}{key}": value}
+    return flat
+
+
+def read_outcomes(folder: Path, puzzle: Puzzle) -> list[Outcome]:
+    """Return the runs of a puzzle that are in a folder already; lines that were cut off are not."""
+    found = []
+    try:
+        lines = (folder / RESULTS).read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    for line in lines:
+        try:
+            one = Outcome(**json.loads(line))
+        except (ValueError, TypeError):
+            continue
+        if one.puzzle == puzzle.fingerprint:
+            found.append(one)
+    return found
+
+
+def run_sweep(
+    puzzle: Puzzle,
+    todo: list[tuple[dict[str, Any], JointConfig]],
+    run: Run,
+    folder: Path,
+    done: list[Outcome],
+    devices: int | None = None,
+) -> Iterator[Outcome]:
+    """Run what is not `done` yet, append it to `done` and to the folder, and yield it.
+
+    Ends early, without the run that was under way, when the budget of `run` is spent or the user asks for an end.
+    """
+    fingerprint, known = puzzle.fingerprint, [one.config for one in done]
+    for setting, config in todo:
+        described = json.loads(json.dumps(asdict(config) | {"options": dict(config.options)}))
+        if described in known:
+            continue
+        if run.stopped or run.elapsed > run.budget:
+            return
+        own = replace(run, seconds=dict(run.seconds), evaluations=0, loss=float("inf"), best=None, stopped=False)
+        began = run.elapsed
+        own.watch = lambda progress, own=own: own.stop() if run.stopped else None
+        solution = joint_search(puzzle, config, own, devices=devices)
+        run.slots = own.slots
+        if solution.status in ("interrupted", "lost", "out_of_time"):
+            return
+        certificate = solution.certificate
+        outcome = Outcome(
+            setting, described, solution.status, certificate.mse, solution.pipeline.loss, own.evaluations,
+            round(run.elapsed - began, 3), certificate.permutation, fingerprint,
+        )  # fmt: skip
+        done.append(outcome)
+        try:
+            with (folder / RESULTS).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(outcome)) + "\n")
+        except OSError as error:
+            raise OutputError(f"{folder}: results cannot be written ({error.strerror or error})") from error
+        yield outcome
+
+
+def consensus(outcomes: list[Outcome]) -> list[tuple[tuple[int, int], int]]:
+    """Return in how many of some answers each pair of pieces appears, the most frequent first."""
+    counts: Counter[tuple[int, int]] = Counter()
+    for one in outcomes:
+        counts.update(zip(one.permutation[:-1:2], one.permutation[1::2], strict=True))
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
