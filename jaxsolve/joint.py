@@ -17,6 +17,8 @@ from jaxsolve.search import Pipeline, Population, Setting, stages_named
 
 ROWS = 1000
 """Rows on which candidates are compared if nothing is said."""
+STATISTICS_ROWS = 20_000
+"""Most rows for what is cheap to know of all of them."""
 FINALISTS = 8
 """Assemblies that are judged on all rows in the end."""
 
@@ -116,7 +118,8 @@ def joint_search(
     partner = None if config.pairing is None else pair(puzzle, config.pairing).partner.astype(np.int32)
     prior = None if config.prior is None else -standardised(pair(puzzle, config.prior).scores)
     starts = None if start is None else Population(*(half[None].astype(np.int32) for half in start), np.array([np.inf]))
-    pipeline = Pipeline(stages, Setting(problem, run, config.seed, starts, partner, prior), elites=None)
+    whole = engine.place(puzzle, STATISTICS_ROWS, devices)
+    pipeline = Pipeline(stages, Setting(problem, run, config.seed, starts, whole, partner, prior))
     asked = {"puzzle": puzzle.fingerprint, "config": asdict(config) | {"options": dict(config.options)}}
     if resume is not None:
         stored, arrays = resume

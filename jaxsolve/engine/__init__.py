@@ -14,26 +14,40 @@ if TYPE_CHECKING:
     from jaxsolve.engine.devices import device_names, mesh
     from jaxsolve.engine.distributed import ProcessLost, agree, is_first, join, processes, watched
     from jaxsolve.engine.expansion import Expansions, best_expansions, grown, inputs_spread, outputs
+    from jaxsolve.engine.grand_canonical import (
+        GROWTH_KINDS,
+        Climate,
+        Ensemble,
+        Growth,
+        Networks,
+        ensemble_placed,
+        grown_canonically,
+    )
     from jaxsolve.engine.machine import copy_bytes, matmul_flops, peak_bytes, seconds, traced
     from jaxsolve.engine.memory import free_memory, rows_that_fit
     from jaxsolve.engine.neighbourhood import Way, best_way, input_states, kernel_agrees, path_losses
-    from jaxsolve.engine.network import ACTIVATIONS, Objective, Pieces, Problem, first_rows, place, split_rows
+    from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, first_rows, place, split_rows
     from jaxsolve.engine.precision import PRECISIONS, Tier
+    from jaxsolve.engine.probing import input_gains, partner_gains
     from jaxsolve.engine.screening import first_order_changes, predicted_losses
 
 __all__ = [
     "ACTIVATIONS",
+    "GROWTH_KINDS",
     "MOVE_KINDS",
     "NEIGHBOURHOODS",
     "PRECISIONS",
     "Chains",
+    "Climate",
     "Cooling",
     "Counts",
+    "Ensemble",
     "Expansions",
+    "Growth",
     "Kept",
     "Moves",
     "Neighbourhood",
-    "Objective",
+    "Networks",
     "Pieces",
     "Plan",
     "Problem",
@@ -51,11 +65,14 @@ __all__ = [
     "compiled",
     "copy_bytes",
     "device_names",
+    "ensemble_placed",
     "exchanges",
     "first_order_changes",
     "first_rows",
     "free_memory",
     "grown",
+    "grown_canonically",
+    "input_gains",
     "input_states",
     "inputs_spread",
     "insertion_losses",
@@ -67,6 +84,7 @@ __all__ = [
     "mesh",
     "of_segments",
     "outputs",
+    "partner_gains",
     "path_losses",
     "peak_bytes",
     "place",
@@ -85,6 +103,15 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "ACTIVATIONS": "network",
+        "input_gains": "probing",
+        "partner_gains": "probing",
+        "grown_canonically": "grand_canonical",
+        "ensemble_placed": "grand_canonical",
+        "Networks": "grand_canonical",
+        "GROWTH_KINDS": "grand_canonical",
+        "Growth": "grand_canonical",
+        "Ensemble": "grand_canonical",
+        "Climate": "grand_canonical",
         "chains_placed": "annealing",
         "annealed": "annealing",
         "Kept": "annealing",
@@ -117,7 +144,6 @@ __getattr__ = lazy_exports(
         "mesh": "devices",
         "path_losses": "neighbourhood",
         "peak_bytes": "machine",
-        "Objective": "network",
         "Pieces": "network",
         "place": "network",
         "PRECISIONS": "precision",

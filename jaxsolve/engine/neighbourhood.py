@@ -7,7 +7,6 @@ them in one kernel (`fused`).
 States stay on the devices between calls and are only renewed behind the last change.
 """
 
-from collections.abc import Callable
 from typing import Literal
 
 import jax
@@ -19,7 +18,7 @@ from jaxsolve.engine.compile import compiled
 from jaxsolve.engine.devices import EACH, SAME, by_device, collected, collected_spec, spread
 from jaxsolve.engine.fused import fused_losses
 from jaxsolve.engine.moves import as_moves
-from jaxsolve.engine.network import OBJECTIVES, Objective, Problem, block, first_rows
+from jaxsolve.engine.network import Problem, block, first_rows, readout_loss
 from jaxsolve.engine.paths import Paths, plan
 from jaxsolve.engine.precision import Tier
 from jaxsolve.engine.shapes import Array, Float, Int
@@ -76,16 +75,14 @@ def input_states(problem: Problem) -> Float[Array, "C S R D"]:
     return by_device(problem.over, lambda: slots)
 
 
-@compiled(static=("way", "objective"), donate=("states",))
+@compiled(static=("way",), donate=("states",))
 def path_losses(
     problem: Problem,
     assembly: Assembly,
     states: Float[Array, "C S R D"],
     paths: Paths,
-    length: Int[Array, ""] | int | None = None,
     *,
     way: Way,
-    objective: Objective = "readout",
 ) -> tuple[Float[Array, "C M"], Float[Array, "C S R D"]]:
     """Return the loss of every path, undefined behind the first `paths.count`, and the states of `assembly`.
 
@@ -98,33 +95,23 @@ def path_losses(
     paths
         What each device evaluates; in turn they may go on from each other, else from the assembly alone.
         Side by side M - 1 is a multiple of `LANES`.
-    length
-        Positions that run, from the first on, as the paths were planned; None: all.
     way
-        How a device goes through its candidates; the kernel knows whole networks and their own readout only.
-    objective
-        How the last states are judged.
+        How a device goes through its candidates.
     """
     walk = {"in_turn": _in_turn, "side_by_side": _side_by_side, "fused": _fused}[way]
-    judge = OBJECTIVES[objective]
 
-    def on_one_device(
-        problem: Problem, assembly: Assembly, states: Array, paths: Paths, length: Array
-    ) -> tuple[Array, Array]:
+    def on_one_device(problem: Problem, assembly: Assembly, states: Array, paths: Paths) -> tuple[Array, Array]:
         mine = Paths(*(field[0] for field in paths))
-        losses, states = walk(problem, assembly, states[0].at[0].set(problem.x), mine, length, judge)
+        losses, states = walk(problem, assembly, states[0].at[0].set(problem.x), mine)
         return collected(losses[None]), states[None]
 
     halves = Assembly(*(jnp.asarray(half) for half in assembly))
-    run = spread(on_one_device, problem.over, (SAME, SAME, EACH, EACH, SAME), (collected_spec(), EACH))
-    return run(problem, halves, states, paths, jnp.asarray(problem.blocks if length is None else length))
-
-
-Judge = Callable[[Problem, Array], Array]
+    run = spread(on_one_device, problem.over, (SAME, SAME, EACH, EACH), (collected_spec(), EACH))
+    return run(problem, halves, states, paths)
 
 
 def _in_turn(
-    problem: Problem, assembly: Assembly, states: Float[Array, "S R D"], paths: Paths, length: Array, judge: Judge
+    problem: Problem, assembly: Assembly, states: Float[Array, "S R D"], paths: Paths
 ) -> tuple[Float[Array, " M"], Float[Array, "S R D"]]:
     slots = problem.blocks + 1
 
@@ -140,39 +127,42 @@ def _in_turn(
 
         start = source % slots
         h, states = lax.fori_loop(start, paths.keep[m], keep, (states[source], states))
-        h = lax.fori_loop(jnp.maximum(start, paths.keep[m]), length, lambda t, h: block(problem, h, i[t], j[t]), h)
-        return losses.at[m].set(judge(problem, h)), states
+        h = lax.fori_loop(
+            jnp.maximum(start, paths.keep[m]), problem.blocks, lambda t, h: block(problem, h, i[t], j[t]), h
+        )
+        return losses.at[m].set(readout_loss(problem, h)), states
 
     return lax.fori_loop(0, paths.count, walk, (jnp.zeros(paths.source.shape, jnp.float32), states))
 
 
-def _renewed(problem: Problem, assembly: Assembly, states: Float[Array, "S R D"], valid: Array, length: Array) -> Array:
+def _renewed(problem: Problem, assembly: Assembly, states: Float[Array, "S R D"], valid: Array) -> Array:
     renew = lambda t, known: known.at[t + 1].set(block(problem, known[t], assembly.ins[t], assembly.outs[t]))
-    return lax.fori_loop(valid, length, renew, states)
+    return lax.fori_loop(valid, problem.blocks, renew, states)
 
 
 def _side_by_side(
-    problem: Problem, assembly: Assembly, states: Float[Array, "S R D"], paths: Paths, length: Array, judge: Judge
+    problem: Problem, assembly: Assembly, states: Float[Array, "S R D"], paths: Paths
 ) -> tuple[Float[Array, " M"], Float[Array, "S R D"]]:
-    states = _renewed(problem, assembly, states, paths.source[0], length)
-    losses = jnp.zeros(paths.source.shape, jnp.float32).at[0].set(judge(problem, states[length]))
+    n = problem.blocks
+    states = _renewed(problem, assembly, states, paths.source[0])
+    losses = jnp.zeros(paths.source.shape, jnp.float32).at[0].set(readout_loss(problem, states[n]))
 
     def group(g: Int[Array, ""], losses: Float[Array, " M"]) -> Float[Array, " M"]:
         cut = lambda table: lax.dynamic_slice_in_dim(table, 1 + g * LANES, LANES)
         i, j, start = assembly.ins[cut(paths.ins)], assembly.outs[cut(paths.outs)], cut(paths.source).min()
         step = jax.vmap(lambda h, i, j: block(problem, h, i, j))
         h = jnp.broadcast_to(states[start], (LANES, *states.shape[1:]))
-        h = lax.fori_loop(start, length, lambda t, h: step(h, i[:, t], j[:, t]), h)
-        found = jax.vmap(lambda h: judge(problem, h))(h)
+        h = lax.fori_loop(start, n, lambda t, h: step(h, i[:, t], j[:, t]), h)
+        found = jax.vmap(lambda h: readout_loss(problem, h))(h)
         return lax.dynamic_update_slice_in_dim(losses, found, 1 + g * LANES, 0)
 
     return lax.fori_loop(0, (paths.count - 1 + LANES - 1) // LANES, group, losses), states
 
 
 def _fused(
-    problem: Problem, assembly: Assembly, states: Float[Array, "S R D"], paths: Paths, length: Array, judge: Judge
+    problem: Problem, assembly: Assembly, states: Float[Array, "S R D"], paths: Paths
 ) -> tuple[Float[Array, " M"], Float[Array, "S R D"]]:
-    states = _renewed(problem, assembly, states, paths.source[0], length)
+    states = _renewed(problem, assembly, states, paths.source[0])
     # what does not matter starts behind the last block
     start = jnp.where(jnp.arange(paths.source.shape[0]) < paths.count, paths.source, problem.blocks)
     ins, outs = assembly.ins[paths.ins], assembly.outs[paths.outs]

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from jaxsolve.engine.shapes import Array, Float, Int, Num
 from jaxsolve.puzzle import Assembly, Puzzle
 
 PROBE_RIDGE = 1e-6
-"""Of the mean variance of the states: what keeps a probe of fewer dimensions than there are defined."""
+"""Of the mean square of the states: what keeps a probe of fewer dimensions than there are defined."""
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": jax.nn.relu,
     "gelu": lambda x: jax.nn.gelu(x, approximate=False),
@@ -123,24 +123,24 @@ def readout_loss(problem: Problem, h: Float[Array, "R D"]) -> Float[Array, ""]:
     return jnp.mean(error * error)
 
 
-def probe_loss(problem: Problem, h: Float[Array, "R D"]) -> Float[Array, ""]:
-    """Return the mean squared error of the best affine readout of the states `h` instead of the network's own.
+def probe(
+    problem: Problem, h: Float[Array, "R D"], ridge: Float[Array, ""] | float = PROBE_RIDGE
+) -> tuple[Float[Array, " D"], Float[Array, ""], Float[Array, " R"]]:
+    """Return the affine readout that fits the states `h` best, weights and bias, and its errors.
 
     What a linear probe makes of the states of a layer (Alain & Bengio 2016, https://arxiv.org/abs/1610.01644) tells
-    how much a network has worked out by then, whatever comes after.
+    how much a network has worked out by then, whatever comes after. `ridge` draws it towards the network's own
+    readout, in units of the states' mean square.
     """
-    centred, target = h - jnp.mean(h, axis=0), problem.y - jnp.mean(problem.y)
-    gram = product(centred.T, centred, problem.tier)
-    ridge = PROBE_RIDGE * jnp.trace(gram) / len(gram) + jnp.finfo(jnp.float32).tiny
-    factor = jax.scipy.linalg.cho_factor(gram + ridge * jnp.eye(len(gram)))
-    weights = jax.scipy.linalg.cho_solve(factor, product(centred.T, target, problem.tier))
-    error = product(centred, weights, problem.tier) - target
-    return jnp.mean(error * error)
-
-
-Objective = Literal["readout", "probe"]
-OBJECTIVES: dict[Objective, Callable[[Problem, Array], Array]] = {"readout": readout_loss, "probe": probe_loss}
-"""How states are judged: by the network's own readout, or by the best there could be."""
+    p, mean = problem.pieces, jnp.mean(h, axis=0)
+    centred, target = h - mean, problem.y - jnp.mean(problem.y)
+    gram = product(centred.T, centred, problem.tier) / problem.rows
+    pull = ridge * jnp.mean(h * h) + jnp.finfo(jnp.float32).tiny
+    factor = jax.scipy.linalg.cho_factor(gram + pull * jnp.eye(len(gram)))
+    away = target - product(centred, p.w_last, problem.tier)
+    found = p.w_last + jax.scipy.linalg.cho_solve(factor, product(centred.T, away, problem.tier) / problem.rows)
+    bias = jnp.mean(problem.y) - product(mean, found, problem.tier)
+    return found, bias, product(centred, found, problem.tier) - target
 
 
 def prefix_states(problem: Problem, assembly: Assembly) -> Float[Array, "P R D"]:

@@ -64,7 +64,7 @@ def starts(moves: Moves) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     return np.maximum(shared, moves.first), shared > moves.first
 
 
-def plan(moves: Moves, *, devices: int, room: int, valid: int, chains: bool, length: int | None = None) -> Plan:
+def plan(moves: Moves, *, devices: int, room: int, valid: int, chains: bool) -> Plan:
     """Deal moves to devices in their order, about the same work to each.
 
     Parameters
@@ -77,30 +77,26 @@ def plan(moves: Moves, *, devices: int, room: int, valid: int, chains: bool, len
         States of the assembly up to this position are right already.
     chains
         Whether paths may go on from each other, and not from the assembly alone.
-    length
-        Positions that run, from the first on; those behind do not count. None: all.
     """
     blocks = moves.ins.shape[1]
-    length = blocks if length is None else length
-    cut = Moves(moves.ins[:, :length], moves.outs[:, :length], np.minimum(moves.first, length))
-    begin, chained = starts(cut)
+    begin, chained = starts(moves)
     if not chains:
-        begin, chained = cut.first, np.zeros(moves.size, bool)
-    shares = _shares(length - begin + 1, devices, room - 1)
+        begin, chained = np.asarray(moves.first), np.zeros(moves.size, bool)
+    shares = _shares(blocks - begin + 1, devices, room - 1)
     ins, outs = np.zeros((2, devices, room, blocks), np.int32)
     source, keep = np.zeros((2, devices, room), np.int32)
     applied = 0
     ins[:, 0] = outs[:, 0] = np.arange(blocks)
-    source[:, 0], keep[:, 0] = valid, length
+    source[:, 0], keep[:, 0] = valid, blocks
     for c, share in enumerate(shares):
-        first, start, behind = cut.first[share], begin[share].copy(), chained[share].copy()
+        first, start, behind = moves.first[share], begin[share].copy(), chained[share].copy()
         if len(start):
             start[0], behind[0] = first[0], False
         here = slice(1, 1 + len(start))
         ins[c, here], outs[c, here] = moves.ins[share], moves.outs[share]
         source[c, here] = np.where(behind, blocks + 1 + start, start)
         keep[c, here] = np.where(np.append(behind[1:], False), np.append(start[1:], 0), start) if len(start) else 0
-        applied += int((length - start).sum()) + length - valid
+        applied += int((blocks - start).sum()) + blocks - valid
     count = np.array([1 + share.stop - share.start for share in shares], np.int32)
     return Plan(Paths(ins, outs, source, keep, count), shares, applied)
 

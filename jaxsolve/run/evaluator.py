@@ -25,27 +25,15 @@ class Evaluator:
     """
 
     def __init__(
-        self,
-        problem: "engine.Problem",
-        assembly: Assembly,
-        run: Run,
-        way: "engine.Way | None" = None,
-        *,
-        objective: "engine.Objective" = "readout",
-        length: int | None = None,
+        self, problem: "engine.Problem", assembly: Assembly, run: Run, way: "engine.Way | None" = None
     ) -> None:
         self.problem = problem
         self.assembly = assembly
         self.applications = 0
         """Blocks applied so far, each to all rows."""
         self.way = way or engine.best_way(problem)
-        self.length = problem.blocks if length is None else length
-        """Positions that run, from the first on; it may be changed between the looks."""
-        self.objective: engine.Objective = objective
-        if self.way == "fused" and (length is not None or objective != "readout"):
-            self.way = "side_by_side"  # the kernel knows nothing else
         rows = engine.rows_that_fit(problem, self.way, run.memory_on(problem))
-        self._parts = engine.split_rows(problem, rows) if objective == "readout" else [problem]
+        self._parts = engine.split_rows(problem, rows)
         self._run = run
         self._me = object()
         self._valid = 0
@@ -73,10 +61,6 @@ class Evaluator:
         self.assembly = Assembly(self.assembly.ins[ins], self.assembly.outs[outs])
         self._valid, self._loss = min(self._valid, int(first)), np.nan
 
-    def resize(self, length: int) -> None:
-        """Have another number of positions run."""
-        self.length, self._loss = length, np.nan
-
     def _at_once(self) -> int:
         """Return how many moves a call evaluates."""
         devices = self.problem.over.size
@@ -88,14 +72,7 @@ class Evaluator:
         devices, own, losses = self.problem.over.size, 0.0, np.zeros(moves.size)
         if len(self._parts) > 1 or self._run.slots.get(_kind(self.problem), (None,))[0] is not self._me:
             self._valid = 0
-        order = plan(
-            moves,
-            devices=devices,
-            room=1 + ROOM,
-            valid=min(self._valid, self.length),
-            chains=self.way == "in_turn",
-            length=self.length,
-        )
+        order = plan(moves, devices=devices, room=1 + ROOM, valid=self._valid, chains=self.way == "in_turn")
         for part in self._parts:
             kind = _kind(part)
             states = self._run.slots.pop(kind, (None, None))[1]
@@ -103,15 +80,13 @@ class Evaluator:
                 self._run.slots.clear()  # not more than one kind at a time
                 states = engine.input_states(part)
             with engine.watched():
-                found, states = engine.path_losses(
-                    part, self.assembly, states, order.paths, self.length, way=self.way, objective=self.objective
-                )
+                found, states = engine.path_losses(part, self.assembly, states, order.paths, way=self.way)
                 found = np.asarray(found)
             self._run.slots[kind] = self._me, states
             share = part.rows / self.problem.rows
             own += share * float(found[0, 0])
             losses += share * order.gather(found)
-        self._valid = self.length
+        self._valid = self.problem.blocks
         self._loss = float("inf") if np.isnan(own) else own
         self.applications += order.applications
         return np.where(np.isnan(losses), np.inf, losses)

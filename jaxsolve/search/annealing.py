@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.errors import UsageError
-from jaxsolve.search.method import Population, Setting, Work, population
+from jaxsolve.search.method import Population, Setting, Work, filled, population
 
 CHUNK_WORK = 1e11
 """Floating-point operations of candidates between two looks of the host, on whatever device."""
@@ -116,7 +116,7 @@ class Annealing:
 
     def place(self, setting: Setting, state: ChainState) -> Work:
         """Return the network states of all chains."""
-        ins, outs = (_filled(setting, part) for part in (state.ins, state.outs))
+        ins, outs = (filled(setting, part) for part in (state.ins, state.outs))
         with engine.watched():
             return engine.chains_placed(setting.problem, ins, outs)[1]
 
@@ -135,13 +135,13 @@ class Annealing:
         setting.run.spend(steps * self.chains)
         prior = np.zeros((setting.blocks,) * 2) if setting.prior is None else self.prior * setting.prior
         cooling = engine.Cooling(
-            _filled(setting, state.temperature).astype(np.float32),
+            filled(setting, state.temperature).astype(np.float32),
             np.float32(self._factor),
             self._shares(setting.partner is not None).astype(np.float32),
             np.float32(self.reach),
             prior.astype(np.float32),
         )
-        chains = engine.Chains(*(_filled(setting, part) for part in state[:6]))
+        chains = engine.Chains(*(filled(setting, part) for part in state[:6]))
         seeds = np.array([setting.seed, int(state.step)], np.int32)
         with engine.watched():
             chains, counts, work = engine.annealed(setting.problem, chains, work, cooling, seeds, steps=steps)
@@ -238,12 +238,6 @@ class Tempering(Annealing):
 def chunk_steps(setting: Setting, chains: int) -> int:
     """Return how many moves each chain decides between two looks: the same on any machine, for the sake of sameness."""
     return int(np.clip(CHUNK_WORK / (chains * setting.problem.flops), 1, CHUNK_STEPS))
-
-
-def _filled(setting: Setting, table: NDArray) -> NDArray:
-    """Return chains filled up to as many on each device."""
-    devices = setting.problem.over.size
-    return np.concatenate([table, np.repeat(table[-1:], -len(table) % devices, axis=0)])
 
 
 def _check_memory(setting: Setting, chains: int) -> None:

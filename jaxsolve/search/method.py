@@ -63,6 +63,8 @@ class Setting:
     """Start of all randomness."""
     starts: Population | None = None
     """Where to begin, the best first; None: nowhere."""
+    whole: "engine.Problem | None" = None
+    """More rows, for what is cheap to know of all of them; None: those candidates are compared on."""
     partner: NDArray[np.int32] | None = None
     """`[N]` second half of each first half, where the pairs are given and only the order is searched."""
     prior: NDArray[np.float64] | None = None
@@ -72,6 +74,11 @@ class Setting:
     def blocks(self) -> int:
         """N."""
         return self.problem.blocks
+
+    @property
+    def every(self) -> "engine.Problem":
+        """The problem on as many rows as there are."""
+        return self.whole or self.problem
 
     def rng(self, step: int) -> np.random.Generator:
         """Return the random numbers of a step."""
@@ -97,6 +104,12 @@ class Setting:
         ins, outs = self.starts.ins[index], self.starts.outs[index]
         few = self.losses(ins[: self.starts.size], outs[: self.starts.size])
         return Population(ins, outs, few[index])
+
+
+def filled(setting: Setting, table: NDArray[Any]) -> NDArray[Any]:
+    """Return chains filled up to as many on each device."""
+    devices = setting.problem.over.size
+    return np.concatenate([table, np.repeat(table[-1:], -len(table) % devices, axis=0)])
 
 
 class Method(Protocol):

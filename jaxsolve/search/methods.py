@@ -9,6 +9,8 @@ from jaxsolve.errors import UsageError
 from jaxsolve.search.annealing import Annealing, Tempering
 from jaxsolve.search.beam import Beam
 from jaxsolve.search.descending import Descending
+from jaxsolve.search.grand_canonical import GrandCanonical
+from jaxsolve.search.iterated import Iterated
 from jaxsolve.search.method import Method
 from jaxsolve.search.pipeline import Stage
 
@@ -17,6 +19,8 @@ METHODS: dict[str, Callable[[], Method]] = {
     "stochastic_beam": lambda: Beam(width=50, noise=0.001),
     "annealing": Annealing,
     "tempering": Tempering,
+    "grand_canonical": GrandCanonical,
+    "iterated": Iterated,
     "descent": Descending,
 }
 
