@@ -117,7 +117,7 @@ def joint_search(
     problem = engine.place(puzzle, config.rows, devices)
     partner = None if config.pairing is None else pair(puzzle, config.pairing).partner.astype(np.int32)
     prior = None if config.prior is None else -standardised(pair(puzzle, config.prior).scores)
-    starts = None if start is None else Population(*(half[None].astype(np.int32) for half in start), np.array([np.inf]))
+    starts = None if start is None else Population(start.ins[None], start.outs[None], np.array([np.inf]))
     whole = engine.place(puzzle, STATISTICS_ROWS, devices)
     pipeline = Pipeline(stages, Setting(problem, run, config.seed, starts, whole, partner, prior))
     asked = {"puzzle": puzzle.fingerprint, "config": asdict(config) | {"options": dict(config.options)}}

@@ -91,3 +91,39 @@ def random_puzzle(
     final = states(puzzle, *answer, rows)[-1]
     predictions = np.array([math.fsum(puzzle.w_last * row) + puzzle.b_last for row in final])
     return puzzle.replace(y=predictions.astype(np.float32).astype(np.float64)), answer
+
+
+ACTIVATIONS = {
+    "relu": lambda v: np.maximum(v, 0.0),
+    "gelu": lambda v: 0.5 * v * np.vectorize(math.erfc)(-v / math.sqrt(2.0)),
+    "gelu_tanh": lambda v: 0.5 * v * (1.0 + np.tanh(math.sqrt(2.0 / math.pi) * (v + 0.044715 * v**3))),
+    "tanh": np.tanh,
+    "silu": lambda v: v / (1.0 + np.exp(-v)),
+}
+
+
+def hidden_units(puzzle: Puzzle, h: np.ndarray, i: int) -> np.ndarray:
+    """Hidden units of a first half on states, `[rows, H]`."""
+    return ACTIVATIONS[puzzle.activation](h @ puzzle.w_in[i].T + puzzle.b_in[i])
+
+
+def final_state(puzzle: Puzzle, ins, outs, h: np.ndarray) -> np.ndarray:
+    """States after some blocks, many rows at a time: as `states`, for tests that ask for it thousands of times."""
+    for i, j in zip(ins, outs, strict=True):
+        h = h + hidden_units(puzzle, h, i) @ puzzle.w_out[j].T + puzzle.b_out[j]
+    return h
+
+
+def squared_errors(puzzle: Puzzle, ins, outs) -> np.ndarray:
+    """Squared errors of a network of any number of blocks, `[rows]`."""
+    return (final_state(puzzle, ins, outs, puzzle.x) @ puzzle.w_last + puzzle.b_last - puzzle.y) ** 2
+
+
+def fitted_readout(puzzle: Puzzle, h: np.ndarray, ridge: float) -> tuple[np.ndarray, float]:
+    """Weights and bias of the least-squares readout of states, drawn towards the network's own."""
+    mean, d = h.mean(axis=0), h.shape[1]
+    pull = math.sqrt(ridge * np.mean(h**2) * len(h)) * np.eye(d)
+    design = np.vstack([h - mean, pull])
+    target = np.concatenate([puzzle.y - puzzle.y.mean(), pull @ puzzle.w_last])
+    weights = np.linalg.lstsq(design, target)[0]
+    return weights, float(puzzle.y.mean() - mean @ weights)

@@ -21,6 +21,8 @@ ROOMS = [
     "search",
     "certificate",
     "joint",
+    "blind",
+    "attempts",
     "sweep",
     "solve",
     "profiling",

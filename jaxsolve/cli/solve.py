@@ -13,6 +13,7 @@ from jaxsolve.cli.answers import AnswerFolder
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import OutputError
 from jaxsolve.ordering import SEEDS
+from jaxsolve.pairing import PAIRINGS
 from jaxsolve.puzzle.source import TABLE
 from jaxsolve.search import SEARCHES
 
@@ -33,7 +34,13 @@ EXIT = {"solved": 0, "unsolved": 1, "lost": 3, "interrupted": INTERRUPTED}
 @terminal.guarded
 def solve(
     puzzle: arguments.PuzzlePath = arguments.DEMO,
-    pairing: arguments.PairingName = "auto",
+    pairing: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|auto|none",
+            help=f"Score that pairs the halves: {', '.join(PAIRINGS)}; none: by the data alone, with the order.",
+        ),
+    ] = "auto",
     order_seed: Annotated[
         str, typer.Option(metavar="NAME|auto", help=f"First order of the blocks: {', '.join(SEEDS)}.")
     ] = "auto",

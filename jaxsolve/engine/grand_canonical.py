@@ -288,7 +288,9 @@ def grown_canonically(
             network, kept, *did = lax.scan(step, start, seeds[1] + jnp.arange(steps))[0]
             kept = lax.fori_loop(0, count, lambda c, kept: brought_up(c, network, kept, readout), kept)
             error = product(last(network, kept), p.w_last, problem.tier) + p.b_last - problem.y
-            return network, Growth(*did, jnp.sum(kept.errors) / rows, jnp.mean(error * error)), kept
+            proposed, accepted, applied = did
+            judged = jnp.sum(kept.errors) / rows, jnp.mean(error * error)
+            return network, Growth(proposed, accepted, applied, *judged), kept
 
         numbers = lax.axis_index(AXIS) * len(networks.ins) + jnp.arange(len(networks.ins))
         found = lax.map(lambda one: of_chain(*one), (networks, kept, numbers))

@@ -98,7 +98,7 @@ class Puzzle:
         """A hash of the pieces, the rows and the activation: what a stored search belongs to."""
         digest = hashlib.sha256(self.activation.encode())
         for table in (self.w_in, self.b_in, self.w_out, self.b_out, self.w_last, [self.b_last], self.x, self.y):
-            digest.update(np.ascontiguousarray(table, np.float64))
+            digest.update(np.ascontiguousarray(table, np.float64).tobytes())
         return digest.hexdigest()[:32]
 
     def permutation(self, assembly: Assembly) -> list[int]:

@@ -28,7 +28,8 @@ def save_checkpoint(folder: Path, meta: dict[str, Any], arrays: dict[str, NDArra
     """Write a checkpoint, keeping the one before; `OutputError` if that is not possible."""
     buffer = io.BytesIO()
     text = json.dumps({"version": VERSION, **meta}).encode()
-    np.savez(buffer, **{META: np.frombuffer(text, np.uint8)}, **arrays)
+    everything: dict[str, Any] = {META: np.frombuffer(text, np.uint8), **arrays}
+    np.savez(buffer, **everything)
     beside = folder / f"{NEWEST}.{os.getpid()}.new"
     try:
         with beside.open("wb") as file:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.errors import UsageError
-from jaxsolve.search.method import Population, Setting, Work, filled, population
+from jaxsolve.search.method import Amount, Count, Population, Setting, Work, filled, population
 
 CHUNK_WORK = 1e11
 """Floating-point operations of candidates between two looks of the host, on whatever device."""
@@ -41,15 +41,15 @@ class ChainState(NamedTuple):
     """`[B]`"""
     temperature: NDArray[np.float64]
     """`[B]` in units of the mean squared error"""
-    step: NDArray[np.int64]
+    step: Count
     """`[]` moves that each chain has decided"""
-    rows: NDArray[np.int64]
+    rows: Count
     """`[]` R"""
     proposed: NDArray[np.int64]
     """`[4]` moves of all chains, by kind"""
     accepted: NDArray[np.int64]
     """`[4]`"""
-    applied: NDArray[np.float64]
+    applied: Amount
     """`[]` blocks applied, each to all rows"""
     exchanges: NDArray[np.int64]
     """`[2, B - 1]` exchanges tried and made between neighbouring rungs; empty without ladders"""
@@ -148,15 +148,13 @@ class Annealing:
             chains = [np.array(part)[: self.chains] for part in chains]
             counts = [np.array(part)[: self.chains] for part in counts]
         proposed, accepted = (part.sum(axis=0, dtype=np.int64) for part in counts[:2])
-        state = ChainState(
-            *chains,
-            state.temperature * self._factor**steps,
-            state.step + steps,
-            state.rows,
-            state.proposed + proposed,
-            state.accepted + accepted,
-            state.applied + float(counts[2].sum(dtype=np.float64)),
-            state.exchanges,
+        state = state._replace(
+            **dict(zip(engine.Chains._fields, chains, strict=True)),
+            temperature=state.temperature * self._factor**steps,
+            step=state.step + steps,
+            proposed=state.proposed + proposed,
+            accepted=state.accepted + accepted,
+            applied=state.applied + float(counts[2].sum(dtype=np.float64)),
         )
         return self._between(setting, state, work, accepted.sum() / max(1, proposed.sum()))
 

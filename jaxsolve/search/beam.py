@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from jaxsolve import engine
 from jaxsolve.errors import UsageError
 from jaxsolve.run import ROOM, WORK
-from jaxsolve.search.method import Population, Setting, Work, population
+from jaxsolve.search.method import Count, Population, Setting, Work, population
 
 POOL = 4
 """Candidates for each place of the beam, where more than their score decides."""
@@ -33,7 +33,7 @@ class BeamState(NamedTuple):
     """`[W, L]` second halves so far"""
     losses: NDArray[np.float64]
     """`[W]` mean squared errors of the readout after them"""
-    blocks: NDArray[np.int32]
+    blocks: Count
     """`[]` N"""
 
 
@@ -47,7 +47,7 @@ class Children(NamedTuple):
 
     def take(self, index: NDArray[np.integer] | slice) -> "Children":
         """Return some of them."""
-        return Children(*(part[index] for part in self))
+        return Children(self.parent[index], self.ins[index], self.outs[index], self.losses[index])
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Beam:
             rows = setting.problem.rows
             raise UsageError(f"width is {widest}; on {rows} rows at most {fits} fit into memory: take fewer rows")
         none = np.zeros((1, 0), np.int32)
-        return BeamState(none, none, np.array([np.inf]), np.array(setting.blocks, np.int32))
+        return BeamState(none, none, np.array([np.inf]), np.int64(setting.blocks))
 
     def place(self, setting: Setting, state: BeamState) -> Work:
         """Return the states of the partial networks on the devices, grown block by block as they were."""
@@ -188,7 +188,7 @@ def _expand(setting: Setting, state: BeamState, work: Work, keep: int, noise: fl
     n, problem = setting.blocks, setting.problem
     ins = _left(state.ins, n)
     paired = setting.partner is not None
-    outs = setting.partner[ins] if paired else _left(state.outs, n)
+    outs = _left(state.outs, n) if setting.partner is None else setting.partner[ins]
     left, count = ins.shape[1], len(ins)
     bucket = -(-n // BUCKETS)
     columns = min(n, -(-left // bucket) * bucket)

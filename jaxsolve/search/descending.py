@@ -11,7 +11,7 @@ from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Evaluator
 from jaxsolve.search.descent import Descent
 from jaxsolve.search.local import one_pass, search_named
-from jaxsolve.search.method import Population, Setting, Work, population
+from jaxsolve.search.method import Count, Population, Setting, Work, population
 
 
 class DescendingState(NamedTuple):
@@ -23,9 +23,9 @@ class DescendingState(NamedTuple):
     """`[B, N]`"""
     losses: NDArray[np.float64]
     """`[B]`"""
-    at: NDArray[np.int64]
+    at: Count
     """`[]` the assembly that goes down now"""
-    level: NDArray[np.int64]
+    level: Count
     """`[]` the level of the search that it goes through next"""
 
 
@@ -71,7 +71,7 @@ class Descending:
         search, at = search_named(self.search), int(state.at)
         descent = Descent(work.assembly, float(state.losses[at]))
         level = one_pass(work, descent, search, int(state.level), setting.run)
-        ins, outs, losses = (part.copy() for part in state[:3])
+        ins, outs, losses = state.ins.copy(), state.outs.copy(), state.losses.copy()
         ins[at], outs[at], losses[at] = *descent.assembly, descent.loss
         if level < len(search.levels):
             return DescendingState(ins, outs, losses, state.at, np.int64(level)), work

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.errors import UsageError
-from jaxsolve.search.method import Population, Setting, Work, filled, population
+from jaxsolve.search.method import Amount, Count, Population, Setting, Work, filled, population
 
 CHUNK_STEPS = 200
 """Moves that each chain decides before its readout is fitted again."""
@@ -29,14 +29,16 @@ class GrowthState(NamedTuple):
     """`[B]` mean squared errors of the fitted readouts"""
     losses: NDArray[np.float64]
     """`[B]` mean squared errors of the networks' own readout"""
-    step: NDArray[np.int64]
+    step: Count
     """`[]` moves that each chain has decided"""
     proposed: NDArray[np.int64]
     """`[6]` moves of all chains, by kind"""
     accepted: NDArray[np.int64]
     """`[6]`"""
-    applied: NDArray[np.float64]
+    applied: Amount
     """`[]` blocks applied, each to all rows"""
+    scale: Amount
+    """`[]` mean squared error that a linear probe of the inputs leaves"""
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,9 @@ class GrandCanonical:
     """Chains, each on its own."""
     forwards: float = 6000.0
     """Work of each chain, in evaluations of a whole network on all rows: what cools it down."""
-    hot: float = 0.003
-    """Temperature at the start, in units of the target's variance."""
-    cold: float = 5e-5
+    hot: float = 0.007
+    """Temperature at the start, in units of the error that a linear probe of the inputs leaves."""
+    cold: float = 1e-4
     """Temperature at the end."""
     price: float = 2.0
     """Price of a block at the start, in units of the temperature; falls to nothing."""
@@ -104,7 +106,10 @@ class GrandCanonical:
             ins, outs = setting.starts.ins[index], setting.starts.outs[index]
             length = np.full(self.chains, setting.blocks, np.int32)
         unknown, none = np.full(self.chains, np.inf), np.zeros(KINDS, np.int64)
-        return GrowthState(ins, outs, length, unknown, unknown, np.int64(0), none, none, np.float64(0))
+        x, y = (np.asarray(table, np.float64) for table in (setting.problem.x, setting.problem.y))
+        design = np.column_stack([np.ones(len(y)), x])
+        scale = np.mean((y - design @ np.linalg.lstsq(design, y)[0]) ** 2) if np.isfinite(x).all() else 1.0
+        return GrowthState(ins, outs, length, unknown, unknown, np.int64(0), none, none, np.float64(0), np.array(scale))
 
     def place(self, setting: Setting, state: GrowthState) -> Work:
         """Return room for the states of all networks."""
@@ -124,7 +129,7 @@ class GrandCanonical:
         """Return the networks after some moves with the same readout."""
         setting.run.spend(CHUNK_STEPS * self.chains)
         done = self._done(state)
-        scale = max(float(np.var(np.asarray(setting.problem.y, np.float64))), float(np.finfo(np.float32).tiny))
+        scale = max(float(state.scale), float(np.finfo(np.float32).tiny))
         half = self.partner / 2
         shares = np.array([self.swap, half, half, self.insertion, self.add, self.remove])
         climate = engine.Climate(
@@ -142,14 +147,14 @@ class GrandCanonical:
             )
             networks = [np.array(part)[: self.chains] for part in networks]
             growth = engine.Growth(*(np.array(part)[: self.chains] for part in growth))
-        state = GrowthState(
-            *networks,
-            growth.probed.astype(np.float64),
-            np.where(np.isnan(growth.losses), np.inf, growth.losses).astype(np.float64),
-            state.step + CHUNK_STEPS,
-            state.proposed + growth.proposed.sum(axis=0, dtype=np.int64),
-            state.accepted + growth.accepted.sum(axis=0, dtype=np.int64),
-            state.applied + float(growth.applied.sum(dtype=np.float64)),
+        state = state._replace(
+            **dict(zip(engine.Networks._fields, networks, strict=True)),
+            probed=growth.probed.astype(np.float64),
+            losses=np.where(np.isnan(growth.losses), np.inf, growth.losses).astype(np.float64),
+            step=state.step + CHUNK_STEPS,
+            proposed=state.proposed + growth.proposed.sum(axis=0, dtype=np.int64),
+            accepted=state.accepted + growth.accepted.sum(axis=0, dtype=np.int64),
+            applied=state.applied + float(growth.applied.sum(dtype=np.float64)),
         )
         return state, work
 

@@ -20,7 +20,7 @@ from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Evaluator
 from jaxsolve.search.descent import Descent
 from jaxsolve.search.local import one_pass, search_named
-from jaxsolve.search.method import Population, Setting, Work, population
+from jaxsolve.search.method import Count, Population, Setting, Work, population
 from jaxsolve.search.proposals import ORDERS, PARTNERS, PROPOSALS, Asked
 
 KINDS = tuple(PROPOSALS)
@@ -44,7 +44,7 @@ class IteratedState(NamedTuple):
     """`[E]` whether no order near it was found to be better, with the pairs that it has"""
     tries: NDArray[np.int64]
     """`[E]` times that other partners were proposed to it"""
-    step: NDArray[np.int64]
+    step: Count
     """`[]`"""
     won: NDArray[np.int64]
     """`[proposals]` races won by each kind of proposal, by `PROPOSALS`"""

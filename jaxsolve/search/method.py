@@ -7,7 +7,7 @@ anew, bit by bit the same, and `step` passes it on. Randomness is counted: a ste
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ from jaxsolve import engine
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Evaluator, Run
 
+Count = NDArray[np.int64] | np.int64
+"""A number that counts; an array without axes where it comes from a file."""
+Amount = NDArray[np.float64] | np.float64
+"""A number that measures, likewise."""
 State = Any
 Work = Any
 
@@ -43,6 +47,11 @@ class Population(NamedTuple):
     def take(self, index: slice | NDArray[np.integer]) -> "Population":
         """Return some of them."""
         return Population(self.ins[index], self.outs[index], self.losses[index])
+
+    def with_more(self, others: "Population") -> "Population":
+        """Return these and others, as they come."""
+        ins, outs = np.concatenate([self.ins, others.ins]), np.concatenate([self.outs, others.outs])
+        return Population(ins, outs, np.concatenate([self.losses, others.losses]))
 
 
 def population(ins: NDArray[np.integer], outs: NDArray[np.integer], losses: NDArray[np.floating]) -> Population:
@@ -114,6 +123,8 @@ def filled(setting: Setting, table: NDArray[Any]) -> NDArray[Any]:
 
 class Method(Protocol):
     """A joint search: a frozen dataclass whose fields are its options."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def state_type(self) -> type:

@@ -125,10 +125,8 @@ class Pipeline:
 
     def _note(self, stage: str, found: Population) -> None:
         if found.size:
-            every = (
-                found if self.elites is None else Population(*map(np.concatenate, zip(self.elites, found, strict=True)))
-            )
-            self.elites = population(*every).take(slice(ELITES))
+            known = found if self.elites is None else self.elites.with_more(found)
+            self.elites = population(*known).take(slice(ELITES))
             self.setting.run.found(self.elites.best, float(self.elites.losses[0]))
         run = self.setting.run
         if self.elites is not None and (not self.curve or self.loss < self.curve[-1].loss):
