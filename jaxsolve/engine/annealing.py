@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsolve.engine.compile import compiled
-from jaxsolve.engine.devices import AXIS, EACH, SAME, spread
+from jaxsolve.engine.devices import AXIS, EACH, SAME, Plain, plain_way, spread
 from jaxsolve.engine.network import Problem, block
 from jaxsolve.engine.precision import product
 from jaxsolve.engine.shapes import Array, Float, Int
@@ -80,20 +80,20 @@ class Kept(NamedTuple):
     """`[B, N + 1]` int32, in which"""
 
 
-def row_tiles(problem: Problem) -> tuple[int, int]:
-    """Return the rows of a tile and how many there are: one on accelerators, which decide chains side by side."""
-    if problem.over.devices.flat[0].platform != "cpu":
+def row_tiles(problem: Problem, way: Plain) -> tuple[int, int]:
+    """Return the rows of a tile and how many there are: one where chains are decided side by side."""
+    if way == "side_by_side":
         return problem.rows, 1
     count = -(-problem.rows // TILE)
     return -(-problem.rows // count), count
 
 
-def _tiled(problem: Problem) -> tuple[Array, Array, Array]:
+def _tiled(problem: Problem, way: Plain) -> tuple[Array, Array, Array]:
     """Return inputs, targets and weights of rows, filled up to whole tiles, `[tiles, rows of a tile, …]`.
 
     Rows with unusual targets come first: errors are largest there, so that what is refused is refused soon.
     """
-    tile, count = row_tiles(problem)
+    tile, count = row_tiles(problem, way)
     missing = tile * count - problem.rows
     y = jnp.asarray(problem.y)
     order = jnp.argsort(-jnp.abs(y - jnp.mean(y)))
@@ -107,9 +107,12 @@ def _squares(problem: Problem, h: Array, y: Array, counts: Array) -> Array:
     return jnp.sum(counts * error * error)
 
 
-@compiled()
-def chains_placed(problem: Problem, ins: Int[Array, "B N"], outs: Int[Array, "B N"]) -> tuple[Float[Array, " B"], Kept]:
+@compiled(static=("way",))
+def chains_placed(
+    problem: Problem, ins: Int[Array, "B N"], outs: Int[Array, "B N"], *, way: Plain | None = None
+) -> tuple[Float[Array, " B"], Kept]:
     """Return the sums of squared errors of B assemblies, a multiple of the devices, and their states."""
+    chosen = way or plain_way(problem.over)
 
     def on_one_device(problem: Problem, ins: Array, outs: Array) -> tuple[Array, Kept]:
         def of_chain(halves: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -118,7 +121,7 @@ def chains_placed(problem: Problem, ins: Int[Array, "B N"], outs: Int[Array, "B 
                 last, before = lax.scan(lambda h, half: (block(problem, h, *half), h), x, halves)
                 return _squares(problem, last, y, counts), jnp.concatenate([before, last[None]])
 
-            sums, states = lax.map(of_tile, _tiled(problem))
+            sums, states = lax.map(of_tile, _tiled(problem, chosen))
             total = lax.scan(lambda total, part: (total + part, None), jnp.float32(0.0), sums)[0]
             states = states.swapaxes(0, 1).reshape(states.shape[1], -1, states.shape[3])
             return total, jnp.stack([states, states])
@@ -151,7 +154,7 @@ def _proposal(n: int, f: Array, u: Array, cooling: Cooling) -> tuple[Array, Arra
     return jnp.where(half == 1, t, source), jnp.where(half == 2, t, source), kind
 
 
-@compiled(static=("steps",), donate=("kept",))
+@compiled(static=("steps", "way"), donate=("kept",))
 def annealed(
     problem: Problem,
     chains: Chains,
@@ -160,6 +163,7 @@ def annealed(
     seeds: Int[Array, " 2"],
     *,
     steps: int,
+    way: Plain | None = None,
 ) -> tuple[Chains, Counts, Kept]:
     """Return chains some steps later: Metropolis et al. (1953), https://doi.org/10.1063/1.1699114.
 
@@ -176,14 +180,17 @@ def annealed(
         Start of all randomness, and the number of the first step: a step depends on both and on its chain's number.
     steps
         Moves that each chain decides.
+    way
+        Whether a device decides for one chain after the other or for all of its chains at once; None: what suits it.
+        Chains are placed in the same way.
     """
-    n, rows, (tile, count) = problem.blocks, problem.rows, row_tiles(problem)
-    cpu = problem.over.devices.flat[0].platform == "cpu"
+    chosen = way or plain_way(problem.over)
+    n, rows, (tile, count) = problem.blocks, problem.rows, row_tiles(problem, chosen)
 
     def on_one_device(
         problem: Problem, chains: Chains, kept: Kept, cooling: Cooling, seeds: Array
     ) -> tuple[Chains, Counts, Kept]:
-        _, ys, counts = _tiled(problem)
+        _, ys, counts = _tiled(problem, chosen)
         key = jax.random.key(seeds[0])
 
         def evaluate(f: Array, halves: tuple[Array, Array], most: Array, kept: Kept) -> tuple[Array, Array, Array]:
@@ -246,7 +253,7 @@ def annealed(
 
         numbers = lax.axis_index(AXIS) * len(chains.ins) + jnp.arange(len(chains.ins))
         given = chains, kept, cooling.temperature, numbers
-        found = lax.map(lambda one: of_chain(*one), given) if cpu else jax.vmap(of_chain)(*given)
+        found = lax.map(lambda one: of_chain(*one), given) if chosen == "in_turn" else jax.vmap(of_chain)(*given)
         everywhere = lambda table: lax.all_gather(table, AXIS, tiled=True)
         return *jax.tree.map(everywhere, found[:2]), found[2]
 

@@ -8,7 +8,7 @@ search makes of it, does not depend on how many there are.
 import functools
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -57,6 +57,15 @@ def mesh(devices: int | None = None) -> Mesh:
         raise UsageError(f"devices is {devices}; there are {have} to run on{' everywhere' if len(each) > 1 else ''}")
     first = [one for own in each for one in own[:devices]]
     return Mesh(np.array(first), (AXIS,), axis_types=(AxisType.Auto,))
+
+
+Plain = Literal["in_turn", "side_by_side"]
+"""How a device goes through candidates without a kernel of ours: one after the other, or many at once."""
+
+
+def plain_way(over: Mesh) -> Plain:
+    """Return how its devices go through candidates fastest: a core one after the other."""
+    return "in_turn" if over.devices.flat[0].platform == "cpu" else "side_by_side"
 
 
 def device_names(devices: int | None = None) -> list[str]:

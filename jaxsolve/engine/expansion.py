@@ -17,7 +17,7 @@ from jax import lax
 from jax.sharding import PartitionSpec
 
 from jaxsolve.engine.compile import compiled
-from jaxsolve.engine.devices import AXIS, SAME, spread
+from jaxsolve.engine.devices import AXIS, SAME, Plain, plain_way, spread
 from jaxsolve.engine.network import ACTIVATIONS, Problem, block
 from jaxsolve.engine.precision import product
 from jaxsolve.engine.shapes import Array, Float, Int
@@ -88,14 +88,22 @@ def grown(
     return run(problem, states, *map(jnp.asarray, (parents, ins, outs)))
 
 
-def _summed(problem: Problem, states: Array, ins: Array, outs: Array, left: Array, count: Array, paired: bool) -> Array:
+def _summed(
+    problem: Problem,
+    states: Array,
+    ins: Array,
+    outs: Array,
+    left: Array,
+    count: Array,
+    paired: bool,
+    way: Plain,
+) -> Array:
     """Return, on a device, the sums of squared errors over each of its tiles, `[B, tiles, I, J]`.
 
     A core goes through the states and first halves that there are one by one, an accelerator through `LANES` states
     and all first halves side by side.
     """
     p, (tile, own) = problem.pieces, tiles(problem.rows, problem.over.size)
-    cpu = problem.over.devices.flat[0].platform == "cpu"
     projected = product(p.w_out, p.w_last, problem.tier)
     biases = product(p.b_out, p.w_last, problem.tier)
     act = ACTIVATIONS[problem.activation]
@@ -113,7 +121,7 @@ def _summed(problem: Problem, states: Array, ins: Array, outs: Array, left: Arra
                 error = product(acted, projected[js].T, problem.tier) + (base[:, None] + biases[js])
                 return product(counts, error * error, problem.tier)
 
-            if not cpu:
+            if way == "side_by_side":
                 return jax.vmap(of_first)(jnp.arange(len(ins)))
             return lax.fori_loop(
                 0, left, lambda k, sums: sums.at[k].set(of_first(k)), jnp.zeros((len(ins), seconds), jnp.float32)
@@ -121,19 +129,19 @@ def _summed(problem: Problem, states: Array, ins: Array, outs: Array, left: Arra
 
         return lax.map(of_tile, (h.reshape(own, tile, -1), y, counts))
 
-    lanes = 1 if cpu else min(LANES, len(states))
+    lanes = 1 if way == "in_turn" else min(LANES, len(states))
 
     def some(g: Array, sums: Array) -> Array:
         cut = lambda table: lax.dynamic_slice_in_dim(table, g * lanes, lanes)
         group = cut(states), cut(ins), cut(outs), cut(left)
-        found = of_state(*(part[0] for part in group))[None] if cpu else jax.vmap(of_state)(*group)
+        found = of_state(*(part[0] for part in group))[None] if lanes == 1 else jax.vmap(of_state)(*group)
         return lax.dynamic_update_slice_in_dim(sums, found, g * lanes, 0)
 
     sums = jnp.zeros((len(states), own, ins.shape[1], seconds), jnp.float32)
     return lax.fori_loop(0, -(-count // lanes), some, sums)
 
 
-@compiled(static=("keep", "each", "paired"))
+@compiled(static=("keep", "each", "paired", "way"))
 def best_expansions(
     problem: Problem,
     states: Float[Array, "W Rp D"],
@@ -147,6 +155,7 @@ def best_expansions(
     keep: int,
     each: bool = False,
     paired: bool = False,
+    way: Plain | None = None,
 ) -> Expansions:
     """Return the best expansions of B states, from state `first` on, by all pairs of the halves given for each.
 
@@ -164,7 +173,10 @@ def best_expansions(
         number of the state: it does not matter which states are expanded together.
     keep, each
         How many are returned, the best of all states, or with `each` the best of every state.
+    way
+        Whether a device goes through states and first halves in turn or side by side; None: what suits it.
     """
+    chosen = way or plain_way(problem.over)
     count, devices = ins.shape[0], problem.over.size
     own = -(-count // devices)
     fill = lambda table: jnp.pad(jnp.asarray(table), [(0, own * devices - count)] + [(0, 0)] * (table.ndim - 1))
@@ -173,7 +185,7 @@ def best_expansions(
         problem: Problem, states: Array, first: Array, ins: Array, outs: Array, left: Array, noise: Array, seeds: Array
     ) -> Expansions:
         some = fill(lax.dynamic_slice_in_dim(states, first, count))
-        sums = _summed(problem, some, ins, outs, left, jnp.sum(left > 0), paired)
+        sums = _summed(problem, some, ins, outs, left, jnp.sum(left > 0), paired, chosen)
         sums = lax.all_to_all(sums, AXIS, split_axis=0, concat_axis=1, tiled=True)
         add = lambda total, part: (total + part, None)
         losses = lax.scan(add, jnp.zeros_like(sums[:, 0]), sums.swapaxes(0, 1))[0] / problem.rows

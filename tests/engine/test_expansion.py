@@ -56,9 +56,7 @@ def placed(rows=200, activation="relu", devices=None):
     return puzzle, engine.place(puzzle, devices=devices)
 
 
-@pytest.mark.parametrize(
-    ("activation", "rows"), [("relu", 200), ("gelu", 12), ("gelu_tanh", 130), ("tanh", 1), ("silu", 12)]
-)
+@pytest.mark.parametrize(("activation", "rows"), [("relu", 200), ("gelu", 12), ("tanh", 130)])
 def test_all_expansions_have_the_losses_of_the_reference_the_best_first(activation, rows):
     puzzle, problem = placed(rows, activation)
     found = expanded(problem)
@@ -113,25 +111,18 @@ def test_noise_depends_on_both_seeds(seeds):
     assert not np.isclose(*ranked).any()
 
 
-def test_only_as_many_as_asked_for_are_kept_and_those_are_the_best():
+def test_each_state_has_its_own_best():
     problem = placed()[1]
-    np.testing.assert_array_equal(expanded(problem, keep=5), expanded(problem)[:5])
-
-
-@pytest.mark.parametrize(("count", "keep"), [(4, 1), (3, 2)])
-def test_each_state_has_its_own_best(count, keep):
-    problem = placed()[1]
-    found = expanded(problem, count, INS[:count], OUTS[:count], each=True, keep=keep)
+    found = expanded(problem, 3, INS[:3], OUTS[:3], each=True, keep=2)
     every = expanded(problem)
-    best = [every[every[:, 0] == w][:keep] for w in range(count)]
+    best = [every[every[:, 0] == w][:2] for w in range(3)]
     np.testing.assert_array_equal(found, np.concatenate(best))
 
 
-def test_halves_beyond_those_that_are_left_are_not_used():
+def test_only_the_best_are_kept_and_halves_beyond_those_left_are_not_used():
     problem = placed()[1]
     wider = [np.pad(halves, ((0, 0), (0, 2)), constant_values=1) for halves in (INS, OUTS)]
-    found = expanded(problem, 4, *wider, keep=100)
-    np.testing.assert_array_equal(in_order(found), in_order(expanded(problem)))
+    np.testing.assert_array_equal(expanded(problem, 4, *wider, keep=7), expanded(problem)[:7])
 
 
 def test_states_without_anything_left_have_no_expansions():
