@@ -23,13 +23,14 @@ SCALING_WIDTHS = (10, 50, 200, 1000, 2000)
 SCALING_ROWS = 1000
 SCALING_BLOCKS = 6
 ANNEALING_ROWS = 256
+REPAIR_ROWS = 512
 DESIGNS: dict[str, tuple[str, dict[str, Any], int | None]] = {
     "beam of 10": ("beam", {}, None),
     "stochastic beam, annealing": ("stochastic_beam,annealing,descent", {"steps": 15_000, "chains": 4}, 1000),
     "annealing": ("annealing,descent", {"steps": 40_000, "chains": 4}, 1000),
     "tempering": ("tempering,descent", {"steps": 20_000, "chains": 8}, 1000),
     "grand canonical": ("grand_canonical,descent", {}, 4000),
-    "iterated": ("iterated,descent", {}, 1000),
+    "iterated": ("iterated,descent", {}, 512),
 }
 
 
@@ -136,9 +137,9 @@ def annealing(puzzle: Any, given: argparse.Namespace) -> list[dict[str, Any]]:
     near = paired.assembly(seed_order(paired, "w_out_frobenius"))
     starts = {"random": None, "Frobenius": Population(near.ins[None], near.outs[None], np.array([np.inf]))}
     found = []
-    for rows in (ANNEALING_ROWS, 4 * ANNEALING_ROWS):
+    for rows, temperatures in ((ANNEALING_ROWS, (0.03, 0.003, 0.0003)), (4 * ANNEALING_ROWS, (0.003,))):
         for name, start in starts.items():
-            for temperature in (0.03, 0.003, 0.0003):
+            for temperature in temperatures:
                 setting = Setting(engine.place(puzzle, rows), run, starts=start)
                 method = Annealing(chains=8, steps=1200, hot=temperature, cold=temperature)
                 state = method.init(setting)
@@ -226,7 +227,7 @@ def repair(puzzle: Any, given: argparse.Namespace) -> list[dict[str, Any]]:
             if wrong:
                 outs[some] = outs[np.roll(some, 1)]
             run = Run(given.budget)
-            config = JointConfig("iterated,descent", {}, 1000, seed)
+            config = JointConfig("iterated,descent", {}, REPAIR_ROWS, seed)
             solution = joint_search(puzzle, config, run, start=Assembly(ins, outs))
             found.append(
                 {

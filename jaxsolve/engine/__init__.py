@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from jaxsolve.engine.neighbourhood import Way, best_way, input_states, kernel_agrees, path_losses
     from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, first_rows, place, split_rows
     from jaxsolve.engine.precision import PRECISIONS, Tier
+    from jaxsolve.engine.prepending import prepended_losses, suffix_losses
     from jaxsolve.engine.probing import input_gains, partner_gains
     from jaxsolve.engine.screening import first_order_changes, predicted_losses
 
@@ -90,10 +91,12 @@ __all__ = [
     "place",
     "plan",
     "predicted_losses",
+    "prepended_losses",
     "processes",
     "rows_that_fit",
     "seconds",
     "split_rows",
+    "suffix_losses",
     "traced",
     "union",
     "watched",
@@ -103,6 +106,8 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "ACTIVATIONS": "network",
+        "suffix_losses": "prepending",
+        "prepended_losses": "prepending",
         "input_gains": "probing",
         "partner_gains": "probing",
         "grown_canonically": "grand_canonical",

@@ -4,7 +4,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or "jaxtyping" in sys.modules:
-    from jaxtyping import Array, Float, Int, Num
+    from jaxtyping import Array, Bool, Float, Int, Num
 else:
     from jax import Array
 
@@ -15,6 +15,6 @@ else:
             """Return what any value is."""
             return Any
 
-    Float = Int = Num = Unchecked
+    Bool = Float = Int = Num = Unchecked
 
-__all__ = ["Array", "Float", "Int", "Num"]
+__all__ = ["Array", "Bool", "Float", "Int", "Num"]

@@ -12,6 +12,10 @@ from jaxsolve.search.method import Amount, Count, Population, Setting, Work, fil
 
 CHUNK_STEPS = 200
 """Moves that each chain decides before its readout is fitted again."""
+GROWING = 0.9
+"""Share of the work after which what is still left out is put in, whatever it does."""
+FILLING = 1e9
+"""What a block is then worth, in units of the temperature."""
 KINDS = 6
 """Kinds of moves, `engine.GROWTH_KINDS`."""
 
@@ -45,8 +49,8 @@ class GrowthState(NamedTuple):
 class GrandCanonical:
     """Annealing of networks of any number of blocks, from none on, whose readout is fitted as they go.
 
-    The readout is drawn towards the network's own ever more, and the price of a block falls to nothing, so that in the
-    end all blocks run and the loss is the usual one.
+    The readout is drawn towards the network's own ever more, and the price of a block falls to nothing; what is left
+    out at last is put in, so that in the end all blocks run and the loss is the usual one.
     """
 
     chains: int = 2
@@ -128,13 +132,14 @@ class GrandCanonical:
     def step(self, setting: Setting, state: GrowthState, work: Work) -> tuple[GrowthState, Work]:
         """Return the networks after some moves with the same readout."""
         setting.run.spend(CHUNK_STEPS * self.chains)
-        done = self._done(state)
+        done = min(1.0, self._done(state) / GROWING)
+        price = self.price * (1 - done) if done < 1 else -FILLING
         scale = max(float(state.scale), float(np.finfo(np.float32).tiny))
         half = self.partner / 2
         shares = np.array([self.swap, half, half, self.insertion, self.add, self.remove])
         climate = engine.Climate(
             np.float32(scale * self.hot * (self.cold / self.hot) ** done),
-            np.float32(self.price * (1 - done)),
+            np.float32(price),
             np.float32(self.loose * (self.tight / self.loose) ** done),
             np.float32(self.confidence),
             (shares / shares.sum()).astype(np.float32),

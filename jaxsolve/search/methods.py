@@ -7,6 +7,7 @@ from typing import Any, get_args, get_type_hints
 
 from jaxsolve.errors import UsageError
 from jaxsolve.search.annealing import Annealing, Tempering
+from jaxsolve.search.backward import BackwardBeam
 from jaxsolve.search.beam import Beam
 from jaxsolve.search.descending import Descending
 from jaxsolve.search.grand_canonical import GrandCanonical
@@ -17,6 +18,7 @@ from jaxsolve.search.pipeline import Stage
 METHODS: dict[str, Callable[[], Method]] = {
     "beam": Beam,
     "stochastic_beam": lambda: Beam(width=50, noise=0.001),
+    "backward_beam": BackwardBeam,
     "annealing": Annealing,
     "tempering": Tempering,
     "grand_canonical": GrandCanonical,

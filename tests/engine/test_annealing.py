@@ -1,0 +1,199 @@
+"""Chains decide as a slow Metropolis loop in float64 does that evaluates every proposal on all rows."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxsolve import engine
+from jaxsolve.engine.annealing import LONGEST, MOVE_KINDS, _proposal, row_tiles
+from tests import reference
+
+N, ROWS, STEPS, SEED = 5, 150, 120, 3
+SHARES = (0.4, 0.3, 0.15, 0.15)
+
+
+def cooling(chains, temperature=0.3, factor=0.99, shares=SHARES, prior=None):
+    prior = np.zeros((N, N)) if prior is None else prior
+    hot = np.full(chains, temperature, np.float32)
+    return engine.Cooling(hot, np.float32(factor), np.float32(shares), np.float32(1.5), np.float32(prior))
+
+
+def starts(chains, partner=None):
+    rng = np.random.default_rng(1)
+    ins = rng.permuted(np.tile(np.arange(N, dtype=np.int32), (chains, 1)), axis=1)
+    return ins, rng.permuted(ins, axis=1) if partner is None else partner[ins]
+
+
+def begun(problem, ins, outs, way=None):
+    sums, kept = engine.chains_placed(problem, ins, outs, way=way)
+    sums = np.asarray(sums)
+    return engine.Chains(ins, outs, sums, ins, outs, sums), kept
+
+
+def run(problem, ins, outs, given, calls=2, way=None):
+    """Chains after `STEPS` steps in some calls, and all that they did."""
+    (chains, kept), total, steps = begun(problem, ins, outs, way), 0.0, STEPS // calls
+    for call in range(calls):
+        now = given._replace(temperature=given.temperature * np.float32(given.factor) ** (call * steps))
+        seeds = np.array([SEED, call * steps], np.int32)
+        chains, did, kept = engine.annealed(problem, chains, kept, now, seeds, steps=steps, way=way)
+        chains = engine.Chains(*map(np.asarray, chains))
+        total = total + np.concatenate([did.proposed, did.accepted, did.applied[:, None]], axis=1)
+    return chains, total
+
+
+@engine.compiled()
+def drawn(numbers, shares, given):
+    """First positions, moves and last uniform numbers of all steps and chains, as chains draw them."""
+
+    def one(s, number):
+        common = jax.random.fold_in(jax.random.key(SEED), s)
+        f = jax.random.randint(common, (), 0, N - 1)
+        u = jax.random.uniform(jax.random.fold_in(common, 1 + number), (5,))
+        return f, *_proposal(N, f, u, given), u[4]
+
+    return jax.vmap(lambda s: jax.vmap(lambda number: one(s, number))(numbers))(jnp.arange(STEPS))
+
+
+def by_the_book(puzzle, ins, outs, given, way):
+    """What Metropolis chains that evaluate everything do, in NumPy: where they are, their best, and their counts."""
+    tile, tiles = row_tiles(engine.place(puzzle), way)
+    order = np.argsort(-np.abs(puzzle.y - puzzle.y.mean()), kind="stable")
+    draws = list(map(np.asarray, drawn(np.arange(len(ins)), given.shares, given)))
+    loss = lambda *halves: np.mean(reference.squared_errors(puzzle, *halves))
+    ends = []
+    for b in range(len(ins)):
+        at, temperature = (ins[b], outs[b]), float(given.temperature[b])
+        best, counts, applied = at, np.zeros((2, len(MOVE_KINDS)), int), 0.0
+        for f, of_ins, of_outs, kind, u in zip(*(part[:, b] for part in draws), strict=True):
+            to = at[0][of_ins], at[1][of_outs]
+            worse = given.prior[to].sum() - given.prior[at].sum()
+            most = loss(*at) + temperature * (-np.log1p(-float(u)) - worse)
+            accept = loss(*to) <= most
+            errors = reference.squared_errors(puzzle, *to)[order]
+            so_far = [errors[: k * tile].sum() <= ROWS * most for k in range(tiles)]
+            applied += max(sum(so_far), tiles == 1) * tile * (N - f) / ROWS
+            counts[:, kind] += 1, accept
+            at = to if accept else at
+            best = at if loss(*at) < loss(*best) else best
+            temperature *= float(given.factor)
+        ends.append((at, best, [*counts.ravel(), applied]))
+    return ends
+
+
+def placed(devices=None, activation="relu", rows=ROWS):
+    puzzle, _ = reference.random_puzzle(41, n=N, rows=rows, activation=activation)
+    return puzzle, engine.place(puzzle, devices=devices)
+
+
+PRIOR = np.random.default_rng(4).normal(size=(N, N)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("activation", "prior", "way"),
+    [("relu", None, None), ("relu", PRIOR, None), ("silu", PRIOR, "side_by_side")],
+)
+def test_decisions_are_those_of_a_slow_loop_that_evaluates_everything(activation, prior, way):
+    puzzle, problem = placed(activation=activation)
+    assert row_tiles(problem, "in_turn")[1] == 3
+    halves, given = starts(4), cooling(4, prior=prior)
+    chains, counts = run(problem, *halves, given, way=way)
+    ends = by_the_book(puzzle, *halves, given, way or "in_turn")
+    assert 0 < counts[:, len(MOVE_KINDS) : -1].sum() < 4 * STEPS
+    for b, (at, best, expected) in enumerate(ends):
+        np.testing.assert_array_equal([chains.ins[b], chains.outs[b]], at)
+        np.testing.assert_array_equal([chains.best_ins[b], chains.best_outs[b]], best)
+        np.testing.assert_allclose(counts[b], expected, rtol=1e-4)
+        assert chains.sums[b] == pytest.approx(ROWS * reference.loss(puzzle, *at), rel=1e-4, abs=1e-6)
+        assert chains.best_sums[b] == pytest.approx(ROWS * reference.loss(puzzle, *best), rel=1e-4, abs=1e-6)
+
+
+def test_neither_devices_nor_company_change_a_bit():
+    halves = starts(4)
+    together, counts = run(placed()[1], *halves, cooling(4))
+    found, did = run(placed(devices=1)[1], *(part[:3] for part in halves), cooling(3))
+    for one, other in zip(found, together, strict=True):
+        np.testing.assert_array_equal(one, other[:3])
+    np.testing.assert_array_equal(did, counts[:3])
+
+
+def test_kept_states_are_those_of_the_assembly():
+    puzzle, problem = placed()
+    ins, outs = starts(4)
+    chains, kept = begun(problem, ins, outs)
+    expected = [ROWS * np.mean(reference.squared_errors(puzzle, *half)) for half in zip(ins, outs, strict=True)]
+    np.testing.assert_allclose(chains.sums, expected, rtol=1e-5)
+    chains, _, kept = engine.annealed(problem, chains, kept, cooling(4), np.array([SEED, 0], np.int32), steps=STEPS // 2)
+    _, anew = engine.chains_placed(problem, np.asarray(chains.ins), np.asarray(chains.outs))
+    for b in range(4):
+        for t in range(N + 1):
+            np.testing.assert_array_equal(kept.states[b, kept.slot[b, t], t], anew.states[b, 0, t])
+
+
+def test_hardly_any_temperature_accepts_nothing_worse():
+    _, problem = placed()
+    chains, counts = run(problem, *starts(4), cooling(4, 1e-12))
+    assert (counts[:, len(MOVE_KINDS) : -1].sum(axis=1) > 0).all()
+    np.testing.assert_array_equal(chains.sums, chains.best_sums)
+    np.testing.assert_array_equal(chains.ins, chains.best_ins)
+
+
+def test_given_pairs_stay_pairs_and_halves_stay_permutations():
+    _, problem = placed()
+    partner = np.random.default_rng(2).permutation(N).astype(np.int32)
+    chains, counts = run(problem, *starts(4, partner), cooling(4, shares=(0.5, 0, 0.25, 0.25)))
+    for ins, outs in ((chains.ins, chains.outs), (chains.best_ins, chains.best_outs)):
+        np.testing.assert_array_equal(np.sort(ins), np.tile(np.arange(N), (4, 1)))
+        np.testing.assert_array_equal(outs, partner[ins])
+    moved = counts[:, len(MOVE_KINDS) + MOVE_KINDS.index("swap")]
+    assert moved.sum() > 0
+    assert counts[:, MOVE_KINDS.index("partner")].sum() == 0
+
+
+def test_counts_add_up_to_the_steps():
+    counts = run(placed()[1], *starts(4), cooling(4))[1]
+    proposed, accepted = counts[:, : len(MOVE_KINDS)], counts[:, len(MOVE_KINDS) : -1]
+    assert (proposed.sum(axis=1) == STEPS).all()
+    assert (accepted <= proposed).all()
+    assert (proposed.sum(axis=0) > 0).all()
+
+
+@pytest.mark.parametrize("kind", range(len(MOVE_KINDS)))
+def test_moves_keep_what_is_before_them_and_are_what_they_are_called(kind):
+    shares = np.eye(len(MOVE_KINDS), dtype=np.float32)[kind]
+    f, ins, outs, kinds, _ = map(np.asarray, drawn(np.arange(4), shares, cooling(4, shares=shares)))
+    assert (kinds == kind).all()
+    for first, i, j in zip(f.ravel(), ins.reshape(-1, N), outs.reshape(-1, N), strict=True):
+        moved, name = (i if (i != np.arange(N)).any() else j), MOVE_KINDS[kind]
+        assert sorted(i) == sorted(j) == list(range(N))
+        changed = np.flatnonzero(moved != np.arange(N))
+        end = changed.max()
+        assert changed.min() == first
+        if name == "partner":
+            assert ((i == np.arange(N)).all(), (j == np.arange(N)).all()).count(True) == 1
+        else:
+            np.testing.assert_array_equal(i, j)
+        if name in ("swap", "partner"):
+            assert changed.tolist() == [first, end]
+        if name == "reversal":
+            np.testing.assert_array_equal(moved[first : end + 1], np.arange(first, end + 1)[::-1])
+        if name == "insertion":
+            by = (moved[first] - first) % (end + 1 - first)
+            np.testing.assert_array_equal(moved[first : end + 1], np.roll(np.arange(first, end + 1), -by))
+            assert min(by, end + 1 - first - by) <= LONGEST
+
+
+def test_a_move_and_the_one_that_takes_it_back_are_equally_likely():
+    numbers = np.arange(300)
+    f, ins, outs, *_ = map(np.asarray, drawn(numbers, np.float32(SHARES), cooling(1)))
+    words = np.concatenate([f[..., None], ins, outs], axis=-1).reshape(-1, 1 + 2 * N)
+    back = np.concatenate([f[..., None], np.argsort(ins), np.argsort(outs)], axis=-1).astype(np.int32)
+    back = back.reshape(words.shape)
+    moves, counts = np.unique(words, axis=0, return_counts=True)
+    taken_back = dict(zip(map(bytes, back), map(bytes, words), strict=True))
+    known = dict(zip(map(bytes, moves), counts.tolist(), strict=True))
+    assert len(known) > 40
+    for move, count in known.items():
+        other = known[taken_back[move]]
+        assert abs(count - other) < 6 * np.sqrt(count + other)

@@ -1,0 +1,108 @@
+"""What happens between the steps of chains: cooling, cycles, exchanges between temperatures."""
+
+import numpy as np
+import pytest
+
+from jaxsolve import engine
+from jaxsolve.run import Run
+from jaxsolve.search import Setting, annealing
+from jaxsolve.search.annealing import Annealing, Tempering
+from tests import reference
+
+N, ROWS, CHUNK = 4, 40, 16
+
+
+@pytest.fixture(autouse=True)
+def short_steps(monkeypatch):
+    monkeypatch.setattr(annealing, "CHUNK_STEPS", CHUNK)
+
+
+def setting(seed=0, prior=None):
+    puzzle, _ = reference.random_puzzle(71, n=N, rows=ROWS)
+    return puzzle, Setting(engine.place(puzzle), Run(), seed, prior=prior)
+
+
+def states(method, given):
+    state = method.init(given)
+    seen, work = [state], method.place(given, state)
+    while not method.finished(state):
+        state, work = method.step(given, state, work)
+        seen.append(state)
+    return seen
+
+
+def test_temperatures_fall_geometrically_from_hot_to_cold():
+    method = Annealing(chains=2, steps=4 * CHUNK, hot=0.3, cold=0.003)
+    seen = states(method, setting()[1])
+    found = [state.temperature[0] for state in seen]
+    np.testing.assert_allclose(found, np.geomspace(0.3, 0.003, 5), rtol=1e-9)
+
+
+def test_sums_are_those_of_the_assemblies_and_the_best_only_get_better():
+    puzzle, given = setting()
+    seen = states(Annealing(chains=2, steps=3 * CHUNK, hot=1.0, cold=0.1), given)
+    for before, after in zip(seen, seen[1:], strict=False):
+        assert (after.best_sums <= before.best_sums).all()
+        assert (after.best_sums <= after.sums).all()
+        for kind in ("", "best_"):
+            halves = (getattr(after, f"{kind}{half}") for half in ("ins", "outs"))
+            expected = [ROWS * reference.loss(puzzle, *one) for one in zip(*halves, strict=True)]
+            np.testing.assert_allclose(getattr(after, f"{kind}sums"), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_counts_add_up_to_the_moves_that_were_decided():
+    given = setting()[1]
+    last = states(Annealing(chains=2, steps=3 * CHUNK), given)[-1]
+    assert last.proposed.sum() == 2 * last.step == 2 * 3 * CHUNK
+    assert (last.accepted <= last.proposed).all()
+    assert 0 < float(last.applied) <= 2 * 3 * CHUNK * N
+    assert given.run.evaluations == 2 + 2 * 3 * CHUNK
+
+
+def test_a_new_cycle_begins_with_the_better_half_of_the_best_and_half_as_hot():
+    method = Annealing(chains=4, steps=2 * CHUNK, hot=0.4, cold=0.01, restarts=2)
+    seen = states(method, setting()[1])
+    assert int(seen[-1].step) == 6 * CHUNK
+    for cycle, at in ((1, 2), (2, 4)):
+        begun = seen[at]
+        np.testing.assert_allclose(begun.temperature, 0.4 * 0.5**cycle)
+        better = np.sort(begun.best_sums)[:2]
+        np.testing.assert_array_equal(begun.sums, np.tile(better, 2))
+        for b in range(4):
+            of = np.flatnonzero(begun.best_sums == begun.sums[b])[0]
+            np.testing.assert_array_equal(begun.ins[b], begun.best_ins[of])
+
+
+def test_temperatures_follow_the_acceptance_that_is_asked_for():
+    for hot, side in ((1e3, -1), (1e-6, 1)):
+        method = Annealing(chains=2, steps=8 * CHUNK, hot=hot, cold=1e-7, acceptance=0.3)
+        found = [state.temperature[0] for state in states(method, setting()[1])]
+        assert side * (found[1] - found[0]) > 0
+        assert min(found) >= 1e-7
+
+
+def test_preferred_pairs_come_more_often():
+    prior = np.ones((N, N))
+    prior[np.arange(N), [2, 3, 1, 0]] = -1.0
+    method = Annealing(chains=4, steps=4 * CHUNK, hot=100.0, cold=100.0, prior=5.0)
+    last = states(method, setting(prior=prior)[1])[-1]
+    np.testing.assert_array_equal(last.outs, np.array([2, 3, 1, 0])[last.ins])
+
+
+def test_exchanges_pass_temperatures_on_and_are_decided_by_the_book():
+    method = Tempering(chains=4, steps=6 * CHUNK, hot=3.0, cold=0.1)
+    given = setting()[1]
+    seen = states(method, given)
+    ladder, tried, made = np.geomspace(0.1, 3.0, 4), np.zeros(3, int), np.zeros(3, int)
+    for looks, (before, after) in enumerate(zip(seen, seen[1:], strict=False), 1):
+        temperature, losses = before.temperature.copy(), after.sums.astype(np.float64) / ROWS
+        odds = np.log(given.rng(int(after.step)).random(4))
+        for k in range(looks % 2, 3, 2):
+            a, b = (int(np.flatnonzero(np.isclose(temperature, ladder[rung]))[0]) for rung in (k, k + 1))
+            tried[k] += 1
+            if np.log(1) + (1 / ladder[k] - 1 / ladder[k + 1]) * (losses[a] - losses[b]) > odds[k]:
+                made[k] += 1
+                temperature[a], temperature[b] = temperature[b], temperature[a]
+        np.testing.assert_array_equal(after.temperature, temperature)
+        np.testing.assert_array_equal(after.exchanges, [tried, made])
+    assert 0 < made.sum() < tried.sum()

@@ -1,0 +1,208 @@
+"""Beams keep what a slow beam keeps that expands every state by every block and evaluates it in float64."""
+
+import itertools
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from jaxsolve import engine
+from jaxsolve.errors import UsageError
+from jaxsolve.run import Run
+from jaxsolve.search import Setting
+from jaxsolve.search import beam as beams
+from jaxsolve.search.beam import POOL, PROBES, Beam
+from tests import reference
+
+N, ROWS = 4, 40
+
+
+@pytest.fixture(autouse=True)
+def few_programs(monkeypatch):
+    """Room for more states than there are: it takes long to compile a program for each number of them."""
+    monkeypatch.setattr(beams, "BUCKETS", 1)
+    monkeypatch.setattr(beams, "_room", lambda count: 16 if 1 < count < 16 else 1 << (count - 1).bit_length())
+
+
+def setting(n=N, rows=ROWS, devices=None, partner=None, seed=0, memory=None):
+    puzzle, _ = reference.random_puzzle(61, n=n, rows=rows)
+    return puzzle, Setting(engine.place(puzzle, devices=devices), Run(memory=memory), seed, partner=partner)
+
+
+def steps(beam, given):
+    """All states of a beam, from the first to the last."""
+    state = beam.init(given)
+    states, work = [state], beam.place(given, state)
+    while not beam.finished(state):
+        state, work = beam.step(given, state, work)
+        states.append(state)
+    return states
+
+
+def loss(puzzle, word):
+    return np.mean(reference.squared_errors(puzzle, *zip(*word, strict=True)))
+
+
+def children(puzzle, word, partner=None):
+    ins, outs = ([k for k in range(puzzle.blocks) if k not in used] for used in (zip(*word) if word else ([], [])))
+    pairs = itertools.product(ins, outs) if partner is None else [(i, int(partner[i])) for i in ins]
+    return sorted(([*word, pair] for pair in pairs), key=lambda child: loss(puzzle, child))
+
+
+def completed(puzzle, word):
+    while len(word) < puzzle.blocks:
+        word = children(puzzle, word)[0]
+    return loss(puzzle, word)
+
+
+def signature(puzzle, word, grid):
+    few = reference.final_state(puzzle, *zip(*word, strict=True), puzzle.x[:PROBES]) @ puzzle.w_last
+    return tuple(np.round(few / (grid * puzzle.y.std())).astype(int))
+
+
+def capped(words, key, cap):
+    seen = Counter()
+    return [word for word in words if seen.update([key(word)]) or seen[key(word)] <= cap]
+
+
+def slow_beam(puzzle, beam, partner=None):
+    words, n = [[]], puzzle.blocks
+    for t in range(n):
+        width = round(beam.width * ((beam.last_width or beam.width) / beam.width) ** (t / (n - 1)))
+        words = sorted(
+            (child for word in words for child in children(puzzle, word, partner)), key=lambda w: loss(puzzle, w)
+        )[: width * POOL if beam.merge or beam.signature or n - t <= beam.rollout else width]
+        if beam.merge:
+            words = capped(words, frozenset, 1)
+        if beam.signature:
+            words = capped(words, lambda word: signature(puzzle, word, beam.grid), beam.signature)
+        if n - t <= beam.rollout:
+            words = sorted(words, key=lambda word: completed(puzzle, word))
+        words = words[:width]
+        yield sorted(words) if n - t <= beam.rollout else words
+
+
+def as_words(state):
+    return [list(map(tuple, np.stack(halves, axis=1).tolist())) for halves in zip(state.ins, state.outs, strict=True)]
+
+
+COMBINED = Beam(width=3, last_width=4, merge=True, signature=2, grid=2.0, rollout=3)
+
+
+@pytest.mark.parametrize(
+    "beam",
+    [
+        Beam(width=1),
+        Beam(width=5),
+        Beam(width=2, last_width=6),
+        Beam(width=6, last_width=1),
+        Beam(width=3, merge=True),
+        Beam(width=4, signature=1, grid=1.5),
+        Beam(width=3, rollout=2),
+        COMBINED,
+    ],
+    ids=str,
+)
+def test_beams_keep_what_a_slow_beam_keeps(beam):
+    puzzle, given = setting()
+    for state, words in zip(steps(beam, given)[1:], slow_beam(puzzle, beam), strict=True):
+        kept = as_words(state)
+        np.testing.assert_allclose(state.losses, [loss(puzzle, word) for word in kept], rtol=1e-4, atol=1e-9)
+        assert (sorted(kept) if beam.rollout else kept) == (sorted(words) if beam.rollout else words)
+
+
+@pytest.mark.parametrize("beam", [Beam(width=3), Beam(width=2, merge=True)], ids=str)
+def test_beams_over_the_order_of_given_pairs_never_break_one(beam):
+    partner = np.array([2, 0, 3, 1], np.int32)
+    puzzle, given = setting(partner=partner)
+    for state, words in zip(steps(beam, given)[1:], slow_beam(puzzle, beam, partner), strict=True):
+        np.testing.assert_array_equal(state.outs, partner[state.ins])
+        assert as_words(state) == words
+
+
+def test_a_beam_as_wide_as_all_words_finds_all_assemblies_the_best_first():
+    puzzle, given = setting(n=3)
+    found = (beam := Beam(width=36)).found(steps(beam, given)[-1])
+    every = [
+        (i, o, reference.loss(puzzle, i, o))
+        for i, o in itertools.product(itertools.permutations(range(3)), repeat=2)
+    ]
+    every.sort(key=lambda one: one[2])
+    assert found.size == 36
+    np.testing.assert_array_equal(found.ins, [one[0] for one in every])
+    np.testing.assert_array_equal(found.outs, [one[1] for one in every])
+    np.testing.assert_allclose(found.losses, [one[2] for one in every], rtol=1e-4, atol=1e-9)
+
+
+def test_nothing_is_found_before_all_blocks_are_placed():
+    beam = Beam(width=2)
+    *partial, last = steps(beam, setting()[1])
+    assert [beam.found(state).size for state in partial] == [0] * N
+    found = beam.found(last)
+    assert found.size == 2
+    assert found.losses[0] <= found.losses[1]
+
+
+def same(states, others):
+    for one, other in zip(states, others, strict=True):
+        for part, again in zip(one, other, strict=True):
+            np.testing.assert_array_equal(part, again)
+
+
+@pytest.mark.parametrize("beam", [Beam(width=5, noise=0.5), COMBINED], ids=str)
+def test_a_beam_that_goes_on_from_a_stored_state_ends_in_the_same_bits(beam):
+    _, given = setting()
+    states = steps(beam, given)
+    same([beam.step(given, before, beam.place(given, before))[0] for before in states[:-1]], states[1:])
+
+
+def test_devices_change_no_bit():
+    beam = Beam(width=4, signature=1, grid=1.5)
+    same(steps(beam, setting(devices=1)[1]), steps(beam, setting()[1]))
+
+
+def test_noise_is_decided_by_the_seed_and_leaves_losses_exact():
+    puzzle, given = setting()
+    ends = [steps(Beam(width=3, noise=1.0), setting(seed=seed)[1])[-1] for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(ends[0].ins, ends[1].ins)
+    np.testing.assert_array_equal(ends[0].outs, ends[1].outs)
+    assert as_words(ends[0]) != as_words(ends[2])
+    for end in ends:
+        assert (end.losses == np.sort(end.losses)).all()
+        np.testing.assert_allclose(end.losses, [loss(puzzle, word) for word in as_words(end)], rtol=1e-4, atol=1e-9)
+
+
+def test_too_wide_a_beam_for_the_memory_is_refused_in_one_line():
+    room = 4 * 2 * 4 * ROWS * 10
+    _, given = setting(memory=room)
+    assert Beam(width=10).init(given).losses.size == 1
+    for beam in (Beam(width=11), Beam(width=2, last_width=11)):
+        with pytest.raises(UsageError, match=r"^width is 11; on 40 rows at most 10 fit into memory: take fewer rows$"):
+            beam.init(given)
+
+
+def test_a_beam_in_which_everything_overflows_still_ends():
+    puzzle, given = setting()
+    blown = puzzle.replace(w_in=puzzle.w_in * 1e30, w_out=puzzle.w_out * 1e30)
+    given.problem = engine.place(blown)
+    for beam in (Beam(width=5), Beam(width=3, rollout=2)):
+        end = steps(beam, given)[-1]
+        for half in (end.ins, end.outs):
+            np.testing.assert_array_equal(np.sort(half), np.tile(np.arange(N), (len(half), 1)))
+        assert (end.losses == np.inf).all()
+
+
+def test_evaluations_are_counted():
+    _, given = setting()
+    steps(Beam(width=2), given)
+    assert given.run.evaluations == 16 + 2 * 9 + 2 * 4 + 2
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_beams_of_few_blocks(n):
+    puzzle, given = setting(n=n)
+    found = (beam := Beam(width=4, last_width=2)).found(steps(beam, given)[-1])
+    best = min(
+        reference.loss(puzzle, i, o) for i, o in itertools.product(itertools.permutations(range(n)), repeat=2)
+    )
+    assert found.losses[0] == pytest.approx(best, rel=1e-4, abs=1e-9)

@@ -1,0 +1,150 @@
+"""Stages hand on what they found, and a pipeline that is stored goes on from there, or is not taken for another."""
+
+import numpy as np
+import pytest
+
+from jaxsolve import engine
+from jaxsolve.errors import UsageError
+from jaxsolve.run import OutOfTime, Run, load_checkpoint, save_checkpoint
+from jaxsolve.search import Pipeline, Setting, annealing, stages_named
+from tests import reference
+
+NAMES = "annealing,iterated,descent"
+OPTIONS = {"annealing.steps": 32, "chains": 2, "iterated.steps": 3, "elites": 2, "search": "joint_descent"}
+
+
+@pytest.fixture(autouse=True)
+def short_steps(monkeypatch):
+    monkeypatch.setattr(annealing, "CHUNK_STEPS", 16)
+
+
+def pipeline(names=NAMES, options=OPTIONS, run=None, seed=0):
+    puzzle, _ = reference.random_puzzle(71, n=4, rows=40)
+    return Pipeline(stages_named(names, options), Setting(engine.place(puzzle), run or Run(), seed))
+
+
+def stored(one, folder):
+    save_checkpoint(folder, *one.stored())
+    return load_checkpoint(folder)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(annealing, "CHUNK_STEPS", 16)
+        one = pipeline()
+        one.drive()
+    return one
+
+
+def same(one, other):
+    for part, again in zip(one, other, strict=True):
+        np.testing.assert_array_equal(part, again)
+
+
+def test_every_stage_begins_with_the_best_of_all_before(monkeypatch):
+    one, begun = pipeline(), []
+    kind = type(one.stages[1].method)
+    init = kind.init
+    monkeypatch.setattr(kind, "init", lambda self, setting: begun.append(setting) or init(self, setting))
+    handed = []
+    one.drive(lambda pipeline: handed.append((pipeline.at, pipeline.elites)))
+    (setting,) = begun
+    same(setting.starts, next(elites for at, elites in handed if at == 1))
+    assert setting.seed == one.setting.seed + 1
+    assert one.finished
+    assert one.state is None
+
+
+def test_the_curve_falls_and_the_run_knows_the_best(whole):
+    losses = [point.loss for point in whole.curve]
+    assert losses == sorted(losses, reverse=True)
+    assert len(set(losses)) == len(losses)
+    assert losses[-1] == whole.loss == whole.elites.losses[0] == whole.setting.run.loss
+    assert {point.stage for point in whole.curve} <= set(NAMES.split(","))
+    counts = [point.evaluations for point in whole.curve]
+    assert counts == sorted(counts)
+    same(whole.setting.run.best, whole.elites.best)
+
+
+def test_the_same_from_wherever_it_was_stored(whole, tmp_path):
+    places = []
+
+    def keep(pipeline):
+        places.append((folder := tmp_path / str(len(places))))
+        folder.mkdir()
+        save_checkpoint(folder, *pipeline.stored())
+
+    pipeline().drive(keep)
+    assert len(places) > 6
+    for place in places:
+        again = pipeline()
+        again.restore(*load_checkpoint(place))
+        again.drive()
+        same(again.elites, whole.elites)
+        assert again.setting.run.evaluations == whole.setting.run.evaluations
+        assert [point.loss for point in again.curve] == [point.loss for point in whole.curve]
+
+
+def test_seconds_are_added_up(tmp_path):
+    one = pipeline()
+    one.setting.run.started -= 100
+    again = pipeline()
+    again.restore(*stored(one, tmp_path))
+    assert 100 <= again.setting.run.elapsed < 200
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "why"),
+    [
+        ("annealing", {"chains": 2}, r"this search was annealing \(.*\), then iterated .*; asked for is annealing \("),
+        ("annealing,descent,iterated", OPTIONS, "this search was annealing"),
+        (NAMES, {**OPTIONS, "chains": 3}, "chains 2.*asked for is.*chains 3"),
+    ],
+)
+def test_other_stages_are_refused_in_one_line(whole, tmp_path, names, options, why):
+    with pytest.raises(UsageError, match=why) as error:
+        pipeline(names, options).restore(*stored(whole, tmp_path))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("damage", ["no arrays", "no count", "no stages", "stage out of range", "odd stages"])
+def test_what_is_no_stored_search_is_refused(tmp_path, damage):
+    one = pipeline()
+    with pytest.raises(KeyboardInterrupt):
+        one.drive(lambda pipeline: (_ for _ in ()).throw(KeyboardInterrupt))
+    meta, arrays = stored(one, tmp_path)
+    match damage:
+        case "no arrays":
+            arrays = {}
+        case "no count":
+            del meta["evaluations"]
+        case "no stages":
+            del meta["stages"]
+        case "stage out of range":
+            meta["at"] = 7
+        case "odd stages":
+            meta["stages"] = [1, 2]
+    with pytest.raises(UsageError) as error:
+        pipeline().restore(meta, arrays)
+    assert "\n" not in str(error.value)
+
+
+def test_a_floor_ends_it_at_once():
+    one = pipeline()
+    one.drive(floor=1e9)
+    assert not one.finished
+    assert one.at == 0
+    assert int(one.state.step) == 16
+
+
+def test_a_spent_budget_leaves_it_after_its_last_step():
+    def impatient(progress):
+        if progress.evaluations > 2 + 2 * 16:
+            raise OutOfTime
+
+    one = pipeline(run=Run(watch=impatient))
+    with pytest.raises(OutOfTime):
+        one.drive()
+    assert int(one.state.step) == 16
+    assert np.isfinite(one.loss)
