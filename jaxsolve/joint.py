@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from jaxsolve import engine
 from jaxsolve.certificate import Certificate, certify, tolerance
 from jaxsolve.errors import UsageError
-from jaxsolve.pairing import pair, standardised
+from jaxsolve.pairing import PAIRINGS, pair, standardised
 from jaxsolve.puzzle import Assembly, Puzzle, check_sha256, mean_squared_error
 from jaxsolve.run import OutOfTime, Run
 from jaxsolve.search import Pipeline, Population, Setting, stages_named
@@ -19,6 +19,8 @@ ROWS = 1000
 """Rows on which candidates are compared if nothing is said."""
 STATISTICS_ROWS = 20_000
 """Most rows for what is cheap to know of all of them."""
+MOST_SEED = 2**31 - 1001
+"""Stages of a pipeline have seeds of their own behind the one that is given."""
 FINALISTS = 8
 """Assemblies that are judged on all rows in the end."""
 
@@ -44,10 +46,13 @@ class JointConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be searched with; `UsageError` names the option."""
-        if self.rows is not None and self.rows < 1:
-            raise UsageError(f"rows is {self.rows}; expected at least 1")
-        if not 0 <= self.seed < 2**31 - 1000:
-            raise UsageError(f"seed is {self.seed}; expected 0 to {2**31 - 1001}")
+        if self.rows is not None and not (isinstance(self.rows, int) and self.rows >= 1):
+            raise UsageError(f"rows is {self.rows!r}; expected a whole number, at least 1")
+        if not (isinstance(self.seed, int) and 0 <= self.seed <= MOST_SEED):
+            raise UsageError(f"seed is {self.seed!r}; expected a whole number from 0 to {MOST_SEED}")
+        for name in ("pairing", "prior"):
+            if getattr(self, name) not in (None, *PAIRINGS):
+                raise UsageError(f"no {name} {getattr(self, name)!r}; choose one of {', '.join(PAIRINGS)}")
         if self.sha256 is not None:
             object.__setattr__(self, "sha256", check_sha256(self.sha256, "sha256"))
 

@@ -76,8 +76,6 @@ def configurations(path: Path) -> list[tuple[dict[str, Any], JointConfig]]:
             stages_named(config.method, config.options)
         except (TypeError, AttributeError) as error:
             raise UsageError(f"{path}: a setting has a value of the wrong kind ({error})") from error
-        if config.rows is not None and not isinstance(config.rows, int):
-            raise UsageError(f"{path}: rows is {config.rows!r}; expected a whole number")
         runs.append((setting, config))
     return runs
 
@@ -140,11 +138,19 @@ def run_sweep(
         )  # fmt: skip
         done.append(outcome)
         try:
-            with (folder / RESULTS).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(outcome)) + "\n")
+            _append(folder / RESULTS, json.dumps(asdict(outcome)))
         except OSError as error:
             raise OutputError(f"{folder}: results cannot be written ({error.strerror or error})") from error
         yield outcome
+
+
+def _append(path: Path, line: str) -> None:
+    """Write a line at the end of a file, and on a line of its own where the last one was cut off."""
+    with path.open("ab+") as file:
+        if file.seek(0, 2):
+            file.seek(-1, 2)
+            line = line if file.read(1) == b"\n" else f"\n{line}"
+        file.write(f"{line}\n".encode())
 
 
 def consensus(outcomes: list[Outcome]) -> list[tuple[tuple[int, int], int]]:

@@ -10,8 +10,13 @@ from jaxtyping import install_import_hook
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="jaxsolve-tests-")  # compiled programs of this run
 
 with install_import_hook("jaxsolve.engine", "beartype.beartype"):
+    import jaxsolve.engine.annealing
     import jaxsolve.engine.construction
+    import jaxsolve.engine.expansion
+    import jaxsolve.engine.grand_canonical
     import jaxsolve.engine.neighbourhood
+    import jaxsolve.engine.prepending
+    import jaxsolve.engine.probing
     import jaxsolve.engine.screening  # noqa: F401
 
 from jaxsolve.puzzle import Puzzle, read_puzzle

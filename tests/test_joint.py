@@ -79,7 +79,9 @@ def test_it_begins_where_it_is_told_to(puzzle):
     solution = joint_search(puzzle, JointConfig("descent", rows=None), start=answer)
     assert solution.status == "solved"
     other = Assembly(answer.ins[[1, 0, 2]], answer.outs[[1, 0, 2]])
-    assert joint_search(puzzle, JointConfig("descent", {"search": "two_opt"}, rows=None), start=other).status == "solved"
+    assert (
+        joint_search(puzzle, JointConfig("descent", {"search": "two_opt"}, rows=None), start=other).status == "solved"
+    )
 
 
 def test_given_pairs_are_those_of_the_score(puzzle):
@@ -106,7 +108,7 @@ def test_a_published_hash_decides(puzzle):
         ({"seed": -1}, "seed is -1"),
         ({"seed": 2**31}, "seed is 2147483648"),
         ({"pairing": "nonsense"}, "no pairing 'nonsense'"),
-        ({"prior": "nonsense"}, "no pairing 'nonsense'"),
+        ({"prior": "nonsense"}, "no prior 'nonsense'"),
         ({"sha256": "zz"}, "'zz' is no SHA-256"),
     ],
     ids=str,

@@ -40,9 +40,7 @@ def swept(puzzle, todo, folder, run=None, most=None):
 
 def test_every_combination_is_a_run_of_its_own(tmp_path):
     todo = described(tmp_path)
-    assert [setting for setting, _ in todo] == [
-        {"seed": seed, "width": width} for seed in (0, 1) for width in (1, 2)
-    ]
+    assert [setting for setting, _ in todo] == [{"seed": seed, "width": width} for seed in (0, 1) for width in (1, 2)]
     for setting, config in todo:
         assert (config.seed, config.rows, config.method) == (setting["seed"], 12, "beam")
         assert config.options == {"noise": 0.1, "width": setting["width"]}
@@ -134,13 +132,13 @@ def test_a_consensus_counts_pairs_the_most_frequent_first():
         ("[grid]\nwidth = ['wide']", "width is 'wide'; expected a whole number"),
         ("[grid]\nwidth = [[1, 2]]", "width is [1, 2]; expected a whole number"),
         ("method = 3", "a setting has a value of the wrong kind"),
-        ("seed = 'one'", "a setting has a value of the wrong kind"),
+        ("seed = 'one'", "seed is 'one'; expected a whole number"),
         ("rows = 2.5", "rows is 2.5; expected a whole number"),
-        ("rows = 'all'", "a setting has a value of the wrong kind"),
+        ("rows = 'all'", "rows is 'all'; expected a whole number"),
         ("pairing = 'nonsense'", "no pairing 'nonsense'"),
         ("pairing = 3", "pairing"),
         ("seed = 1.5", "seed is 1.5"),
-        ("sha256 = 3", "sha256"),
+        ("sha256 = 3", "a setting has a value of the wrong kind"),
         (f"[grid]\nseed = {list(range(400))}\nrows = {list(range(1, 400))}", "the grid has 159600 combinations"),
     ],
     ids=str,

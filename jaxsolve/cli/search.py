@@ -165,7 +165,8 @@ def _config(asked: dict[str, Any], options: dict[str, Any], resume: Path | None)
         raise UsageError(f"{resume}: what is kept there is no search ({error})") from error
     for key, value in asked.items():
         if before[key] != value:
-            raise UsageError(f"--{key} is {value}; the search in {resume} was begun with {before[key]}: leave it out")
+            named = ["all" if key == "rows" and one is None else one for one in (value, before[key])]
+            raise UsageError(f"--{key} is {named[0]}; the search in {resume} was begun with {named[1]}: leave it out")
     for key, value in options.items():
         if str(before["options"].get(key)) != str(value):
             raise UsageError(f"{key} is {value}; the search in {resume} was begun otherwise: leave it out")

@@ -113,7 +113,7 @@ __getattr__ = lazy_exports(
         "grown_canonically": "grand_canonical",
         "ensemble_placed": "grand_canonical",
         "Networks": "grand_canonical",
-        "GROWTH_KINDS": "grand_canonical",
+        "GROWTH_KINDS": "growth_moves",
         "Growth": "grand_canonical",
         "Ensemble": "grand_canonical",
         "Climate": "grand_canonical",

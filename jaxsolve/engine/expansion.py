@@ -149,8 +149,7 @@ def best_expansions(
     ins: Int[Array, "B I"],
     outs: Int[Array, "B J"],
     left: Int[Array, " B"],
-    noise: Float[Array, ""],
-    seeds: Int[Array, " 2"],
+    noise: Float[Array, "B II JJ"],
     *,
     keep: int,
     each: bool = False,
@@ -168,9 +167,8 @@ def best_expansions(
     ins, outs, left
         The halves that each state may go on with: the first `left` of each kind; states without any come last. With
         `paired`, `outs[b, k]` goes with `ins[b, k]` alone.
-    noise, seeds
-        Standard deviation of what is added to losses before they are ranked, and what it depends on besides the
-        number of the state: it does not matter which states are expanded together.
+    noise
+        What is added to losses before they are ranked: for each expansion, or one number for all of a state.
     keep, each
         How many are returned, the best of all states, or with `each` the best of every state.
     way
@@ -182,7 +180,7 @@ def best_expansions(
     fill = lambda table: jnp.pad(jnp.asarray(table), [(0, own * devices - count)] + [(0, 0)] * (table.ndim - 1))
 
     def on_one_device(
-        problem: Problem, states: Array, first: Array, ins: Array, outs: Array, left: Array, noise: Array, seeds: Array
+        problem: Problem, states: Array, first: Array, ins: Array, outs: Array, left: Array, noise: Array
     ) -> Expansions:
         some = fill(lax.dynamic_slice_in_dim(states, first, count))
         sums = _summed(problem, some, ins, outs, left, jnp.sum(left > 0), paired, chosen)
@@ -195,9 +193,7 @@ def best_expansions(
         if not paired:
             allowed &= jnp.arange(n_out) < left[mine][:, None, None]
         losses = jnp.where(allowed & ~jnp.isnan(losses), losses, jnp.inf)
-        key = jax.random.fold_in(jax.random.key(seeds[0]), seeds[1])
-        draw = lambda w: jax.random.normal(jax.random.fold_in(key, w), (n_in, n_out))
-        ranked = lax.cond(noise > 0, lambda: losses + noise * lax.map(draw, first + mine), lambda: losses)
+        ranked = losses + noise[mine]
         groups = own if each else 1
         flat, ranked = losses.reshape(groups, -1), ranked.reshape(groups, -1)
         best, at = lax.top_k(-ranked, min(keep, flat.shape[1]))
@@ -207,8 +203,8 @@ def best_expansions(
         found = -best, jnp.take_along_axis(flat, at, axis=1), first + mine[w], *halves
         return Expansions(*(lax.all_gather(part.ravel(), AXIS, tiled=True) for part in found))
 
-    given = problem, states, jnp.asarray(first), *map(fill, (ins, outs, left)), jnp.asarray(noise), jnp.asarray(seeds)
-    found = spread(on_one_device, problem.over, (SAME, ROWS, *[SAME] * 6), SAME)(*given)
+    given = problem, states, jnp.asarray(first), *map(fill, (ins, outs, left, noise))
+    found = spread(on_one_device, problem.over, (SAME, ROWS, *[SAME] * 5), SAME)(*given)
     if each:
         return Expansions(*(part[: count * keep] for part in found))
     order = jnp.lexsort((found.state, found.ranked))[:keep]  # of equals, the first state's first
@@ -226,9 +222,10 @@ def outputs(
     rows: int,
 ) -> Float[Array, "K S"]:
     """Return what the readout makes of some expansions on the first S of `rows` rows that are in the first tile."""
+    tile, _ = tiles(problem.rows, problem.over.size)
 
     def on_one_device(problem: Problem, states: Array, parents: Array, ins: Array, outs: Array) -> Array:
-        few = states[:, : min(rows, states.shape[1])]
+        few = states[:, : min(rows, tile)]
         read = lambda h: product(h, problem.pieces.w_last, problem.tier)
         mine = lax.map(lambda child: read(block(problem, few[child[0]], child[1], child[2])), (parents, ins, outs))
         return lax.all_gather(mine, AXIS)[0]

@@ -18,20 +18,17 @@ from jax import lax
 
 from jaxsolve.engine.compile import compiled
 from jaxsolve.engine.devices import AXIS, EACH, SAME, spread
+from jaxsolve.engine.growth_moves import GROWTH_KINDS, Proposal, proposal
 from jaxsolve.engine.network import Problem, block, probe
 from jaxsolve.engine.precision import product
-from jaxsolve.engine.shapes import Array, Float, Int
+from jaxsolve.engine.shapes import Array, Int
 
-GROWTH_KINDS = ("swap", "first", "second", "insertion", "add", "remove")
-"""Two blocks change places; first halves or second halves do; a segment moves; a block is put in; one is taken out."""
-LONGEST = 4
-"""Most blocks of a segment that moves."""
-NEAR = 6.0
-"""Mean distance of the two positions of every other move; the others are any distance apart."""
 TILE = 64
 """Most rows of a tile."""
 FEWEST = 2
 """Tiles before the first verdict."""
+HOPELESS = 1e6
+"""Mean change of squared errors from which on nothing more needs to be known."""
 
 
 class Networks(NamedTuple):
@@ -112,55 +109,125 @@ def ensemble_placed(problem: Problem, numbers: Int[Array, " B"]) -> Ensemble:
     return spread(on_one_device, problem.over, (SAME, EACH), EACH)(problem, jnp.asarray(numbers))
 
 
-class Proposal(NamedTuple):
-    """A move: which positions the halves come from, `[N]` each, and what it touches."""
+class _Rows(NamedTuple):
+    """The rows of a problem in tiles, as a device sees them."""
 
-    ins: Array
-    outs: Array
-    length: Array
-    first: Array
-    kind: Array
-    legal: Array
+    problem: Problem
+    y: Array
+    """`[tiles, rows of a tile]`"""
+    weights: Array
+    """`[tiles, rows of a tile]` 1, and 0 for what only fills up the last tile"""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Tiles, and rows of a tile."""
+        count, tile = self.y.shape
+        return count, tile
+
+    @classmethod
+    def of(cls, problem: Problem) -> "_Rows":
+        """Return the rows of a problem in tiles."""
+        tile, count = growth_tiles(problem.rows)
+        fill = lambda table: jnp.pad(table, (0, tile * count - problem.rows)).reshape(count, tile)
+        return cls(problem, fill(jnp.asarray(problem.y)), fill(jnp.ones(problem.rows, jnp.float32)))
 
 
-def proposal(n: int, length: Array, u: Float[Array, " 8"], shares: Float[Array, " 6"]) -> Proposal:
-    """Return a random move of a network of `length` blocks, from eight uniform numbers.
+def _squares(rows: _Rows, h: Array, c: Array, readout: tuple[Array, Array]) -> Array:
+    """Return the squared errors of a readout on a tile."""
+    error = product(h, readout[0], rows.problem.tier) + readout[1] - rows.y[c]
+    return rows.weights[c] * error * error
 
-    A block is chosen of all there are: what would move one that is left out is no move, so that each block in place is
-    moved as often, however many there are. A swap that would be with one of those moves the block somewhere else.
-    """
-    t = jnp.arange(n)
-    pick = lambda v, size: jnp.minimum((v * size).astype(jnp.int32), jnp.maximum(size, 1) - 1)
-    kind = jnp.minimum(jnp.sum(jnp.cumsum(shares) <= u[0]), len(GROWTH_KINDS) - 1)
-    swap, segment, add, remove = (kind == GROWTH_KINDS.index(name) for name in ("swap", "insertion", "add", "remove"))
-    a = pick(u[1], n)
-    limit = jnp.where(swap | segment, length, n)  # halves may also come from blocks that are left out
-    away = 1 + (-jnp.log1p(-u[2]) * NEAR).astype(jnp.int32)
-    near = jnp.where(u[3] < 0.5, a - away, a + away)
-    far = (a + 1 + pick(u[2], limit - 1)) % jnp.maximum(limit, 1)
-    b = jnp.where((u[4] < 0.5) & (near >= 0) & (near < limit), near, far)
-    low, high = jnp.minimum(a, b), jnp.maximum(a, b)
-    size = high - low + 1
-    swapped = jnp.where(t == a, b, jnp.where(t == b, a, t))
-    most = jnp.where(swap, 1, LONGEST)
-    by = jnp.minimum(1 + pick(u[5], most), jnp.maximum(size - 1, 1))
-    up = jnp.where(swap, a == low, u[6] < 0.5)
-    turned = low + (t - low + jnp.where(up, by, size - by)) % jnp.maximum(size, 1)
-    moved = jnp.where((t >= low) & (t <= high), turned, t)
-    place, gone = pick(u[1], length + 1), pick(u[1], length)
-    removed = jnp.where(t == n - 1, gone, jnp.where(t >= gone, t + 1, t))
 
-    def source(half: str, v: Array) -> Array:
-        taken = length + pick(v, n - length)
-        added = jnp.where(t == place, taken, jnp.where((t > place) & (t <= taken), t - 1, t))
-        exchange = (kind == GROWTH_KINDS.index(half)) | (swap & (u[7] * n < length))
-        return jnp.select([exchange, swap | segment, add, remove], [swapped, moved, added, removed], t)
+def _run(
+    rows: _Rows, c: Array, network: Networks, begin: Array, states: Array, slot: Array, beside: int
+) -> tuple[Array, Array]:
+    """Apply the blocks of a network to a tile, and write its states where they are, or beside."""
+    tile = rows.shape[1]
 
-    first = jnp.select([add, remove], [place, gone], low)
-    possible = jnp.where(swap | segment, a < length, low < length) & (a != b)
-    legal = jnp.select([add, remove], [length < n, length > 0], possible)
-    length = length + add.astype(jnp.int32) - remove.astype(jnp.int32)
-    return Proposal(source("first", u[5]), source("second", u[6]), length, first, kind, legal)
+    def apply(t: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        h, states = carry
+        h = block(rows.problem, h, network.ins[t], network.outs[t])
+        at = slot[t + 1, c] ^ beside, t + 1, c * tile, 0
+        return h, lax.dynamic_update_slice(states, h[None, None], at)
+
+    start = slot[begin, c], begin, c * tile, 0
+    h = lax.dynamic_slice(states, start, (1, 1, tile, states.shape[3]))[0, 0]
+    return lax.fori_loop(begin, network.length, apply, (h, states))
+
+
+def _brought_up(rows: _Rows, c: Array, network: Networks, kept: Ensemble, readout: tuple[Array, Array]) -> Ensemble:
+    """Make the states and errors of a tile right."""
+    begin = jnp.where(kept.fresh[c], network.length, kept.valid[c])  # no branch: it would copy all states
+    h, states = _run(rows, c, network, begin, kept.states, kept.slot, 0)
+    return Ensemble(
+        states,
+        kept.slot,
+        kept.valid.at[c].set(network.length),
+        kept.fresh.at[c].set(True),
+        kept.errors.at[c].set(_squares(rows, h, c, readout)),
+    )
+
+
+def _all_brought_up(rows: _Rows, network: Networks, kept: Ensemble, readout: tuple[Array, Array]) -> Ensemble:
+    return lax.fori_loop(0, rows.shape[0], lambda c, kept: _brought_up(rows, c, network, kept, readout), kept)
+
+
+def _last(rows: _Rows, network: Networks, kept: Ensemble) -> Array:
+    """Return the last states of all rows, `[R, D]`."""
+    (count, tile), width = rows.shape, kept.states.shape[3]
+    at = lambda c: (kept.slot[network.length, c], network.length, c * tile, 0)
+    cut = lambda c: lax.dynamic_slice(kept.states, at(c), (1, 1, tile, width))[0, 0]
+    return lax.map(cut, jnp.arange(count)).reshape(-1, width)[: rows.problem.rows]
+
+
+def _decide(
+    rows: _Rows,
+    network: Networks,
+    kept: Ensemble,
+    readout: tuple[Array, Array],
+    move: Proposal,
+    most: Array,
+    start: Array,
+    confidence: Array,
+) -> tuple[Array, Networks, Ensemble, Array]:
+    """Return whether a move is accepted, where the chain is then, and the blocks it took."""
+    after = Networks(network.ins[move.ins], network.outs[move.outs], move.length)
+    (count, tile), all_rows = rows.shape, rows.problem.rows
+
+    def look(carry: tuple) -> tuple:
+        m, _, total, square, kept, errors, work = carry
+        c = (start + m) % count
+        work = work + (network.length - kept.valid[c]) + (after.length - move.first)
+        kept = _brought_up(rows, c, network, kept, readout)
+        h, states = _run(rows, c, after, move.first, kept.states, kept.slot, 1)
+        found = _squares(rows, h, c, readout)
+        change = found - kept.errors[c]
+        total, square = total + jnp.sum(change), square + jnp.sum(change * change)
+        seen = jnp.minimum((m + 1.0) * tile, all_rows)
+        mean = total / seen
+        variance = jnp.maximum(square / seen - mean * mean, 0.0) / seen * (1.0 - seen / all_rows)
+        width = jnp.where(m + 1 < count, confidence * jnp.sqrt(variance), 0.0)
+        settled = (m + 1 >= min(FEWEST, count)) & (jnp.abs(mean - most) > width) | (m + 1 == count)
+        hopeless = ~(mean < HOPELESS)
+        verdict = jnp.where(hopeless, -1, jnp.where(settled, jnp.where(mean < most, 1, -1), 0))
+        return m + 1, verdict, total, square, kept._replace(states=states), errors.at[c].set(found), work
+
+    begin = jnp.int32(0), jnp.where(move.legal, 0, -1), jnp.float32(0), jnp.float32(0)
+    carry = *begin, kept, jnp.zeros_like(kept.errors), jnp.int32(1)  # nothing is for nothing
+    m, verdict, _, _, kept, errors, work = lax.while_loop(lambda carry: carry[1] == 0, look, carry)
+    accept = verdict > 0
+    looked = (jnp.arange(count) - start) % count < m
+    flip = accept & looked & (jnp.arange(kept.slot.shape[0])[:, None] > move.first)
+    known = jnp.where(looked, after.length, jnp.minimum(kept.valid, move.first))
+    kept = Ensemble(
+        kept.states,
+        jnp.where(flip, 1 - kept.slot, kept.slot),
+        jnp.where(accept, known, kept.valid),
+        jnp.where(accept, looked, kept.fresh),
+        jnp.where((accept & looked)[:, None], errors, kept.errors),
+    )
+    network = jax.tree.map(lambda new, old: jnp.where(accept, new, old), after, network)
+    return accept, network, kept, work
 
 
 @compiled(static=("steps",), donate=("kept",))
@@ -182,122 +249,40 @@ def grown_canonically(
     steps
         Moves that each chain decides.
     """
-    n, rows, (tile, count) = problem.blocks, problem.rows, growth_tiles(problem.rows)
 
     def on_one_device(
         problem: Problem, networks: Networks, kept: Ensemble, climate: Climate, seeds: Array
     ) -> tuple[Networks, Growth, Ensemble]:
-        p, missing, key = problem.pieces, tile * count - rows, jax.random.key(seeds[0])
-        ys = jnp.pad(jnp.asarray(problem.y), (0, missing)).reshape(count, tile)
-        weights = jnp.pad(jnp.ones(rows, jnp.float32), (0, missing)).reshape(count, tile)
-
-        def squares(h: Array, c: Array, readout: tuple[Array, Array]) -> Array:
-            error = product(h, readout[0], problem.tier) + readout[1] - ys[c]
-            return weights[c] * error * error
-
-        def run(
-            c: Array, halves: Networks, begin: Array, states: Array, slot: Array, beside: int
-        ) -> tuple[Array, Array]:
-            """Apply blocks to a tile, and write its states where they are, or beside."""
-            shape = 1, 1, tile, states.shape[3]
-
-            def apply(t: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
-                h, states = carry
-                h = block(problem, h, halves.ins[t], halves.outs[t])
-                at = slot[t + 1, c] ^ beside, t + 1, c * tile, 0
-                return h, lax.dynamic_update_slice(states, h[None, None], at)
-
-            h = lax.dynamic_slice(states, (slot[begin, c], begin, c * tile, 0), shape)[0, 0]
-            return lax.fori_loop(begin, halves.length, apply, (h, states))
-
-        def brought_up(c: Array, network: Networks, kept: Ensemble, readout: tuple[Array, Array]) -> Ensemble:
-            """Make the states and errors of a tile right."""
-            begin = jnp.where(kept.fresh[c], network.length, kept.valid[c])  # no branch: it would copy all states
-            h, states = run(c, network, begin, kept.states, kept.slot, 0)
-            return Ensemble(
-                states,
-                kept.slot,
-                kept.valid.at[c].set(network.length),
-                kept.fresh.at[c].set(True),
-                kept.errors.at[c].set(squares(h, c, readout)),
-            )
-
-        def last(network: Networks, kept: Ensemble) -> Array:
-            """Return the last states of all rows, `[R, D]`."""
-            width = kept.states.shape[3]
-            at = lambda c: (kept.slot[network.length, c], network.length, c * tile, 0)
-            cut = lambda c: lax.dynamic_slice(kept.states, at(c), (1, 1, tile, width))[0, 0]
-            return lax.map(cut, jnp.arange(count)).reshape(-1, width)[:rows]
-
-        def decide(
-            network: Networks, kept: Ensemble, readout: tuple[Array, Array], move: Proposal, most: Array, start: Array
-        ) -> tuple[Array, Networks, Ensemble, Array]:
-            """Return whether a move is accepted, where the chain is then, and the blocks it took."""
-            after = Networks(network.ins[move.ins], network.outs[move.outs], move.length)
-
-            def look(carry: tuple) -> tuple:
-                m, _, total, square, kept, errors, work = carry
-                c = (start + m) % count
-                work = work + (network.length - kept.valid[c]) + (after.length - move.first)
-                kept = brought_up(c, network, kept, readout)
-                h, states = run(c, after, move.first, kept.states, kept.slot, 1)
-                found = squares(h, c, readout)
-                change = found - kept.errors[c]
-                total, square = total + jnp.sum(change), square + jnp.sum(change * change)
-                seen = jnp.minimum((m + 1.0) * tile, rows)
-                mean = total / seen
-                variance = jnp.maximum(square / seen - mean * mean, 0.0) / seen * (1.0 - seen / rows)
-                width = jnp.where(m + 1 < count, climate.confidence * jnp.sqrt(variance), 0.0)
-                settled = (m + 1 >= min(FEWEST, count)) & (jnp.abs(mean - most) > width) | (m + 1 == count)
-                hopeless = ~(mean < HOPELESS)
-                verdict = jnp.where(hopeless, -1, jnp.where(settled, jnp.where(mean < most, 1, -1), 0))
-                return m + 1, verdict, total, square, kept._replace(states=states), errors.at[c].set(found), work
-
-            begin = jnp.int32(0), jnp.where(move.legal, 0, -1), jnp.float32(0), jnp.float32(0)
-            carry = *begin, kept, jnp.zeros_like(kept.errors), jnp.int32(1)  # nothing is for nothing
-            m, verdict, _, _, kept, errors, work = lax.while_loop(lambda carry: carry[1] == 0, look, carry)
-            accept = verdict > 0
-            looked = (jnp.arange(count) - start) % count < m
-            flip = accept & looked & (jnp.arange(n + 1)[:, None] > move.first)
-            slot = jnp.where(flip, 1 - kept.slot, kept.slot)
-            known = jnp.where(looked, after.length, jnp.minimum(kept.valid, move.first))
-            kept = Ensemble(
-                kept.states,
-                slot,
-                jnp.where(accept, known, kept.valid),
-                jnp.where(accept, looked, kept.fresh),
-                jnp.where((accept & looked)[:, None], errors, kept.errors),
-            )
-            network = jax.tree.map(lambda new, old: jnp.where(accept, new, old), after, network)
-            return accept, network, kept, work
+        rows, p, key = _Rows.of(problem), problem.pieces, jax.random.key(seeds[0])
+        count, tile = rows.shape
 
         def of_chain(network: Networks, kept: Ensemble, number: Array) -> tuple[Networks, Growth, Ensemble]:
-            own = p.w_last, p.b_last
-            kept = kept._replace(fresh=jnp.zeros_like(kept.fresh))
-            kept = lax.fori_loop(0, count, lambda c, kept: brought_up(c, network, kept, own), kept)
-            readout = probe(problem, last(network, kept), climate.ridge)[:2]
-            again = kept._replace(fresh=jnp.zeros_like(kept.fresh))
-            kept = lax.fori_loop(0, count, lambda c, kept: brought_up(c, network, kept, readout), again)
+            stale = lambda kept: kept._replace(fresh=jnp.zeros_like(kept.fresh))
+            kept = _all_brought_up(rows, network, stale(kept), (p.w_last, p.b_last))
+            readout = probe(problem, _last(rows, network, kept), climate.ridge)[:2]
+            kept = _all_brought_up(rows, network, stale(kept), readout)
 
             def step(carry: tuple, s: Array) -> tuple[tuple, None]:
                 network, kept, proposed, accepted, applied = carry
                 u = jax.random.uniform(jax.random.fold_in(jax.random.fold_in(key, s), number), (10,))
-                move = proposal(n, network.length, u[:8], climate.shares)
+                move = proposal(problem.blocks, network.length, u[:8], climate.shares)
                 dearer = climate.price * (move.length - network.length)
                 most = climate.temperature * (-jnp.log1p(-u[8]) - dearer)
                 start = jnp.minimum((u[9] * count).astype(jnp.int32), count - 1)
-                accept, network, kept, work = decide(network, kept, readout, move, most, start)
+                accept, network, kept, work = _decide(
+                    rows, network, kept, readout, move, most, start, climate.confidence
+                )
                 one = (jnp.arange(len(GROWTH_KINDS)) == move.kind).astype(jnp.int32)
-                applied = applied + work.astype(jnp.float32) * tile / rows
+                applied = applied + work.astype(jnp.float32) * tile / problem.rows
                 return (network, kept, proposed + one, accepted + one * accept, applied), None
 
             none = jnp.zeros(len(GROWTH_KINDS), jnp.int32)
             start = network, kept, none, none, jnp.float32(0.0)
             network, kept, *did = lax.scan(step, start, seeds[1] + jnp.arange(steps))[0]
-            kept = lax.fori_loop(0, count, lambda c, kept: brought_up(c, network, kept, readout), kept)
-            error = product(last(network, kept), p.w_last, problem.tier) + p.b_last - problem.y
+            kept = _all_brought_up(rows, network, kept, readout)
+            error = product(_last(rows, network, kept), p.w_last, problem.tier) + p.b_last - problem.y
             proposed, accepted, applied = did
-            judged = jnp.sum(kept.errors) / rows, jnp.mean(error * error)
+            judged = jnp.sum(kept.errors) / problem.rows, jnp.mean(error * error)
             return network, Growth(proposed, accepted, applied, *judged), kept
 
         numbers = lax.axis_index(AXIS) * len(networks.ins) + jnp.arange(len(networks.ins))
@@ -307,7 +292,3 @@ def grown_canonically(
 
     given = jax.tree.map(jnp.asarray, (networks, kept, climate, seeds))
     return spread(on_one_device, problem.over, (SAME, EACH, EACH, SAME, SAME), (SAME, SAME, EACH))(problem, *given)
-
-
-HOPELESS = 1e6
-"""Mean change of squared errors from which on nothing more needs to be known."""

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,8 @@ def save_checkpoint(folder: Path, meta: dict[str, Any], arrays: dict[str, NDArra
             finally:
                 os.close(handle)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
         raise OutputError(f"{folder}: the search cannot be kept here ({error.strerror or error})") from error
 
 

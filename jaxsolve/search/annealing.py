@@ -4,7 +4,7 @@ Kirkpatrick, Gelatt & Vecchi (1983), https://doi.org/10.1126/science.220.4598.67
 steps at a time; what happens in between (cooling by acceptance, exchanges, restarts) happens here.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.errors import UsageError
-from jaxsolve.search.method import Amount, Count, Population, Setting, Work, filled, population
+from jaxsolve.search.method import (
+    Amount,
+    Count,
+    Population,
+    Setting,
+    Work,
+    check_memory,
+    check_options,
+    filled,
+    population,
+)
 
 CHUNK_WORK = 1e11
 """Floating-point operations of candidates between two looks of the host, on whatever device."""
@@ -86,13 +96,7 @@ class Annealing:
 
     def __post_init__(self) -> None:
         """Refuse what is no schedule; `UsageError` names the option."""
-        for name in ("chains", "steps"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; expected at least 1")
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is not None and not value >= 0:
-                raise UsageError(f"{field.name} is {value}; expected 0 or more")
+        check_options(self, positive=("chains", "steps"))
         if not 0 < self.cold <= self.hot:
             raise UsageError(f"cold is {self.cold} and hot is {self.hot}; expected 0 < cold <= hot")
         if not self._shares(False).sum() > 0:
@@ -106,7 +110,7 @@ class Annealing:
     def init(self, setting: Setting) -> ChainState:
         """Return chains at the assemblies that the setting begins with."""
         rows, ladder = setting.problem.rows, np.zeros((2, self._rungs - 1), np.int64)
-        _check_memory(setting, self.chains)
+        check_memory(setting, "chains", self.chains, 2 * (setting.blocks + 1) * setting.problem.x.size)
         begin = setting.begin(self.chains)
         sums = (begin.losses * rows).astype(np.float32)
         halves = begin.ins, begin.outs, sums
@@ -236,15 +240,3 @@ class Tempering(Annealing):
 def chunk_steps(setting: Setting, chains: int) -> int:
     """Return how many moves each chain decides between two looks: the same on any machine, for the sake of sameness."""
     return int(np.clip(CHUNK_WORK / (chains * setting.problem.flops), 1, CHUNK_STEPS))
-
-
-def _check_memory(setting: Setting, chains: int) -> None:
-    """Refuse more chains than fit into the memory of a run; `UsageError` says how many do."""
-    problem = setting.problem
-    each = 4 * 2 * (problem.blocks + 1) * problem.rows * problem.pieces.w_in.shape[1]
-    sharing = 1 if problem.over.devices.flat[0].platform == "cpu" else problem.over.size
-    fits = int(sharing * setting.run.memory_on(problem) // (2 * each))
-    if chains > fits:
-        raise UsageError(
-            f"chains is {chains}; on {problem.rows} rows {fits} fit into memory: take fewer rows or chains"
-        )

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
-from jaxsolve.errors import UsageError
-from jaxsolve.search.method import Count, Population, Setting, Work, filled, population
+from jaxsolve.search.method import Count, Population, Setting, Work, check_options, filled, population
 
 POOL = 4
 """Candidates that are evaluated exactly for each place of the beam."""
@@ -44,10 +43,7 @@ class BackwardBeam:
 
     def __post_init__(self) -> None:
         """Refuse what is no beam; `UsageError` names the option."""
-        if self.width < 1:
-            raise UsageError(f"width is {self.width}; expected at least 1")
-        if not self.noise >= 0:
-            raise UsageError(f"noise is {self.noise}; expected 0 or more")
+        check_options(self, positive=("width",))
 
     @property
     def state_type(self) -> type:

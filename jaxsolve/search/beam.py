@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from jaxsolve import engine
 from jaxsolve.errors import UsageError
 from jaxsolve.run import ROOM, WORK
-from jaxsolve.search.method import Count, Population, Setting, Work, population
+from jaxsolve.search.method import Count, Population, Setting, Work, check_memory, check_options, population
 
 POOL = 4
 """Candidates for each place of the beam, where more than their score decides."""
@@ -71,13 +71,7 @@ class Beam:
 
     def __post_init__(self) -> None:
         """Refuse what is no beam; `UsageError` names the option."""
-        for name in ("width", "last_width"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name} is {value}; expected at least 1")
-        for name in ("noise", "signature", "rollout"):
-            if not getattr(self, name) >= 0:
-                raise UsageError(f"{name} is {getattr(self, name)}; expected 0 or more")
+        check_options(self, positive=("width", "last_width"))
         if not self.grid > 0:
             raise UsageError(f"grid is {self.grid}; expected more than 0")
 
@@ -88,11 +82,7 @@ class Beam:
 
     def init(self, setting: Setting) -> BeamState:
         """Return the beam of the network without blocks."""
-        widest = max(self.width, self.last_width or 0)
-        fits = _width_that_fits(setting)
-        if widest > fits:
-            rows = setting.problem.rows
-            raise UsageError(f"width is {widest}; on {rows} rows at most {fits} fit into memory: take fewer rows")
+        check_memory(setting, "width", max(self.width, self.last_width or 0), setting.problem.x.size)
         none = np.zeros((1, 0), np.int32)
         return BeamState(none, none, np.array([np.inf]), np.int64(setting.blocks))
 
@@ -145,13 +135,6 @@ class Beam:
         )[: len(pool.parent)]
         step = self.grid * max(float(np.std(np.asarray(setting.problem.y))), np.finfo(np.float32).tiny)
         return np.round(found / step).astype(np.int64)
-
-
-def _width_that_fits(setting: Setting) -> int:
-    """Return how many states fit into the memory of a run, twice, since the next beam is grown from the last."""
-    row = 4 * 2 * setting.problem.pieces.w_in.shape[1]
-    sharing = 1 if setting.problem.over.devices.flat[0].platform == "cpu" else setting.problem.over.size
-    return max(1, int(sharing * setting.run.memory_on(setting.problem) // (row * setting.problem.rows)))
 
 
 def _room(count: int) -> int:
@@ -208,8 +191,7 @@ def _expand(setting: Setting, state: BeamState, work: Work, keep: int, noise: fl
                 _filled(ins[rows], at_once, columns),
                 _filled(outs[rows], at_once, columns),
                 np.where(np.arange(at_once) < have, left, 0).astype(np.int32),
-                np.float32(noise),
-                np.array([setting.seed, state.ins.shape[1]], np.int32),
+                _noise(setting, state, noise, first, at_once, columns, 1 if paired else columns),
                 keep=1 if each else _room(keep),
                 each=each,
                 paired=paired,
@@ -223,6 +205,17 @@ def _expand(setting: Setting, state: BeamState, work: Work, keep: int, noise: fl
     if not each:
         order = order[np.lexsort((parent[order], ranked[order]))][:keep]
     return Children(parent[order], i[order], j[order], losses[order].astype(np.float64))
+
+
+def _noise(
+    setting: Setting, state: BeamState, noise: float, first: int, count: int, ins: int, outs: int
+) -> NDArray[np.float32]:
+    """Return the noise of the expansions of some states: it depends on the state, not on which go together."""
+    if not noise:
+        return np.zeros((count, 1, 1), np.float32)
+    length = state.ins.shape[1]
+    draw = lambda w: np.random.default_rng([setting.seed, length, w]).standard_normal((ins, outs))
+    return np.float32(noise) * np.stack([draw(w) for w in range(first, first + count)]).astype(np.float32)
 
 
 def _capped(signatures: NDArray[np.integer], cap: int) -> NDArray[np.intp]:

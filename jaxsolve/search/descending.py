@@ -6,12 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Evaluator
 from jaxsolve.search.descent import Descent
 from jaxsolve.search.local import one_pass, search_named
-from jaxsolve.search.method import Count, Population, Setting, Work, population
+from jaxsolve.search.method import Count, Population, Setting, Work, check_options, population
 
 
 class DescendingState(NamedTuple):
@@ -41,8 +40,7 @@ class Descending:
     def __post_init__(self) -> None:
         """Refuse what is no search; `UsageError` names the option."""
         search_named(self.search)
-        if self.best < 1:
-            raise UsageError(f"best is {self.best}; expected at least 1")
+        check_options(self, positive=("best",))
 
     @property
     def state_type(self) -> type:

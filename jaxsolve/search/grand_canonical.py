@@ -1,6 +1,6 @@
 """Host: annealing of networks that grow as they cool: blocks may be left out, and the readout is fitted."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +8,17 @@ from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.errors import UsageError
-from jaxsolve.search.method import Amount, Count, Population, Setting, Work, filled, population
+from jaxsolve.search.method import (
+    Amount,
+    Count,
+    Population,
+    Setting,
+    Work,
+    check_memory,
+    check_options,
+    filled,
+    population,
+)
 
 CHUNK_STEPS = 200
 """Moves that each chain decides before its readout is fitted again."""
@@ -82,11 +92,7 @@ class GrandCanonical:
 
     def __post_init__(self) -> None:
         """Refuse what is no schedule; `UsageError` names the option."""
-        if self.chains < 1:
-            raise UsageError(f"chains is {self.chains}; expected at least 1")
-        for field in fields(self):
-            if not getattr(self, field.name) >= 0:
-                raise UsageError(f"{field.name} is {getattr(self, field.name)}; expected 0 or more")
+        check_options(self, positive=("chains",))
         for low, high in (("cold", "hot"), ("loose", "tight")):
             if not 0 < getattr(self, low) <= getattr(self, high):
                 values = f"{getattr(self, low)} and {getattr(self, high)}"
@@ -101,7 +107,8 @@ class GrandCanonical:
 
     def init(self, setting: Setting) -> GrowthState:
         """Return networks without blocks, or those that the setting begins with."""
-        _check_memory(setting, self.chains)
+        p = setting.problem
+        check_memory(setting, "chains", self.chains, 2 * (p.blocks + 1) * p.x.size)
         if setting.starts is None:
             ins, outs = setting.random(self.chains)
             length = np.zeros(self.chains, np.int32)
@@ -166,11 +173,3 @@ class GrandCanonical:
     def _done(self, state: GrowthState) -> float:
         """Return how much of the work is done, from 0 to 1."""
         return float(state.applied) / (self.forwards * self.chains * state.ins.shape[1])
-
-
-def _check_memory(setting: Setting, chains: int) -> None:
-    problem = setting.problem
-    each = 4 * 2 * (problem.blocks + 1) * problem.rows * problem.pieces.w_in.shape[1]
-    fits = int(setting.run.memory_on(problem) // (2 * each))
-    if chains > fits:
-        raise UsageError(f"chains is {chains}; on {problem.rows} rows {fits} fit into memory: take fewer rows")

@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
-from jaxsolve.errors import UsageError
 from jaxsolve.pairing import standardised
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Evaluator
 from jaxsolve.search.descent import Descent
 from jaxsolve.search.local import one_pass, search_named
-from jaxsolve.search.method import Count, Population, Setting, Work, population
+from jaxsolve.search.method import Count, Population, Setting, Work, check_options, population
 from jaxsolve.search.proposals import ORDERS, PARTNERS, PROPOSALS, Asked
 
 KINDS = tuple(PROPOSALS)
@@ -71,9 +70,7 @@ class Iterated:
 
     def __post_init__(self) -> None:
         """Refuse what is no search; `UsageError` names the option."""
-        for name in ("elites", "steps", "finalists", "passes", "depth"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; expected at least 1")
+        check_options(self, positive=("elites", "steps", "finalists", "passes", "depth"))
 
     @property
     def state_type(self) -> type:

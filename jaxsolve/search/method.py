@@ -6,13 +6,14 @@ happened. What can be computed again from the state (network states on the devic
 anew, bit by bit the same, and `step` passes it on. Randomness is counted: a step depends on the seed and its number.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
+from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Evaluator, Run
 
@@ -113,6 +114,25 @@ class Setting:
         ins, outs = self.starts.ins[index], self.starts.outs[index]
         few = self.losses(ins[: self.starts.size], outs[: self.starts.size])
         return Population(ins, outs, few[index])
+
+
+def check_options(method: "Method", *, positive: tuple[str, ...] = ()) -> None:
+    """Refuse negative options, and those below 1 that are named; `UsageError` names the option."""
+    for field in fields(method):
+        value = getattr(method, field.name)
+        if field.name in positive and value is not None and value < 1:
+            raise UsageError(f"{field.name} is {value}; expected at least 1")
+        if isinstance(value, int | float) and not value >= 0:
+            raise UsageError(f"{field.name} is {value}; expected 0 or more")
+
+
+def check_memory(setting: Setting, name: str, count: int, numbers: int) -> None:
+    """Refuse more of something than fits into the memory of a run, so many numbers each, and what is made of them."""
+    problem = setting.problem
+    sharing = 1 if problem.over.devices.flat[0].platform == "cpu" else problem.over.size
+    fits = int(sharing * setting.run.memory_on(problem) // (2 * 4 * numbers))
+    if count > fits:
+        raise UsageError(f"{name} is {count}; on {problem.rows} rows {fits} fit into memory: take fewer rows")
 
 
 def filled(setting: Setting, table: NDArray[Any]) -> NDArray[Any]:

@@ -124,7 +124,9 @@ def test_kept_states_are_those_of_the_assembly():
     chains, kept = begun(problem, ins, outs)
     expected = [ROWS * np.mean(reference.squared_errors(puzzle, *half)) for half in zip(ins, outs, strict=True)]
     np.testing.assert_allclose(chains.sums, expected, rtol=1e-5)
-    chains, _, kept = engine.annealed(problem, chains, kept, cooling(4), np.array([SEED, 0], np.int32), steps=STEPS // 2)
+    chains, _, kept = engine.annealed(
+        problem, chains, kept, cooling(4), np.array([SEED, 0], np.int32), steps=STEPS // 2
+    )
     _, anew = engine.chains_placed(problem, np.asarray(chains.ins), np.asarray(chains.outs))
     for b in range(4):
         for t in range(N + 1):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from jaxsolve.errors import OutputError, UsageError
-from jaxsolve.run import load_checkpoint, save_checkpoint
 from jaxsolve.run import checkpoint as checkpoints
+from jaxsolve.run import load_checkpoint, save_checkpoint
 from jaxsolve.run.checkpoint import BEFORE, META, NEWEST, VERSION
 
 ARRAYS = {"state.ins": np.arange(12, dtype=np.int32).reshape(3, 4), "state.losses": np.array([0.1, np.inf, np.nan])}
@@ -81,7 +81,6 @@ def test_two_damaged_ones_are_said_in_one_line(tmp_path):
 
 def test_an_empty_folder_has_nothing_to_resume(tmp_path):
     assert f"no {NEWEST} in it" in refusal(tmp_path)
-
 
 
 def test_a_folder_that_is_none_cannot_keep_a_search(tmp_path):

@@ -1,5 +1,7 @@
 """What happens between the steps of chains: cooling, cycles, exchanges between temperatures."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -41,7 +43,7 @@ def test_temperatures_fall_geometrically_from_hot_to_cold():
 def test_sums_are_those_of_the_assemblies_and_the_best_only_get_better():
     puzzle, given = setting()
     seen = states(Annealing(chains=2, steps=3 * CHUNK, hot=1.0, cold=0.1), given)
-    for before, after in zip(seen, seen[1:], strict=False):
+    for before, after in itertools.pairwise(seen):
         assert (after.best_sums <= before.best_sums).all()
         assert (after.best_sums <= after.sums).all()
         for kind in ("", "best_"):
@@ -94,7 +96,7 @@ def test_exchanges_pass_temperatures_on_and_are_decided_by_the_book():
     given = setting()[1]
     seen = states(method, given)
     ladder, tried, made = np.geomspace(0.1, 3.0, 4), np.zeros(3, int), np.zeros(3, int)
-    for looks, (before, after) in enumerate(zip(seen, seen[1:], strict=False), 1):
+    for looks, (before, after) in enumerate(itertools.pairwise(seen), 1):
         temperature, losses = before.temperature.copy(), after.sums.astype(np.float64) / ROWS
         odds = np.log(given.rng(int(after.step)).random(4))
         for k in range(looks % 2, 3, 2):

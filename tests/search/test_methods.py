@@ -13,13 +13,14 @@ N, ROWS = 4, 40
 SMALL = {
     "beam": {"width": 3, "noise": 0.0},
     "stochastic_beam": {"width": 3, "noise": 1.0},
+    "backward_beam": {"width": 3},
     "annealing": {"chains": 2, "steps": 40, "restarts": 1},
     "tempering": {"chains": 3, "steps": 80},
     "grand_canonical": {"forwards": 60.0, "hot": 3.0, "cold": 0.3, "remove": 0.1},
     "iterated": {"steps": 5, "elites": 3},
     "descent": {"search": "joint_descent", "best": 2},
 }
-RANDOM = [name for name in METHODS if name != "beam"]
+RANDOM = [name for name in METHODS if name not in ("beam", "backward_beam")]
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +132,9 @@ def test_killed_after_every_few_steps_it_ends_in_the_same_bits(name, k, tmp_path
     assert deaths > 0
     same(one.elites, whole.elites)
     assert one.setting.run.evaluations == whole.setting.run.evaluations
-    assert [(p.stage, p.evaluations, p.loss) for p in one.curve] == [(p.stage, p.evaluations, p.loss) for p in whole.curve]
+    assert [(p.stage, p.evaluations, p.loss) for p in one.curve] == [
+        (p.stage, p.evaluations, p.loss) for p in whole.curve
+    ]
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if "beam" not in name])
@@ -147,7 +150,7 @@ def test_methods_begin_with_what_they_are_given(name):
         assert found.losses[0] == pytest.approx(reference.loss(puzzle, ins[0], outs[0]), rel=1e-4)
 
 
-@pytest.mark.parametrize("name", ["beam", "annealing", "tempering", "iterated"])
+@pytest.mark.parametrize("name", ["annealing", "tempering", "iterated"])
 def test_given_pairs_are_kept(name):
     partner = np.array([3, 1, 0, 2], np.int32)
     elites = driven(name, partner=partner).elites

@@ -71,7 +71,7 @@ def test_the_same_from_wherever_it_was_stored(whole, tmp_path):
     places = []
 
     def keep(pipeline):
-        places.append((folder := tmp_path / str(len(places))))
+        places.append(folder := tmp_path / str(len(places)))
         folder.mkdir()
         save_checkpoint(folder, *pipeline.stored())
 
