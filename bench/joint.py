@@ -26,7 +26,11 @@ ANNEALING_ROWS = 256
 REPAIR_ROWS = 512
 DESIGNS: dict[str, tuple[str, dict[str, Any], int | None]] = {
     "beam of 10": ("beam", {}, None),
-    "stochastic beam, annealing": ("stochastic_beam,annealing,descent", {"steps": 15_000, "chains": 4}, 1000),
+    "stochastic beam, annealing": (
+        "stochastic_beam,annealing,descent",
+        {"annealing.chains": 2, "annealing.steps": 70_000, "annealing.hot": 0.002, "annealing.cold": 3e-5},
+        1000,
+    ),
     "annealing": ("annealing,descent", {"steps": 40_000, "chains": 4}, 1000),
     "tempering": ("tempering,descent", {"steps": 20_000, "chains": 8}, 1000),
     "grand canonical": ("grand_canonical,descent", {}, 4000),
