@@ -13,6 +13,7 @@ from jaxsolve._lazy import lazy_exports
 if TYPE_CHECKING:
     from jaxsolve.certificate.certify import Certificate, certify
     from jaxsolve.errors import JaxsolveError
+    from jaxsolve.joint import JointConfig, JointSolution, joint_search
     from jaxsolve.puzzle.demo import demo_puzzle
     from jaxsolve.puzzle.read import read_puzzle
     from jaxsolve.puzzle.types import Puzzle
@@ -24,10 +25,13 @@ __all__ = [
     "Certificate",
     "Config",
     "JaxsolveError",
+    "JointConfig",
+    "JointSolution",
     "Puzzle",
     "Solution",
     "certify",
     "demo_puzzle",
+    "joint_search",
     "read_puzzle",
     "solve",
 ]
@@ -38,10 +42,13 @@ __getattr__ = lazy_exports(
         "Certificate": "certificate.certify",
         "Config": "solve",
         "JaxsolveError": "errors",
+        "JointConfig": "joint",
+        "JointSolution": "joint",
         "Puzzle": "puzzle.types",
         "Solution": "solve",
         "certify": "certificate.certify",
         "demo_puzzle": "puzzle.demo",
+        "joint_search": "joint",
         "read_puzzle": "puzzle.read",
         "solve": "solve",
     },

@@ -6,6 +6,7 @@ from itertools import count
 import numpy as np
 
 from jaxsolve import engine
+from jaxsolve.joint import STATISTICS_ROWS
 from jaxsolve.puzzle import Puzzle
 from jaxsolve.run import Run
 from jaxsolve.search import Pipeline, Population, Setting, stages_named
@@ -18,8 +19,6 @@ FORWARDS = 6000.0
 """Work of a chain in the first round, in evaluations of a whole network; every round takes twice as much."""
 ROUNDS = 40
 """Steps of the iterated search in the first round, likewise."""
-STATISTICS_ROWS = 20_000
-"""Most rows for what is cheap to know of all of them."""
 
 
 def joint_starts(

@@ -92,7 +92,7 @@ def test_what_contradicts_a_search_that_is_resumed_is_refused(small, tmp_path):
         (["--method", "annealing"], "--method is annealing"),
         (["--seed", 4], "--seed is 4"),
         (["--rows", 7], "--rows is 7"),
-        (["--rows", "all"], "--rows is None"),
+        (["--rows", "all"], "--rows is all"),
         (["--set", "merge=true"], "merge is true"),
         (["--start", ids], "leave --start out"),
         (["--out", tmp_path / "x"], "leave --out out"),
