@@ -5,11 +5,14 @@ import time
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxsolve.cli.terminal import to_json
 from jaxsolve.errors import OutputError
 from jaxsolve.puzzle.write import write_new
+
+if TYPE_CHECKING:
+    from jaxsolve.certificate import Certificate
 
 CHECKPOINT_SECONDS = 2.0
 
@@ -22,6 +25,17 @@ def check_folder(folder: Path, option: str) -> None:
         raise OutputError(f"{folder}: cannot be a folder for {option} ({error.strerror or error})") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{folder}: this folder cannot be written; choose another for {option}")
+
+
+def answer_of(certificate: "Certificate") -> dict[str, Any]:
+    """Return what reports say of an answer, whatever found it."""
+    ids = certificate.permutation
+    return {
+        "permutation": ids,
+        "sha256": certificate.sha256,
+        "mse": certificate.mse,
+        "pairs": [list(pair) for pair in zip(ids[:-1:2], ids[1::2], strict=True)],
+    }
 
 
 class AnswerFolder:

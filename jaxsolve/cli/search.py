@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jaxsolve.cli import INTERRUPTED, STARTED, arguments, terminal
-from jaxsolve.cli.answers import CHECKPOINT_SECONDS, AnswerFolder, check_folder, data_folder
+from jaxsolve.cli.answers import CHECKPOINT_SECONDS, AnswerFolder, answer_of, check_folder, data_folder
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import UsageError
 from jaxsolve.search import METHODS, options_of
@@ -200,14 +200,10 @@ def _keeper(folder: Path) -> "tuple[Callable[[Stored], None], Callable[[], None]
 
 def _report(puzzle: "Puzzle", solution: "JointSolution", devices: list[str]) -> dict[str, Any]:
     certificate, run, config, pipeline = solution.certificate, solution.run, solution.config, solution.pipeline
-    ids = certificate.permutation
     return {
         "status": solution.status,
         "message": solution.message,
-        "permutation": ids,
-        "sha256": certificate.sha256,
-        "mse": certificate.mse,
-        "pairs": [list(pair) for pair in zip(ids[:-1:2], ids[1::2], strict=True)],
+        **answer_of(certificate),
         "method": config.method,
         "options": dict(config.options),
         "rows": pipeline.setting.problem.rows,

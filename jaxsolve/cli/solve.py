@@ -9,7 +9,7 @@ import typer
 
 from jaxsolve.cli import INTERRUPTED, STARTED, arguments, terminal
 from jaxsolve.cli.ahead import ahead
-from jaxsolve.cli.answers import AnswerFolder
+from jaxsolve.cli.answers import AnswerFolder, answer_of
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import OutputError
 from jaxsolve.ordering import SEEDS
@@ -155,14 +155,10 @@ def _report(solution: "Solution", seed: int, devices: list[str]) -> dict[str, An
     ]
     with run.phase("certify"):
         seed_mse = run.measure(solution.attempt.start) if run.measure else None
-    ids = certificate.permutation
     return {
         "status": solution.status,
         "message": solution.message,
-        "permutation": ids,
-        "sha256": certificate.sha256,
-        "mse": certificate.mse,
-        "pairs": [list(pair) for pair in zip(ids[:-1:2], ids[1::2], strict=True)],
+        **answer_of(certificate),
         "pairing": solution.attempt.pairing.name,
         "order_seed": solution.attempt.order_seed,
         "seed_mse": seed_mse,

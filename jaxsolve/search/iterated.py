@@ -24,6 +24,7 @@ from jaxsolve.search.proposals import ORDERS, PARTNERS, PROPOSALS, Asked
 
 KINDS = tuple(PROPOSALS)
 PER_ELITE = ("ins", "outs", "losses", "settled", "tries")
+"""Fields of a state with an entry for each elite."""
 SETTLED = 1e-3
 """Relative gain of a round below which an order has settled."""
 BOLD = 0.1
@@ -154,9 +155,7 @@ class Iterated:
         order = _distinct(state.ins, state.outs, state.losses)
         young = order[~state.settled[order]]
         keep = np.concatenate([order[state.settled[order]][: max(0, self.elites - len(young))], young])
-        return state._replace(
-            **{name: getattr(state, name)[keep] for name in ("ins", "outs", "losses", "settled", "tries")}
-        )
+        return state._replace(**{name: getattr(state, name)[keep] for name in PER_ELITE})
 
     def _raced(self, setting: Setting, proposed: list[tuple[int, Assembly]]) -> list[tuple[int, Descent]]:
         """Return the proposals that came into the race, with their kinds, the best first; every kind has one in it."""
