@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import STARTED, arguments, terminal
+from jaxsolve.cli import arguments, started, terminal
 from jaxsolve.cli.answers import check_folder
 from jaxsolve.cli.version import versions
 from jaxsolve.engine import NEIGHBOURHOODS
@@ -83,7 +83,7 @@ def profile(
         screen or ([SCREEN] if nothing else []),
     )
     todo = [work for work in todo if work.moves.size]
-    run, found = Run(memory=size, started=STARTED), []
+    run, found = Run(memory=size, started=started()), []
     with terminal.stopping(run.stop), engine.traced(trace) if trace else nullcontext():
         for done in measure(
             given, todo, rows=counts, devices=devices or [len(names) // engine.processes()], tiers=tiers, run=run,

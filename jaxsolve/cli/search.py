@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import INTERRUPTED, STARTED, arguments, terminal
+from jaxsolve.cli import INTERRUPTED, arguments, started, terminal
 from jaxsolve.cli.answers import CHECKPOINT_SECONDS, AnswerFolder, answer_of, check_folder, data_folder
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import UsageError
@@ -112,7 +112,7 @@ def _run(
     from jaxsolve.puzzle.write import read_answer
     from jaxsolve.run import Run
 
-    run = Run(budget + (stored[0].get("seconds", 0.0) if stored else 0.0), memory, started=STARTED)
+    run = Run(budget + (stored[0].get("seconds", 0.0) if stored else 0.0), memory, started=started())
     with terminal.stopping(run.stop), terminal.watching() as watch:
         run.watch = watch
         with run.phase("read"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import INTERRUPTED, STARTED, arguments, terminal
+from jaxsolve.cli import INTERRUPTED, arguments, started, terminal
 from jaxsolve.cli.ahead import ahead
 from jaxsolve.cli.answers import AnswerFolder, answer_of
 from jaxsolve.cli.version import versions
@@ -76,6 +76,7 @@ def solve(
     from jaxsolve.run import Run
     from jaxsolve.solve import Config, solve
 
+    begun = started()
     size, expected = arguments.bytes_of(memory), arguments.checked_sha256(sha256)
     config = Config(pairing, order_seed, search, rows, budget, seed, expected, trace=json, devices=devices)
     work = partial(_prepared, puzzle, activation, config)
@@ -84,8 +85,8 @@ def solve(
     imported = time.perf_counter()
     reports = engine.is_first()
     answers = AnswerFolder(out)
-    run = Run(budget, memory=size, started=STARTED)
-    run.seconds["import"] = imported - STARTED
+    run = Run(budget, memory=size, started=begun)
+    run.seconds["import"] = imported - begun
     with terminal.stopping(run.stop):
         with terminal.watching() as watch:
             run.watch = watch

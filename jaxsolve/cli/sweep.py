@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import STARTED, arguments, terminal
+from jaxsolve.cli import arguments, started, terminal
 from jaxsolve.cli.answers import check_folder, data_folder
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def sweep(
     given = arguments.load(puzzle, activation)
     folder = out or data_folder() / f"sweep-{given.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     check_folder(folder, "--out")
-    run = Run(budget, size, started=STARTED)
+    run = Run(budget, size, started=started())
     done = read_outcomes(folder, given)
     with terminal.stopping(run.stop):
         for outcome in run_sweep(given, todo, run, folder, done, devices):

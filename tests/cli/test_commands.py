@@ -47,6 +47,13 @@ def solved():
     return json.loads(result.stdout)
 
 
+def test_a_command_called_by_a_program_has_its_whole_budget(monkeypatch):
+    monkeypatch.setattr("jaxsolve.cli._IMPORTED", time.perf_counter() - 1e6)
+    result = call("solve", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["seconds"]["total"] < 1e5
+
+
 def test_solve_prints_one_object(solved):
     assert set(solved) >= KEYS
     assert solved["status"] == "solved"
