@@ -25,6 +25,7 @@ ROOMS = [
     "attempts",
     "sweep",
     "solve",
+    "generation",
     "profiling",
     "cli",
 ]

@@ -4,6 +4,7 @@ import typer
 
 from jaxsolve.cli import terminal
 from jaxsolve.cli.export import export
+from jaxsolve.cli.generate import generate
 from jaxsolve.cli.inspect import inspect
 from jaxsolve.cli.pair import pair
 from jaxsolve.cli.profile import profile
@@ -32,5 +33,5 @@ def run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-for command in (solve, search, sweep, inspect, pair, verify, export, profile, version):
+for command in (solve, search, sweep, inspect, pair, verify, export, generate, profile, version):
     app.command()(command)

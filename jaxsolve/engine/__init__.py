@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from jaxsolve._lazy import lazy_exports
 from jaxsolve.engine.moves import NEIGHBOURHOODS, Moves, Neighbourhood, as_moves, exchanges, of_segments, union
+from jaxsolve.engine.optimisers import OPTIMISERS
 from jaxsolve.engine.paths import Plan, plan
 
 if TYPE_CHECKING:
@@ -31,12 +32,23 @@ if TYPE_CHECKING:
     from jaxsolve.engine.prepending import prepended_losses, suffix_losses
     from jaxsolve.engine.probing import input_gains, partner_gains
     from jaxsolve.engine.screening import first_order_changes, predicted_losses
+    from jaxsolve.engine.training import (
+        Learner,
+        Training,
+        dealt,
+        learner,
+        trained,
+        training_flops,
+        training_loss,
+        training_placed,
+    )
 
 __all__ = [
     "ACTIVATIONS",
     "GROWTH_KINDS",
     "MOVE_KINDS",
     "NEIGHBOURHOODS",
+    "OPTIMISERS",
     "PRECISIONS",
     "Chains",
     "Climate",
@@ -46,6 +58,7 @@ __all__ = [
     "Expansions",
     "Growth",
     "Kept",
+    "Learner",
     "Moves",
     "Neighbourhood",
     "Networks",
@@ -54,6 +67,7 @@ __all__ = [
     "Problem",
     "ProcessLost",
     "Tier",
+    "Training",
     "Way",
     "agree",
     "annealed",
@@ -65,6 +79,7 @@ __all__ = [
     "compile_seconds",
     "compiled",
     "copy_bytes",
+    "dealt",
     "device_names",
     "ensemble_placed",
     "exchanges",
@@ -81,6 +96,7 @@ __all__ = [
     "join",
     "keep_programs",
     "kernel_agrees",
+    "learner",
     "matmul_flops",
     "mesh",
     "of_segments",
@@ -98,6 +114,10 @@ __all__ = [
     "split_rows",
     "suffix_losses",
     "traced",
+    "trained",
+    "training_flops",
+    "training_loss",
+    "training_placed",
     "union",
     "watched",
 ]
@@ -119,6 +139,7 @@ __getattr__ = lazy_exports(
         "Cooling": "annealing",
         "copy_bytes": "machine",
         "Counts": "annealing",
+        "dealt": "training",
         "device_names": "devices",
         "Ensemble": "grand_canonical",
         "ensemble_placed": "grand_canonical",
@@ -139,6 +160,8 @@ __getattr__ = lazy_exports(
         "keep_programs": "cache",
         "Kept": "annealing",
         "kernel_agrees": "neighbourhood",
+        "Learner": "training",
+        "learner": "training",
         "matmul_flops": "machine",
         "mesh": "devices",
         "MOVE_KINDS": "annealing",
@@ -161,6 +184,11 @@ __getattr__ = lazy_exports(
         "suffix_losses": "prepending",
         "Tier": "precision",
         "traced": "machine",
+        "trained": "training",
+        "Training": "training",
+        "training_placed": "training",
+        "training_flops": "training",
+        "training_loss": "training",
         "watched": "distributed",
         "Way": "neighbourhood",
     },

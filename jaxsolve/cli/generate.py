@@ -1,0 +1,191 @@
+"""Host: ``jaxsolve generate``."""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jaxsolve.cli import INTERRUPTED, arguments, terminal
+from jaxsolve.cli.answers import check_folder
+from jaxsolve.engine import OPTIMISERS
+from jaxsolve.errors import UsageError
+from jaxsolve.generation.data import DATA
+from jaxsolve.generation.initial import INITIAL
+from jaxsolve.generation.recipe import FEATURES, HIDDEN_SHARE, TABLE_ROWS, TRAIN_ROWS, Recipe
+
+if TYPE_CHECKING:
+    from jaxsolve.generation import Growing, Snapshot
+
+NOTE_SECONDS = 10.0
+"""Between lines of progress where stderr is no terminal."""
+FALLEN = "What falls apart"
+
+
+@terminal.guarded
+def generate(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the puzzle and, beside it, the answer.")],
+    blocks: Annotated[int, typer.Option(metavar="N", help="Residual blocks.")] = Recipe.blocks,
+    features: Annotated[
+        int | None, typer.Option(metavar="D", help=f"Width of the stream. Default: {FEATURES}, or the CSV file's.")
+    ] = None,
+    hidden: Annotated[
+        int | None, typer.Option(metavar="H", help=f"Hidden units of a block. Default: {HIDDEN_SHARE} times D.")
+    ] = None,
+    activation: arguments.Activation = Recipe.activation,
+    data: Annotated[
+        str, typer.Option(metavar="KIND|CSV", help=f"Drawn ({', '.join(DATA)}), or read from a CSV file.")
+    ] = Recipe.data,
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Labels in the CSV file. Default: true, pred or the last one.")
+    ] = None,
+    train_rows: Annotated[
+        int | None, typer.Option(metavar="R", help=f"Rows trained on. Default: {TRAIN_ROWS}, or all of the CSV file.")
+    ] = None,
+    table_rows: Annotated[
+        int | None, typer.Option(metavar="R", help=f"Of these, in the table. Default: all, up to {TABLE_ROWS}.")
+    ] = None,
+    initial: Annotated[str, typer.Option(metavar="NAME", help=f"First weights: {', '.join(INITIAL)}.")] = (
+        Recipe.initial
+    ),
+    optimiser: Annotated[str, typer.Option(metavar="NAME", help=f"{', '.join(OPTIMISERS)}.")] = Recipe.optimiser,
+    learning_rate: Annotated[float, typer.Option(metavar="X", help="Step size.")] = Recipe.learning_rate,
+    weight_decay: Annotated[
+        float, typer.Option(metavar="X", help="Decoupled for adamw and lion, else added to gradients.")
+    ] = Recipe.weight_decay,
+    batch: Annotated[int, typer.Option(metavar="B", help="Rows of a step.")] = Recipe.batch,
+    epochs: Annotated[
+        str, typer.Option(metavar="E,…", help="Puzzles are dropped after these epochs; 0 is the untrained net.")
+    ] = ",".join(map(str, Recipe.epochs)),
+    noise: Annotated[
+        float, typer.Option(metavar="SD", help="Added to pred, normal.", rich_help_panel=FALLEN)
+    ] = Recipe.noise,
+    decimals: Annotated[
+        int | None, typer.Option(metavar="K", help="Decimals that pred is rounded to.", rich_help_panel=FALLEN)
+    ] = None,
+    decoy_ins: Annotated[
+        int, typer.Option(metavar="K", help="First halves of another net.", rich_help_panel=FALLEN)
+    ] = Recipe.decoy_ins,
+    decoy_outs: Annotated[
+        int, typer.Option(metavar="K", help="Second halves of another net.", rich_help_panel=FALLEN)
+    ] = Recipe.decoy_outs,
+    missing_ins: Annotated[
+        int, typer.Option(metavar="K", help="First halves left out.", rich_help_panel=FALLEN)
+    ] = Recipe.missing_ins,
+    missing_outs: Annotated[
+        int, typer.Option(metavar="K", help="Second halves left out.", rich_help_panel=FALLEN)
+    ] = Recipe.missing_outs,
+    seed: Annotated[int, typer.Option(metavar="N", help="Start of all randomness.")] = Recipe.seed,
+    devices: arguments.Devices = None,
+    json: arguments.Json = False,
+) -> None:
+    """Train a residual net and drop it: OUT/puzzle, and apart from it OUT/answer.json.
+
+    With several epochs there is a folder for each, such as OUT/epoch-0005.
+    The same options give the same puzzle, on as many devices.
+    """
+    recipe = Recipe(
+        blocks=blocks, features=features, hidden=hidden, activation=activation, data=data, target=target,
+        train_rows=train_rows, table_rows=table_rows, initial=initial, optimiser=optimiser,
+        learning_rate=learning_rate, weight_decay=weight_decay, batch=batch, epochs=_epochs(epochs), noise=noise,
+        decimals=decimals, decoy_ins=decoy_ins, decoy_outs=decoy_outs, missing_ins=missing_ins,
+        missing_outs=missing_outs, seed=seed,
+    )  # fmt: skip
+    _grow(recipe, out, devices, json)
+
+
+def _grow(recipe: Recipe, out: Path, devices: int | None, json: bool) -> None:
+    """Write every snapshot as soon as it is there, and report them."""
+    from jaxsolve import engine, generation
+
+    generation.check_free(recipe, out)
+    check_folder(out, "OUT")
+    names = arguments.start(devices, None, None, None, False)
+    peak = engine.matmul_flops(engine.mesh(devices), "accept")
+    peaks, places, presses = [peak()], generation.folders(recipe, out), [0]
+
+    def stop() -> None:
+        presses[0] += 1
+
+    done: list[tuple[Snapshot, Path]] = []
+    with terminal.stopping(stop), _watching(recipe) as watch:
+        for snapshot in generation.generate(recipe, devices=devices, watch=watch, stopped=lambda: presses[0] > 0):
+            generation.write_snapshot(snapshot, places[snapshot.epoch])
+            done.append((snapshot, places[snapshot.epoch]))
+            peaks.append(peak())
+    most = statistics.median(peaks)
+    if json:
+        found = [_as_json(one, folder, most) for one, folder in done]
+        terminal.result_json({"out": str(out), "devices": names, "peak_flops": most, "snapshots": found})
+    elif done:
+        terminal.result(terminal.table([HEAD, *(_row(one, folder, most) for one, folder in done)]))
+    if len(done) < len(recipe.epochs):
+        terminal.note(f"interrupted; {len(done)} of {len(recipe.epochs)} puzzles are there")
+        raise typer.Exit(INTERRUPTED)
+
+
+HEAD = ("epoch", "training MSE", "GFLOP/s", "of peak", "puzzle", "answer")
+
+
+def _row(snapshot: "Snapshot", folder: Path, peak: float) -> tuple[str, ...]:
+    trained = snapshot.flops > 0
+    return (
+        str(snapshot.epoch),
+        f"{snapshot.loss:.6g}",
+        f"{snapshot.flops / 1e9:.4g}" if trained else "-",
+        f"{snapshot.flops / peak:.2f} of {peak / 1e9:.4g}" if trained else "-",
+        str(folder / "puzzle"),
+        str(folder / "answer.json"),
+    )
+
+
+def _as_json(snapshot: "Snapshot", folder: Path, peak: float) -> dict[str, object]:
+    return {
+        "puzzle": str(folder / "puzzle"),
+        "answer": str(folder / "answer.json"),
+        "epoch": snapshot.epoch,
+        "loss": snapshot.loss,
+        "flops": snapshot.flops,
+        "share_of_peak": snapshot.flops / peak,
+    }
+
+
+def _epochs(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise UsageError(f"--epochs is {text[:100]!r}; expected rising numbers such as 1,5,20") from None
+
+
+@contextmanager
+def _watching(recipe: Recipe) -> "Iterator[Callable[[Growing], None]]":
+    """Yield a watcher: a bar on a terminal, elsewhere a line every few seconds."""
+    said = [time.monotonic()]
+
+    def text(growing: "Growing") -> str:
+        what = "decoys, epoch" if growing.decoys else "epoch"
+        return f"{what} {growing.epochs:.1f} of {recipe.epochs[-1]}, MSE {growing.loss:.4g}"
+
+    def say(growing: "Growing") -> None:
+        if time.monotonic() - said[0] >= NOTE_SECONDS:
+            said[0] = time.monotonic()
+            terminal.note(text(growing))
+
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield say
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("compiling", total=max(recipe.epochs[-1], 1))
+
+        def show(growing: "Growing") -> None:
+            bar.update(task, description=text(growing), completed=growing.epochs)
+
+        yield show

@@ -1,0 +1,180 @@
+"""Device: training a residual network on labelled rows, every batch split between the devices.
+
+A call takes several steps. In each, a device goes through its share of the batch in parts that its cache holds, sums
+the gradients, and the sums of all devices are added up, so that all take the same step. How many devices there are
+changes the order of these sums, and with it the rounding of the weights; nothing else does.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.sharding import Mesh, PartitionSpec
+
+from jaxsolve.engine.compile import compiled
+from jaxsolve.engine.devices import AXIS, SAME, mesh, put, spread
+from jaxsolve.engine.network import ACTIVATIONS, Pieces
+from jaxsolve.engine.optimisers import OPTIMISERS
+from jaxsolve.engine.precision import product
+from jaxsolve.engine.shapes import Array, Float, Int
+
+PART_ROWS = {"cpu": 250}
+"""Rows that a device of each platform takes through the network together."""
+ACCELERATOR_PART_ROWS = 16384
+NO_ROW = -1
+"""Stands in a batch where it has fewer rows than places."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Training:
+    """What a network is trained on, and how; the numbers may be changed without compiling anew."""
+
+    x: Float[Array, "R D"]
+    y: Float[Array, " R"]
+    learning_rate: Float[Array, ""]
+    weight_decay: Float[Array, ""]
+    activation: str = field(metadata={"static": True})
+    optimiser: str = field(metadata={"static": True})
+    """A name of `OPTIMISERS`."""
+    over: Mesh = field(metadata={"static": True})
+
+    @property
+    def rows(self) -> int:
+        """R."""
+        return self.x.shape[0]
+
+
+class Learner(NamedTuple):
+    """A network that is being trained, the same on every device."""
+
+    net: Pieces
+    """Block t is its pair of halves t."""
+    moments: Any
+    """What the optimiser remembers."""
+
+
+def training_placed(
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    activation: str,
+    optimiser: str,
+    learning_rate: float,
+    weight_decay: float = 0.0,
+    devices: int | None = None,
+) -> Training:
+    """Put inputs `[R, D]` and labels `[R]` on the first `devices` devices, in float32."""
+    over = mesh(devices)
+    single = lambda table: put(np.asarray(table, np.float32), over)
+    return Training(single(x), single(y), single(learning_rate), single(weight_decay), activation, optimiser, over)
+
+
+@compiled()
+def learner(net: Any, given: Training) -> Learner:
+    """Return an untrained learner with these weights, arrays as those of `Pieces`."""
+    begin = lambda net, given: Learner(net, _rule(given).init(net))
+    return spread(begin, given.over, (SAME, SAME), SAME)(Pieces(*map(jnp.asarray, net)), given)
+
+
+def dealt(order: np.ndarray, batch: int, over: Mesh) -> np.ndarray:
+    """Deal rows to batches, devices and parts: `order` `[R]` becomes `[S, devices, parts, rows]`.
+
+    Batches have `batch` rows, the last one what is left. Places without a row hold `NO_ROW`.
+    """
+    steps, share = -(-len(order) // batch), -(-batch // over.size)
+    parts = -(-share // PART_ROWS.get(over.devices.flat[0].platform, ACCELERATOR_PART_ROWS))
+    rows = -(-share // parts)
+    places = np.full((steps, over.size * parts * rows), NO_ROW, np.int32)
+    padded = np.full(steps * batch, NO_ROW, np.int32)
+    padded[: len(order)] = order
+    places[:, :batch] = padded.reshape(steps, batch)
+    # the first rows of a batch go to the first places of every part, so that a short batch is shared as well
+    return places.reshape(steps, rows, over.size, parts).transpose(0, 2, 3, 1)
+
+
+@compiled(donate=("state",))
+def trained(
+    state: Learner, given: Training, batches: Int[Array, "S devices parts rows"], steps: Int[Array, ""]
+) -> tuple[Learner, Float[Array, ""]]:
+    """Return the learner after one step for each of the first `steps` batches, and the mean of their losses.
+
+    A loss is the mean squared error of the rows of a batch before its step.
+    """
+
+    def on_one_device(state: Learner, given: Training, batches: Array, steps: Array) -> tuple[Learner, Array]:
+        rule = _rule(given)
+
+        def step(t: Array, carry: tuple[Learner, Array]) -> tuple[Learner, Array]:
+            (net, moments), total = carry
+            own = _summed_gradients(net, given, batches[t, 0])
+            gradients, loss, rows = lax.psum(own, AXIS)
+            mean = jax.tree.map(lambda g: g / rows, gradients)
+            updates, moments = rule.update(mean, moments, net)
+            return Learner(jax.tree.map(jnp.add, net, updates), moments), total + loss / rows
+
+        state, total = lax.fori_loop(0, steps, step, (state, jnp.float32(0)))
+        return state, total / steps
+
+    specs = SAME, SAME, PartitionSpec(None, AXIS), SAME
+    return spread(on_one_device, given.over, specs, SAME)(state, given, batches, steps)
+
+
+@compiled()
+def training_loss(net: Pieces, given: Training, batches: Int[Array, "S devices parts rows"]) -> Float[Array, ""]:
+    """Return the mean squared error of a network over all rows that are dealt."""
+
+    def on_one_device(net: Pieces, given: Training, batches: Array) -> Array:
+        parts = batches.reshape(-1, batches.shape[-1])
+        losses = lax.map(lambda rows: _squared_errors(net, given, rows), parts)
+        loss, rows = lax.psum((jnp.sum(losses), jnp.sum(parts != NO_ROW)), AXIS)
+        return loss / rows
+
+    return spread(on_one_device, given.over, (SAME, SAME, PartitionSpec(None, AXIS)), SAME)(net, given, batches)
+
+
+def training_flops(net: Pieces, rows: int) -> int:
+    """Return the operations of matrix products that training on so many rows takes.
+
+    Three times those of a forward pass, 4·R·N·D·H: the backward pass has two products for each of its.
+    """
+    blocks, features, hidden = net.w_in.shape
+    return 3 * 4 * rows * blocks * features * hidden
+
+
+def _rule(given: Training) -> Any:
+    return OPTIMISERS[given.optimiser](given.learning_rate, given.weight_decay)
+
+
+def _summed_gradients(net: Pieces, given: Training, parts: Int[Array, "parts rows"]) -> tuple[Pieces, Array, Array]:
+    """Return sums over the rows of a device: gradients, squared errors, and their number."""
+    value = jax.value_and_grad(_squared_errors)
+    count = jnp.sum(parts != NO_ROW).astype(jnp.float32)
+    if len(parts) == 1:
+        loss, gradients = value(net, given, parts[0])
+        return gradients, loss, count
+
+    def add(total: tuple[Array, Pieces], rows: Array) -> tuple[tuple[Array, Pieces], None]:
+        return jax.tree.map(jnp.add, total, value(net, given, rows)), None
+
+    nothing = jnp.float32(0), jax.tree.map(jnp.zeros_like, net)
+    loss, gradients = lax.scan(add, nothing, parts)[0]
+    return gradients, loss, count
+
+
+def _squared_errors(net: Pieces, given: Training, rows: Int[Array, " rows"]) -> Float[Array, ""]:
+    """Return the sum of squared errors of some rows."""
+    act = ACTIVATIONS[given.activation]
+
+    def block(h: Array, weights: tuple[Array, ...]) -> tuple[Array, None]:
+        w_in, b_in, w_out, b_out = weights
+        return h + product(act(product(h, w_in, "accept") + b_in), w_out, "accept") + b_out, None
+
+    # only what the products gave is kept for the way back: all else is cheaper to compute again than to read
+    thrifty = jax.checkpoint(block, policy=jax.checkpoint_policies.dots_saveable, prevent_cse=False)
+    h, _ = lax.scan(thrifty, given.x[rows], net[:4])
+    error = product(h, net.w_last, "accept") + net.b_last - given.y[rows]
+    return jnp.sum(jnp.where(rows != NO_ROW, error * error, 0.0))

@@ -1,0 +1,100 @@
+"""Host: a network that falls apart: pieces numbered at random, some lost, some of another network among them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxsolve.generation.data import Rows
+from jaxsolve.generation.initial import Weights
+from jaxsolve.generation.recipe import Recipe
+from jaxsolve.puzzle import Assembly, Puzzle, predict, sha256_of
+
+Positions = NDArray[np.int64]
+
+
+class Dropped(NamedTuple):
+    """A puzzle, and what only its maker knows."""
+
+    puzzle: Puzzle
+    permutation: list[int]
+    """Piece ids of the blocks of which both halves are there, in the order they ran, and of the readout."""
+    missing: list[dict[str, int | str | None]]
+    """For each half that is lost the position of its block, which half, and the piece id of the other."""
+    decoys: list[int]
+    """Piece ids, ascending."""
+
+
+def drop(net: Weights, other: Weights, rows: Rows, recipe: Recipe, rng: np.random.Generator) -> Dropped:
+    """Return the puzzle of a trained network.
+
+    Predictions are those of the whole network in float32, with noise and rounding as the recipe has them. Decoys are
+    halves of `other`. The hash of the answer is part of the puzzle where nothing is missing.
+    """
+    blocks = range(len(net.w_in))
+    lost = [np.sort(rng.permutation(len(blocks))[:k]) for k in (recipe.missing_ins, recipe.missing_outs)]
+    fake = [np.sort(rng.permutation(len(blocks))[:k]) for k in (recipe.decoy_ins, recipe.decoy_outs)]
+    kept = [np.setdiff1d(blocks, gone) for gone in lost]
+    counts = [len(a) + len(b) for a, b in zip(kept, fake, strict=True)]
+    ids = rng.permutation(sum(counts) + 1)
+    in_ids, out_ids, last_id = ids[: counts[0]], ids[counts[0] : -1], int(ids[-1])
+    x = rows.x[: recipe.table_rows]
+    puzzle = _puzzle(net, other, kept, fake, (in_ids, out_ids, last_id), recipe)
+    y = _predictions(net, x, recipe, rng)
+    of_in, of_out = (
+        dict(zip(there.tolist(), map(int, numbers), strict=False))  # decoys come after those that are kept
+        for there, numbers in zip(kept, (in_ids, out_ids), strict=True)
+    )
+    whole = [t for t in blocks if t in of_in and t in of_out]
+    permutation = [piece for t in whole for piece in (of_in[t], of_out[t])] + [last_id]
+    missing: list[dict[str, int | str | None]] = [
+        {"position": t, "half": half, "orphan": others.get(t)}
+        for t in blocks
+        for half, own, others in (("in", of_in, of_out), ("out", of_out, of_in))
+        if t not in own
+    ]
+    decoys = sorted(map(int, (*in_ids[len(kept[0]) :], *out_ids[len(kept[1]) :])))
+    puzzle = puzzle.replace(
+        x=x, y=y, label=rows.label[: recipe.table_rows], expected_sha256=None if missing else sha256_of(permutation)
+    )
+    return Dropped(puzzle, permutation, missing, decoys)
+
+
+def _puzzle(
+    net: Weights,
+    other: Weights,
+    kept: list[Positions],
+    fake: list[Positions],
+    ids: tuple[NDArray[np.int64], NDArray[np.int64], int],
+    recipe: Recipe,
+) -> Puzzle:
+    """Return the pieces, ascending by their ids, without a table."""
+    in_order, out_order = np.argsort(ids[0]), np.argsort(ids[1])
+    joined = lambda ours, theirs, k: np.concatenate([ours[kept[k]], theirs[fake[k]]]).astype(np.float64)
+    return Puzzle(
+        name="generated",
+        w_in=joined(net.w_in, other.w_in, 0)[in_order].swapaxes(1, 2),
+        b_in=joined(net.b_in, other.b_in, 0)[in_order],
+        w_out=joined(net.w_out, other.w_out, 1)[out_order].swapaxes(1, 2),
+        b_out=joined(net.b_out, other.b_out, 1)[out_order],
+        w_last=net.w_last.astype(np.float64),
+        b_last=float(net.b_last),
+        in_ids=ids[0][in_order],
+        out_ids=ids[1][out_order],
+        last_id=ids[2],
+        x=np.zeros((0, len(net.w_last))),
+        y=np.zeros(0),
+        activation=recipe.activation,
+    )
+
+
+def _predictions(net: Weights, x: NDArray[np.float64], recipe: Recipe, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return what the whole network answers, `[R]`, as it is written to the table."""
+    order = np.arange(len(net.w_in))
+    whole = _puzzle(net, net, [order, order], [order[:0], order[:0]], (order, len(order) + order, -1), recipe)
+    y = predict(whole.replace(x=x), Assembly(order, order), dtype=np.float32)
+    if recipe.noise:
+        y = y + rng.normal(scale=recipe.noise, size=len(y))
+    if recipe.decimals is not None:
+        y = y.round(recipe.decimals)
+    return y.astype(np.float32).astype(np.float64)
