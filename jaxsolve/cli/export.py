@@ -15,7 +15,7 @@ def export(
     out: Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="File to write; never overwritten.")],
     activation: arguments.Activation = "relu",
 ) -> None:
-    """Write the reassembled network as safetensors: blocks.0.inp.weight … last.bias."""
+    """Write the reassembled network as safetensors: blocks.0.inp.weight … last.bias, of the blocks that run."""
     from jaxsolve.puzzle import read_answer, write_network
 
     given = arguments.load(puzzle, activation)

@@ -16,14 +16,17 @@ def inspect(puzzle: arguments.PuzzlePath = arguments.DEMO, json: arguments.Json 
 
 
 def facts(puzzle: "Puzzle") -> dict[str, Any]:
-    """Return what can be told of a puzzle without searching."""
-    label = puzzle.label
+    """Return what can be told of a puzzle without searching; blocks are as many as can run."""
+    from jaxsolve.puzzle import unpadded
+
+    label, puzzle = puzzle.label, unpadded(puzzle)
+    ins, outs = len(puzzle.in_ids), len(puzzle.out_ids)
     return {
         "name": puzzle.name,
-        "blocks": puzzle.blocks,
+        "blocks": min(ins, outs),
         "features": puzzle.features,
         "hidden": puzzle.hidden,
-        "pieces": 2 * puzzle.blocks + 1,
+        "pieces": ins + outs + 1,
         "w_in_ids": puzzle.in_ids.tolist(),
         "w_out_ids": puzzle.out_ids.tolist(),
         "readout_id": puzzle.last_id,
@@ -43,11 +46,12 @@ def _shown(found: dict[str, Any]) -> list[tuple[str, str]]:
     pred_low, pred_high = found["pred_range"]
     label = "no column 'true'" if found["label_mse"] is None else f"MSE of pred against it {found['label_mse']:.4g}"
     wide = f"{found['features']}/{found['hidden']}"
+    most = "" if len(found["w_in_ids"]) == len(found["w_out_ids"]) else "at most "
     return [
         ("puzzle", found["name"]),
         (
             "network",
-            f"{found['blocks']} blocks of {wide}, one readout: {found['pieces']} pieces, {found['dtype']}",
+            f"{most}{found['blocks']} blocks of {wide}, one readout: {found['pieces']} pieces, {found['dtype']}",
         ),
         ("first halves", f"[{found['hidden']}, {found['features']}]  ids {_ids(found['w_in_ids'])}"),
         ("second halves", f"[{found['features']}, {found['hidden']}]  ids {_ids(found['w_out_ids'])}"),

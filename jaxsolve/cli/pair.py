@@ -13,7 +13,10 @@ def pair(
     pairing: arguments.PairingName = "auto",
     json: arguments.Json = False,
 ) -> None:
-    """Say which two halves belong together, by the weights alone, and how sure that is."""
+    """Say which two halves belong together, by the weights alone, and how sure that is.
+
+    A half that is left over, there being more of its kind than of the other, goes with "-".
+    """
     given = arguments.load(puzzle)
     scores = [pair_by(given, name) for name in (PAIRINGS if pairing == "auto" else [pairing])]
     best = next(rank_pairings(given, PAIRINGS)) if pairing == "auto" else scores[0]
@@ -29,8 +32,8 @@ def pair(
 
     pairs = [
         {
-            "pair": [int(given.in_ids[i]), int(given.out_ids[j])],
-            "score": float(best.scores[i, j]),
+            "pair": [None if k < 0 else int(k) for k in (given.in_ids[i], given.out_ids[j])],
+            "score": float(best.scores[i, j]) if best.whole[i] else None,
             "margin": float(best.margins[i]),
         }
         for i, j in enumerate(best.partner)
@@ -50,6 +53,11 @@ def pair(
         for score in scores
     ]
     listed = [("pair", "score", "margin")] + [
-        ("{},{}".format(*entry["pair"]), f"{entry['score']:.4f}", f"{entry['margin']:.2f} sd") for entry in pairs
+        (
+            ",".join("-" if piece is None else str(piece) for piece in entry["pair"]),
+            "-" if entry["score"] is None else f"{entry['score']:.4f}",
+            f"{entry['margin']:.2f} sd",
+        )
+        for entry in pairs
     ]
     terminal.result(f"{terminal.table(lines)}\n\npairs by {best.name}\n{terminal.table(listed)}")

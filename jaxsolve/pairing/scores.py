@@ -2,16 +2,19 @@
 
 Every score is a matrix `[N, N]`, first halves by second halves, larger where a pair fits better. All of
 them are a few matrix products over stacked halves; no product W_out·W_in is formed unless a score needs
-its square.
+its square. What is compared are the pieces as they were given, perhaps more of one kind than of the other; pairs
+with a null half have the mean of all others, which is nothing for them and nothing against.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve.puzzle import Network, Puzzle
+from jaxsolve.puzzle import Network, Puzzle, unpadded
+from jaxsolve.puzzle.types import Flags
 
 Scores = NDArray[np.float64]
 Array = NDArray[Any]
@@ -50,7 +53,7 @@ def asymmetry(puzzle: Puzzle) -> Scores:
     It is 1 - ||M - Mᵀ||²_F / (2 ||M||²_F): how little of the product is asymmetric. The products of right
     pairs, near a multiple of the identity, are the more symmetric ones.
     """
-    squares = np.empty((puzzle.blocks, puzzle.blocks))
+    squares = np.empty((len(puzzle.w_in), len(puzzle.w_out)))
     for i, w_in in enumerate(puzzle.w_in):
         product = (puzzle.w_out.reshape(-1, puzzle.hidden) @ w_in).reshape(-1, puzzle.features, puzzle.features)
         squares[i] = (product * product.swapaxes(1, 2)).sum(axis=(1, 2))
@@ -64,7 +67,7 @@ def gram(puzzle: Puzzle) -> Scores:
     so that what training adds to one it adds to the other.
     """
     first, second = _hidden_grams(puzzle)
-    return _cosines(first.reshape(puzzle.blocks, -1), second.reshape(puzzle.blocks, -1))
+    return _cosines(_flat(first), _flat(second))
 
 
 def norm_balance(puzzle: Puzzle) -> Scores:
@@ -91,31 +94,44 @@ def probe(puzzle: Puzzle) -> Scores:
         left = puzzle.y - design @ np.linalg.lstsq(design, puzzle.y)[0]
         left, x = (left / max(1e-30, float(left.std()))).astype(np.float32), puzzle.x.astype(np.float32)
         act = lambda i: network.activation(x @ network.w_in[i].T + network.b_in[i])
-        responses = np.stack([left @ act(i) / rows for i in range(puzzle.blocks)]).astype(np.float64)
+        responses = np.stack([left @ act(i) / rows for i in range(len(network.w_in))]).astype(np.float64)
         scores = responses @ (puzzle.w_last @ puzzle.w_out).T
     return np.where(np.isfinite(scores), scores, 0.0)
 
 
-WEIGHT_PAIRINGS: dict[str, Callable[[Puzzle], Scores]] = {
-    "trace": trace,
-    "diagonal_dominance": diagonal_dominance,
-    "readout_trace": readout_trace,
-    "asymmetry": asymmetry,
-    "gram": gram,
-    "norm_balance": norm_balance,
-}
+def _of_real(score: Callable[[Puzzle], Scores]) -> Callable[[Puzzle], Scores]:
+    """Return a score that sees real halves alone."""
+
+    @functools.wraps(score)
+    def scores(puzzle: Puzzle) -> Scores:
+        if not puzzle.padded:
+            return score(puzzle)
+        found = score(unpadded(puzzle))
+        embedded = np.full((puzzle.blocks, puzzle.blocks), found.mean())
+        embedded[np.ix_(~puzzle.null_ins, ~puzzle.null_outs)] = found
+        return embedded
+
+    return scores
+
+
+_BY_WEIGHTS = (trace, diagonal_dominance, readout_trace, asymmetry, gram, norm_balance)
+WEIGHT_PAIRINGS: dict[str, Callable[[Puzzle], Scores]] = {score.__name__: _of_real(score) for score in _BY_WEIGHTS}
 """Scores that look at the weights alone."""
-PAIRINGS: dict[str, Callable[[Puzzle], Scores]] = {**WEIGHT_PAIRINGS, "probe": probe}
+PAIRINGS: dict[str, Callable[[Puzzle], Scores]] = {**WEIGHT_PAIRINGS, "probe": _of_real(probe)}
 
 
-def standardised(scores: Scores) -> Scores:
-    """Return scores with mean 0 and standard deviation 1 over all pairs; all 0 if they do not differ."""
-    return _divide(scores - scores.mean(), scores.std())
+def standardised(scores: Scores, real: Flags | None = None) -> Scores:
+    """Return scores with mean 0 and standard deviation 1 over all pairs; all 0 if they do not differ.
+
+    With `real`, `[N, N]`, only those pairs count, and the others are 0.
+    """
+    if real is None or real.all():
+        return _divide(scores - scores.mean(), scores.std())
+    return np.where(real, _divide(scores - scores[real].mean(), scores[real].std()), 0.0)
 
 
 def _traces(puzzle: Puzzle) -> Scores:
-    n = puzzle.blocks
-    return puzzle.w_in.reshape(n, -1) @ puzzle.w_out.swapaxes(1, 2).reshape(n, -1).T
+    return _flat(puzzle.w_in) @ _flat(puzzle.w_out.swapaxes(1, 2)).T
 
 
 def _hidden_grams(puzzle: Puzzle) -> tuple[Array, Array]:
@@ -124,9 +140,12 @@ def _hidden_grams(puzzle: Puzzle) -> tuple[Array, Array]:
 
 def _product_norms(puzzle: Puzzle) -> Scores:
     """Return ||W_out W_in||_F of all pairs: its square is the inner product of the two Gram matrices."""
-    n = puzzle.blocks
     first, second = _hidden_grams(puzzle)
-    return np.sqrt(np.maximum(first.reshape(n, -1) @ second.reshape(n, -1).T, 0.0))
+    return np.sqrt(np.maximum(_flat(first) @ _flat(second).T, 0.0))
+
+
+def _flat(matrices: Array) -> Array:
+    return matrices.reshape(len(matrices), -1)
 
 
 def _cosines(a: Array, b: Array) -> Scores:

@@ -42,9 +42,9 @@ class Roles(NamedTuple):
     """The pieces by what their shapes allow them to be, each list ascending by id."""
 
     ins: list[Piece]
-    """N expanding halves, weight `[H, D]`."""
+    """Expanding halves, weight `[H, D]`, at least one."""
     outs: list[Piece]
-    """N contracting halves, weight `[D, H]`."""
+    """Contracting halves, weight `[D, H]`, at least one, and perhaps more or fewer."""
     last: Piece
     """The readout, weight `[1, D]`."""
 
@@ -173,7 +173,7 @@ def assign_roles(pieces: list[Piece], features: int) -> Roles:
     Raises
     ------
     PuzzleError
-        The shapes do not make N pairs of halves and one readout, or leave open which is which.
+        The shapes do not make halves of either kind and one readout, or leave open which is which.
     """
     lasts = [piece for piece in pieces if piece.shape == (1, features)]
     if not lasts:
@@ -199,11 +199,11 @@ def assign_roles(pieces: list[Piece], features: int) -> Roles:
                 f"{piece.file}: weight {list(piece.shape)}; expected [{hidden}, {features}] or [{features}, {hidden}] "
                 f"as of the other halves, or [1, {features}] as of the readout"
             )
-    if len(ins) != len(outs):
+    if not ins or not outs:
         gaps = f"; numbers missing: {missing}" if (missing := missing_ids(pieces)) else ""
         raise PuzzleError(
             f"{len(ins)} first halves [{hidden}, {features}] but {len(outs)} second halves [{features}, {hidden}]; "
-            f"expected as many of each{gaps}"
+            f"expected at least one of each{gaps}"
         )
     return Roles(ins, outs, lasts[0])
 

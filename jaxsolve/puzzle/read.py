@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxsolve.errors import PuzzleError
 from jaxsolve.puzzle.network import activation_of
+from jaxsolve.puzzle.padding import padded
 from jaxsolve.puzzle.pieces import FLOATS, Piece, assign_roles, missing_ids, read_pieces
 from jaxsolve.puzzle.source import TABLE, Source, open_source
 from jaxsolve.puzzle.table import read_table
@@ -21,7 +22,8 @@ def read_puzzle(path: str | Path, *, activation: str = "relu") -> Puzzle:
 
     It holds ``pieces/piece_K.pth`` (or ``.npz``, or one ``.safetensors`` with tensors ``piece_K.weight``
     and ``piece_K.bias``), ``historical_data.csv`` and, optionally, ``expected_sha256``; also one folder
-    further in. All sizes come from the shapes of the files.
+    further in. All sizes come from the shapes of the files. Where there are more halves of one kind than of the other,
+    the puzzle is padded with null halves, and a note says so.
 
     Raises
     ------
@@ -43,8 +45,7 @@ def read_puzzle(path: str | Path, *, activation: str = "relu") -> Puzzle:
     features = table.x.shape[1]
     _check_features(pieces, features)
     ins, outs, last = assign_roles(pieces, features)
-    missing = missing_ids(pieces)
-    return Puzzle(
+    puzzle = Puzzle(
         name=source.name,
         w_in=np.stack([piece.weight for piece in ins]),
         b_in=np.stack([piece.bias for piece in ins]),
@@ -61,8 +62,22 @@ def read_puzzle(path: str | Path, *, activation: str = "relu") -> Puzzle:
         activation=activation,
         expected_sha256=_expected(source),
         dtype=max((piece.dtype for piece in pieces), key=FLOATS.index),
-        notes=(f"piece numbers are not contiguous; missing: {missing}",) if missing else (),
+        notes=_notes(pieces, len(ins), len(outs)),
     )
+    return padded(puzzle)
+
+
+def _notes(pieces: list[Piece], ins: int, outs: int) -> tuple[str, ...]:
+    """Return what is odd about so many first and second halves, and about the numbers of all pieces."""
+    notes: list[str] = []
+    if ins != outs:
+        more, fewer = ("first", "second") if ins > outs else ("second", "first")
+        count = abs(ins - outs)
+        halves = f"a {more} half is" if count == 1 else f"{count} {more} halves are"
+        notes.append(f"{ins} first halves but {outs} second halves: {halves} left over, or {fewer} ones are missing")
+    if missing := missing_ids(pieces):
+        notes.append(f"piece numbers are not contiguous; missing: {missing}")
+    return tuple(notes)
 
 
 def check_sha256(text: str, where: str) -> str:

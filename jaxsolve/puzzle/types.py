@@ -12,11 +12,14 @@ from jaxsolve.errors import AnswerError
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Rows = NDArray[np.int32]
 
 
 class Assembly(NamedTuple):
     """A candidate answer: two permutations. Position t runs first half `ins[t]`, then second half `outs[t]`.
 
+    Of a padded puzzle, positions with a null half add nothing; that is how pieces are left out.
     Arrays are NumPy's on the host and JAX's on the device, and may have leading axes for many candidates.
     """
 
@@ -32,6 +35,9 @@ class Puzzle:
 
     The network runs ``h ← h + w_out[j]·act(w_in[i]·h + b_in[i]) + b_out[j]`` for N pairs (i, j), then
     ``w_last·h + b_last``. Axes: N blocks, D features, H hidden units, R rows.
+
+    A puzzle may be *padded* (`jaxsolve.puzzle.padding`): then some halves are null, stand-ins with negative ids, of
+    which every block adds exactly 0, and one of the H hidden units carries the second halves' biases.
     """
 
     name: str
@@ -47,9 +53,9 @@ class Puzzle:
     """`[D]` readout."""
     b_last: float
     in_ids: Integers
-    """`[N]` piece ids of the expanding halves, ascending."""
+    """`[N]` piece ids of the expanding halves, ascending; then the negative ones of null halves."""
     out_ids: Integers
-    """`[N]` piece ids of the contracting halves, ascending."""
+    """`[N]` piece ids of the contracting halves, likewise."""
     last_id: int
     x: Floats
     """`[R, D]` inputs."""
@@ -66,13 +72,33 @@ class Puzzle:
 
     @property
     def blocks(self) -> int:
-        """Number of residual blocks, N."""
+        """Number of residual blocks, N, those with null halves among them."""
         return self.w_in.shape[0]
 
     @property
     def hidden(self) -> int:
-        """Hidden units of a block, H."""
+        """Hidden units of a block, H, the one that carries biases among them."""
         return self.w_in.shape[1]
+
+    @property
+    def given_hidden(self) -> int:
+        """Hidden units of the pieces as they were given."""
+        return self.hidden - self.padded
+
+    @property
+    def null_ins(self) -> Flags:
+        """`[N]` which first halves are null."""
+        return self.in_ids < 0
+
+    @property
+    def null_outs(self) -> Flags:
+        """`[N]` which second halves are null."""
+        return self.out_ids < 0
+
+    @property
+    def padded(self) -> bool:
+        """Whether some halves are null."""
+        return bool(self.null_ins.any() or self.null_outs.any())
 
     @property
     def features(self) -> int:
@@ -85,7 +111,9 @@ class Puzzle:
         return len(self.y)
 
     def replace(self, **changes: object) -> Self:
-        """Return a copy with some fields changed."""
+        """Return a copy with some fields changed; the activation only where no biases are folded into it."""
+        if self.padded and changes.get("activation", self.activation) != self.activation:
+            raise ValueError("the activation of a padded puzzle cannot be replaced; pad it afterwards")
         return replace(self, **changes)  # pyright: ignore[reportArgumentType]
 
     def first_rows(self, rows: int | None) -> Self:
@@ -101,37 +129,75 @@ class Puzzle:
             digest.update(np.ascontiguousarray(table, np.float64).tobytes())
         return digest.hexdigest()[:32]
 
-    def permutation(self, assembly: Assembly) -> list[int]:
-        """Return the piece ids in the order they ran: in, out, in, out, …, readout."""
-        interleaved = np.stack([self.in_ids[assembly.ins], self.out_ids[assembly.outs]], axis=1).ravel()
-        return [*map(int, interleaved), self.last_id]
+    def silent(self, assembly: Assembly) -> Flags:
+        """Return which positions have a null half and add nothing, `[*B, N]`."""
+        return self.null_ins[assembly.ins] | self.null_outs[assembly.outs]
 
-    def assembly(self, permutation: Sequence[int]) -> Assembly:
-        """Return the assembly that a permutation of piece ids describes.
+    def permutation(self, assembly: Assembly) -> list[int]:
+        """Return the piece ids in the order they ran: in, out, in, out, …, readout; those of silent blocks left out."""
+        interleaved = np.stack([self.in_ids[assembly.ins], self.out_ids[assembly.outs]], axis=1)
+        return [*map(int, interleaved[~self.silent(assembly)].ravel()), self.last_id]
+
+    def halves(self, permutation: Sequence[int]) -> tuple[Rows, Rows]:
+        """Return the rows of `w_in` and of `w_out` that an answer runs, `[K]` each; it may leave pieces out.
 
         Raises
         ------
         AnswerError
-            The ids are not every piece exactly once, in the pattern in, out, …, readout.
+            The ids are not pieces, each at most once, in the pattern in, out, …, readout.
         """
-        expected = 2 * self.blocks + 1
-        if len(permutation) != expected:
-            raise AnswerError(f"the answer has {len(permutation)} piece ids; this puzzle has {expected} pieces")
-        known = {*self.in_ids.tolist(), *self.out_ids.tolist(), self.last_id}
+        pieces = set(_real(self.in_ids) + _real(self.out_ids) + [self.last_id])
         for piece in permutation:
-            if piece not in known:
+            if piece not in pieces:
                 raise AnswerError(f"the answer names piece {piece}, which this puzzle does not have")
-        if len(set(permutation)) != expected:
+        if len(set(permutation)) != len(permutation):
             twice = next(p for p in permutation if list(permutation).count(p) > 1)
             raise AnswerError(f"the answer names piece {twice} more than once")
+        if len(permutation) == 0:
+            raise AnswerError(f"the answer is empty; the readout, piece {self.last_id}, is its last piece")
         if permutation[-1] != self.last_id:
             raise AnswerError(f"the answer ends with piece {permutation[-1]}; the readout is piece {self.last_id}")
+        if len(permutation) % 2 == 0:
+            raise AnswerError(
+                f"the answer has {len(permutation)} piece ids; expected two for each block, and the readout"
+            )
         ins = _rows(permutation[0:-1:2], self.in_ids, "first half of a block (W_in)")
-        return Assembly(ins, _rows(permutation[1:-1:2], self.out_ids, "second half of a block (W_out)"))
+        return ins, _rows(permutation[1:-1:2], self.out_ids, "second half of a block (W_out)")
+
+    def assembly(self, permutation: Sequence[int]) -> Assembly:
+        """Return the assembly that a permutation of piece ids describes.
+
+        Of a padded puzzle the answer may leave pieces out: they end up in silent blocks, after all others.
+
+        Raises
+        ------
+        AnswerError
+            The ids are not every piece exactly once, in the pattern in, out, …, readout; or those left out of a
+            padded puzzle are more than it has null halves for (`jaxsolve.puzzle.padding.fitting` adds some).
+        """
+        expected = len(_real(self.in_ids)) + len(_real(self.out_ids)) + 1
+        if not self.padded and len(permutation) != expected:
+            raise AnswerError(f"the answer has {len(permutation)} piece ids; this puzzle has {expected} pieces")
+        ins, outs = self.halves(permutation)
+        most = min(int(self.null_ins.sum()), int(self.null_outs.sum()))
+        least = min(len(_real(self.in_ids)), len(_real(self.out_ids))) - most
+        if len(ins) < least:
+            raise AnswerError(
+                f"the answer has {len(permutation)} piece ids; expected at least {2 * least + 1} of the {expected} "
+                "pieces of this puzzle"
+            )
+        left_ins, left_outs = (np.setdiff1d(np.arange(self.blocks), rows) for rows in (ins, outs))
+        # null halves come last: those of one side meet what is left of the other
+        silent = left_ins, left_outs[::-1]
+        return Assembly(*(np.concatenate([a, b]).astype(np.int32) for a, b in zip((ins, outs), silent, strict=True)))
 
 
-def _rows(pieces: Sequence[int], ids: Integers, role: str) -> NDArray[np.int32]:
-    row = {int(piece): k for k, piece in enumerate(ids)}
+def _real(ids: Integers) -> list[int]:
+    return ids[ids >= 0].tolist()
+
+
+def _rows(pieces: Sequence[int], ids: Integers, role: str) -> Rows:
+    row = {int(piece): k for k, piece in enumerate(ids) if piece >= 0}
     for piece in pieces:
         if piece not in row:
             raise AnswerError(f"the answer has piece {piece} as a {role}, which its shape does not fit")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxsolve.errors import AnswerError, OutputError
+from jaxsolve.puzzle.padding import running, unpadded
 from jaxsolve.puzzle.source import PIECES, TABLE
 from jaxsolve.puzzle.table import LABEL, TARGET
 from jaxsolve.puzzle.types import Puzzle
@@ -60,18 +61,19 @@ def write_network(puzzle: Puzzle, permutation: Sequence[int], path: Path) -> Non
     """Write the reassembled network as safetensors, with the parameter names of the published PyTorch classes.
 
     Tensors are ``blocks.T.inp.weight``, ``.inp.bias``, ``.out.weight``, ``.out.bias`` for T = 0 … N-1, and
-    ``last.weight``, ``last.bias``, in float32, or in float64 if the pieces are.
+    ``last.weight``, ``last.bias``, in float32, or in float64 if the pieces are. Pieces that the answer leaves out are
+    not written.
 
     Raises
     ------
     AnswerError
-        `permutation` is no assembly of the pieces.
+        `permutation` is no assembly of pieces.
     OutputError
         `path` exists or cannot be written.
     """
     from safetensors.numpy import save
 
-    ins, outs = puzzle.assembly(permutation)
+    puzzle, (ins, outs) = running(puzzle, permutation)
     dtype = np.float64 if puzzle.dtype == "float64" else np.float32
     tensors: dict[str, Any] = {"last.weight": puzzle.w_last[None], "last.bias": np.array([puzzle.b_last])}
     for t, (i, j) in enumerate(zip(ins, outs, strict=True)):
@@ -106,7 +108,7 @@ def write_puzzle(puzzle: Puzzle, path: Path, *, decimals: int | None = None) -> 
     """Write a puzzle in the published format, to a folder or, if `path` ends in ``.zip``, to a zip file.
 
     Pieces are float32 state dicts; numbers of the table are the shortest that read back to the same
-    float32, inputs rounded to `decimals` where given.
+    float32, inputs rounded to `decimals` where given. Null halves are not written.
 
     Raises
     ------
@@ -130,6 +132,7 @@ def write_puzzle(puzzle: Puzzle, path: Path, *, decimals: int | None = None) -> 
 
 
 def _layers(puzzle: Puzzle) -> list[tuple[int, Any, Any]]:
+    puzzle = unpadded(puzzle)
     layers = [
         *zip(puzzle.in_ids, puzzle.w_in, puzzle.b_in, strict=True),
         *zip(puzzle.out_ids, puzzle.w_out, puzzle.b_out, strict=True),

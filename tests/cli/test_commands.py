@@ -157,6 +157,47 @@ def test_pair():
     assert len(found["pairs"]) == 16
 
 
+@pytest.fixture
+def uneven(tmp_path):
+    """A puzzle with a second half too few, and the answer without the half that is left over."""
+    puzzle, answer = reference.random_puzzle(1, n=3)
+    permutation = puzzle.permutation(answer)
+    write_puzzle(puzzle, tmp_path / "p")
+    (tmp_path / "p" / "pieces" / f"piece_{permutation[1]}.pth").unlink()
+    return tmp_path / "p", permutation[2:], permutation[0]
+
+
+def test_what_is_left_over_is_said(uneven, tmp_path):
+    path, permutation, orphan = uneven
+    ids = ",".join(map(str, permutation))
+    result = call("verify", path, ids)
+    assert result.exit_code == 1
+    assert f"The answer runs 2 blocks and leaves out piece {orphan}." in result.stdout
+    assert "a first half is left over, or second ones are missing" in result.stderr
+    found = json.loads(call("verify", path, ids, "--json").stdout)
+    assert (found["blocks"], found["unused"], found["permutation"]) == (2, [orphan], permutation)
+    fewer = json.loads(call("verify", path, ids.split(",", 2)[2], "--json").stdout)
+    assert (fewer["blocks"], fewer["unused"]) == (1, sorted([orphan, *permutation[:2]]))
+    assert call("verify", path, str(permutation[-1])).exit_code == 1
+    assert call("export", path, ids, tmp_path / "net.safetensors").exit_code == 0
+    tensors = load_file(tmp_path / "net.safetensors")
+    assert len(tensors) == 4 * 2 + 2
+    assert tensors["blocks.0.inp.weight"].shape == (6, 4)
+
+
+def test_inspect_and_pair_with_halves_left_over(uneven):
+    path, _, orphan = uneven
+    assert "at most 2 blocks of 4/6, one readout: 6 pieces" in call("inspect", path).stdout
+    found = json.loads(call("inspect", path, "--json").stdout)
+    assert (found["blocks"], found["hidden"], found["pieces"]) == (2, 6, 6)
+    assert orphan in found["w_in_ids"]
+    assert (len(found["w_in_ids"]), len(found["w_out_ids"])) == (3, 2)
+    pairs = json.loads(call("pair", path, "--pairing", "trace", "--json").stdout)["pairs"]
+    (alone,) = [entry for entry in pairs if None in entry["pair"]]
+    assert (alone["pair"][1], alone["score"]) == (None, None)
+    assert f"{alone['pair'][0]},-" in call("pair", path, "--pairing", "trace").stdout
+
+
 def test_version():
     found = json.loads(call("version", "--json").stdout)
     assert set(found) == {"jaxsolve", "jax", "jaxlib", "numpy", "python"}
@@ -176,9 +217,9 @@ def test_version():
         (["solve", "--budget", "-1"], "budget is -1"),
         (["solve", "--sha256", "abc"], "--sha256: 'abc' is no SHA-256"),
         (["pair", "--pairing", "nonsense"], "no pairing 'nonsense'"),
-        (["verify", "demo", "1,2,3"], "3 piece ids; this puzzle has 33"),
+        (["verify", "demo", "1,2,3"], "ends with piece 3; the readout is piece"),
         (["verify", "demo", "/nowhere"], "/nowhere: no readable answer"),
-        (["export", "demo", "1,2,3", "x.safetensors"], "3 piece ids"),
+        (["export", "demo", "1,2,2", "x.safetensors"], "piece 2 more than once"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_with_2(arguments, why):

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from jaxsolve.certificate import certify
 from jaxsolve.errors import OutputError, UsageError
 from jaxsolve.generation import Recipe, check_free, draw_rows, drop, folders, generate, write_snapshot
 from jaxsolve.generation.initial import INITIAL
-from jaxsolve.puzzle import predict, read_puzzle, sha256_of
+from jaxsolve.puzzle import fitting, predict, read_puzzle, sha256_of, unused, write_puzzle
 from tests import reference
 
 N, D, H = 5, 4, 6
@@ -128,6 +129,23 @@ def test_every_piece_is_accounted_for(missing, decoys):
     orphans = {entry["orphan"] for entry in lost} - {None}
     assert {p for p in known if known[p][0]} == orphans | set(own[:-1])
     assert puzzle.expected_sha256 == (None if lost else sha256_of(own))
+
+
+@pytest.mark.parametrize("lost", [(0, 0), (1, 0), (1, 2)])
+@pytest.mark.parametrize("decoys", [(0, 0), (1, 0), (0, 3), (2, 2)])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_answers_with_pieces_left_out_are_read_back(tmp_path, lost, decoys, activation):
+    found, *_ = dropped(
+        missing_ins=lost[0], missing_outs=lost[1], decoy_ins=decoys[0], decoy_outs=decoys[1], activation=activation
+    )
+    write_puzzle(found.puzzle, tmp_path / "puzzle")
+    puzzle = read_puzzle(tmp_path / "puzzle", activation=activation)
+    fitted, assembly = fitting(puzzle, found.permutation)
+    assert fitted.permutation(assembly) == found.permutation
+    orphans = {entry["orphan"] for entry in found.missing} - {None}
+    assert set(unused(puzzle, found.permutation)) == {*found.decoys, *orphans}
+    if lost == (0, 0):
+        assert certify(fitted, assembly).solved
 
 
 def test_predictions_are_those_of_the_whole_network():

@@ -1,11 +1,10 @@
 """Every score equals its definition, product by product."""
 
-import itertools
-
 import numpy as np
 import pytest
 
 from jaxsolve.pairing import PAIRINGS
+from jaxsolve.puzzle import padded
 from tests import reference
 
 
@@ -19,9 +18,8 @@ def cosine(a, b):
 
 
 def each(puzzle, score):
-    n = puzzle.blocks
-    scores = np.zeros((n, n))
-    for i, j in itertools.product(range(n), range(n)):
+    scores = np.zeros((len(puzzle.w_in), len(puzzle.w_out)))
+    for i, j in np.ndindex(*scores.shape):
         scores[i, j] = score(puzzle.w_in[i], puzzle.b_in[i], puzzle.w_out[j])
     return scores
 
@@ -37,7 +35,7 @@ def probe(puzzle):
     design = np.column_stack([np.ones(puzzle.rows), puzzle.x])
     left = puzzle.y - design @ np.linalg.pinv(design) @ puzzle.y
     left /= np.std(left)
-    common = [left @ reference.hidden_units(puzzle, puzzle.x, i) / puzzle.rows for i in range(puzzle.blocks)]
+    common = [left @ reference.hidden_units(puzzle, puzzle.x, i) / puzzle.rows for i in range(len(puzzle.w_in))]
     return np.array([[puzzle.w_last @ w_out @ one for w_out in puzzle.w_out] for one in common])
 
 
@@ -69,6 +67,23 @@ EXACT = {"probe": {"rtol": 1e-4, "atol": 1e-5}}
 def test_scores_equal_their_definitions(name, d, h):
     puzzle, _ = reference.random_puzzle(6, n=4, d=d, h=h)
     np.testing.assert_allclose(PAIRINGS[name](puzzle), DEFINITIONS[name](puzzle), **EXACT.get(name, DOUBLE))
+
+
+@pytest.mark.parametrize("name", PAIRINGS)
+@pytest.mark.parametrize(("lost_ins", "lost_outs"), [(0, 2), (3, 0), (0, 0)])
+def test_scores_do_not_see_null_halves(name, lost_ins, lost_outs):
+    puzzle, _ = reference.random_puzzle(6, n=4)
+    few = puzzle.replace(
+        w_in=puzzle.w_in[lost_ins:], b_in=puzzle.b_in[lost_ins:], in_ids=puzzle.in_ids[lost_ins:],
+        w_out=puzzle.w_out[lost_outs:], b_out=puzzle.b_out[lost_outs:], out_ids=puzzle.out_ids[lost_outs:],
+    )  # fmt: skip
+    wide = padded(few, 1)
+    real = ~(wide.null_ins[:, None] | wide.null_outs)
+    scores = PAIRINGS[name](wide)
+    assert scores.shape == (5, 5)
+    shape = 4 - lost_ins, 4 - lost_outs
+    np.testing.assert_allclose(scores[real].reshape(shape), DEFINITIONS[name](few), **EXACT.get(name, DOUBLE))
+    np.testing.assert_array_equal(scores[~real], scores[real].reshape(shape).mean())
 
 
 @pytest.mark.parametrize("name", PAIRINGS)

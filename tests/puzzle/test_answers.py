@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from jaxsolve.errors import AnswerError, OutputError
-from jaxsolve.puzzle import read_answer, sha256_of, write_network
+from jaxsolve.puzzle import padded, read_answer, sha256_of, write_network
 from jaxsolve.puzzle.write import write_new
 from tests import reference
 
@@ -98,6 +98,20 @@ def test_the_exported_network_has_torch_names_and_the_pieces_in_order(given, tmp
     )
     with pytest.raises(OutputError, match="exists already"):
         write_network(puzzle, permutation, path)
+
+
+@pytest.mark.parametrize("spare", [0, 2])
+def test_an_exported_network_has_the_blocks_that_run_and_no_others(given, tmp_path, spare):
+    puzzle, answer = given
+    permutation = puzzle.permutation(answer)
+    write_network(puzzle, permutation, tmp_path / "whole")
+    write_network(padded(puzzle, spare), permutation[2:], tmp_path / "part")
+    whole, part = load_file(tmp_path / "whole"), load_file(tmp_path / "part")
+    assert len(part) == len(whole) - 4
+    for name, tensor in part.items():
+        first, t, *rest = name.split(".")
+        of_whole = name if first == "last" else ".".join([first, str(int(t) + 1), *rest])
+        np.testing.assert_array_equal(tensor, whole[of_whole])
 
 
 def test_half_a_file_is_not_left_behind(tmp_path, monkeypatch):

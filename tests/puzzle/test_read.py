@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from jaxsolve.errors import PuzzleError
-from jaxsolve.puzzle import demo_puzzle, mean_squared_error, read_puzzle, write_puzzle
+from jaxsolve.puzzle import demo_puzzle, mean_squared_error, read_puzzle, unpadded, write_puzzle
 from jaxsolve.puzzle.write import pth_bytes
 from tests import reference
 
@@ -134,6 +134,49 @@ def test_gaps_between_ids_are_noted(given, folder):
     )
 
 
+@pytest.mark.parametrize(("decoys", "said"), [(1, "a first half is"), (3, "3 first halves are")])
+def test_halves_that_are_left_over(given, folder, decoys, said):
+    for k in range(decoys):
+        write_piece(folder, 7 + k, np.full((6, 4), k), np.ones(6))
+    puzzle = read_puzzle(folder)
+    assert puzzle.notes == (
+        f"{3 + decoys} first halves but 3 second halves: {said} left over, or second ones are missing",
+    )
+    assert (puzzle.blocks, puzzle.hidden, puzzle.given_hidden) == (3 + decoys, 7, 6)
+    assert (puzzle.null_ins.sum(), puzzle.null_outs.sum()) == (0, decoys)
+    real = unpadded(puzzle)
+    np.testing.assert_array_equal(real.w_in[:3], given.w_in)
+    for name in ("w_out", "b_out", "out_ids", "w_last"):
+        np.testing.assert_array_equal(getattr(real, name), getattr(given, name))
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+@pytest.mark.parametrize("half", ["in_ids", "out_ids"])
+def test_halves_that_are_missing(given, folder, half, lost):
+    for k in getattr(given, half)[:lost]:
+        piece(folder, k).unlink()
+    puzzle = read_puzzle(folder)
+    assert puzzle.blocks == 3
+    assert puzzle.padded
+    few, many = ("first", "second") if half == "in_ids" else ("second", "first")
+    count = f"a {many} half is" if lost == 1 else f"{lost} {many} halves are"
+    assert f"{count} left over, or {few} ones are missing" in puzzle.notes[0]
+    assert len(getattr(unpadded(puzzle), half)) == 3 - lost
+
+
+def test_a_puzzle_with_null_halves_is_written_without_them(given, folder, tmp_path):
+    piece(folder, int(given.out_ids[1])).unlink()
+    puzzle = read_puzzle(folder)
+    write_puzzle(puzzle, tmp_path / "again")
+    again = read_puzzle(tmp_path / "again")
+    assert again.fingerprint == puzzle.fingerprint
+    assert again.notes == puzzle.notes
+    assert again.out_ids.tolist() == puzzle.out_ids.tolist()
+    assert sorted(file.name for file in (tmp_path / "again" / "pieces").iterdir()) == sorted(
+        file.name for file in (folder / "pieces").iterdir()
+    )
+
+
 def test_the_demo_ships_with_a_hash_and_no_answer():
     puzzle = demo_puzzle()
     assert (puzzle.blocks, puzzle.features, puzzle.hidden, puzzle.rows) == (16, 24, 48, 2000)
@@ -159,8 +202,8 @@ def of(puzzle, role: str) -> int:
 
 
 DAMAGES = {
-    "first half missing": (lambda f, p: piece(f, of(p, "in")).unlink(), "2 first halves .* but 3 second halves .*missing"),
-    "second half missing": (lambda f, p: piece(f, of(p, "out")).unlink(), "3 first halves .* but 2 second halves"),
+    "no first halves": (lambda f, p: [piece(f, k).unlink() for k in p.in_ids], "0 first halves .* but 3 second halves .*at least one of each"),
+    "no second halves": (lambda f, p: [piece(f, k).unlink() for k in p.out_ids], "3 first halves .* but 0 second halves .*missing: "),
     "readout missing": (lambda f, p: piece(f, of(p, "last")).unlink(), "no readout among the pieces"),
     "two readouts": (lambda f, p: write_piece(f, 50, np.ones((1, 4)), [1]), "both are readouts"),
     "misshapen": (lambda f, p: write_piece(f, of(p, "in"), np.ones((5, 4)), np.ones(5)), r"piece_\d+.pth: weight \[5, 4\]; expected \[6, 4\]"),
