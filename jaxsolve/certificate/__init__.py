@@ -1,6 +1,21 @@
 """Host: the judge of answers, in float64 NumPy, so that no compiler has to be trusted."""
 
 from jaxsolve.certificate.certify import Certificate, certify, tolerance, with_neighbour
-from jaxsolve.certificate.neighbour import Neighbour
+from jaxsolve.certificate.evidence import Evidence, Quantum, quantum, weigh
+from jaxsolve.certificate.missing import Gap, find_gap
+from jaxsolve.certificate.neighbour import Neighbour, Rival
 
-__all__ = ["Certificate", "Neighbour", "certify", "tolerance", "with_neighbour"]
+__all__ = [
+    "Certificate",
+    "Evidence",
+    "Gap",
+    "Neighbour",
+    "Quantum",
+    "Rival",
+    "certify",
+    "find_gap",
+    "quantum",
+    "tolerance",
+    "weigh",
+    "with_neighbour",
+]

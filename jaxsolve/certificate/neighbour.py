@@ -1,12 +1,15 @@
-"""Host: the closest rival of an answer among single moves."""
+"""Host: the closest rivals of an answer among single moves."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from jaxsolve.engine import Moves, Neighbourhood, exchanges, of_segments
-from jaxsolve.puzzle import Assembly, Network, Puzzle, mean_squared_error
+from jaxsolve.engine import NEIGHBOURHOODS, Moves, Neighbourhood, exchanges, of_segments, union
+from jaxsolve.puzzle import Assembly, Network, Puzzle, mean_squared_error, predict
 from jaxsolve.puzzle.network import CORES, Array
 from jaxsolve.puzzle.types import Floats
 
@@ -23,6 +26,15 @@ RANKING = np.float32
 """Precision that ranks."""
 FAR = 1e4
 """Times the error of rounding above which a rival's error is known well enough in float32."""
+RIVAL_ROWS = 256
+"""Rows on which moves of both kinds are ranked to first order where noise hides which are closest."""
+RIVAL_EXACT_ROWS = 1024
+SHORTLIST = 64
+"""Moves that are evaluated exactly on those: so many that change least, and so many that promise most."""
+TOGETHER = 8
+"""Rivals that are evaluated on all rows before it is asked whether more are wanted."""
+CHUNK = 64
+"""Rows whose first-order changes are computed together, to stay in the cache of a core."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,21 @@ class Neighbour:
     """By how much that exceeds the answer's."""
     moves: int
     """Swaps of two blocks and insertions of one that were ranked to find it."""
+
+
+@dataclass(frozen=True)
+class Rival:
+    """An assembly one move away from the answer, compared with it on all rows in float64."""
+
+    kind: str
+    """What is done: ``blocks exchanged``, ``block moved``, ``first halves exchanged``, ``second halves exchanged``."""
+    positions: tuple[int, int]
+    """The two positions that change places; of a block moved, where it was and where it goes."""
+    difference: float
+    """Its mean squared error less the answer's."""
+    t: float
+    """That difference over its standard error, from the rows' own differences: about normal if there is none."""
+    assembly: Assembly = field(repr=False, compare=False)
 
 
 def closest_neighbour(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float) -> Neighbour | None:
@@ -77,51 +104,139 @@ def first_order_losses(puzzle: Puzzle, assembly: Assembly, rows: int) -> Floats:
     prediction with respect to the states at that place; one taken away by -g·(what it added). This is what
     `jaxsolve.engine.screening` computes on a device, here without a compiler to trust.
     """
-    n = puzzle.blocks
-    error, own, inserted, replaced = _changes(puzzle, assembly, rows)
-    losses = []
-    for i in range(n - 1):
-        behind = inserted[i + 2 :, i] - own[i]
-        sooner = inserted[i, i + 1 :] - own[i + 1 :]
-        swap = replaced[i, i + 1 :] + replaced[i + 1 :, i]
-        losses += [np.mean((error + part) ** 2, axis=1) for part in (behind, sooner[1:], swap[1:])]
+    changes = first_order_changes(puzzle, assembly, slice(rows), partners=False)
+    losses = [np.mean((changes.error + part) ** 2, axis=1) for part in effects_of_single_moves(changes)]
     return np.concatenate(losses, dtype=np.float64)
 
 
-def _changes(puzzle: Puzzle, assembly: Assembly, rows: int) -> tuple[Array, Array, Array, Array]:
-    """Return, to first order, what blocks do to the predictions; P = N + 1, R rows last.
+class Changes(NamedTuple):
+    """What blocks and halves do to the predictions, to first order; P = N + 1, R rows last."""
 
-    Errors `[R]`; what each block adds to them `[N, R]`; what it would add before any position `[P, N, R]`;
-    how they change if position t runs what s runs `[N, N, R]`. A block that moves down is computed without
-    its own update among its inputs.
+    error: Array
+    """`[R]` of the predictions as they are"""
+    own: Array
+    """`[N, R]` what each block adds to them"""
+    inserted: Array
+    """`[P, N, R]` what it would add before any position"""
+    replaced: Array
+    """`[K, N, N, R]` if position t ran what s runs: both halves, the first alone, the second alone"""
+
+
+def effects_of_single_moves(changes: Changes) -> Iterator[Array]:
+    """Yield how the predictions change with each of the `single_moves`, `[m, R]`, in their order."""
+    _, own, inserted, replaced = changes
+    for i in range(len(own) - 1):
+        behind = inserted[i + 2 :, i] - own[i]
+        sooner = inserted[i, i + 1 :] - own[i + 1 :]
+        yield behind
+        yield sooner[1:]
+        yield (replaced[0, i, i + 1 :] + replaced[0, i + 1 :, i])[1:]
+
+
+def effects_of_partner_swaps(changes: Changes) -> Iterator[Array]:
+    """Yield how the predictions change with each of the engine's `partner_swaps`, `[m, R]`, in their order."""
+    i, j = np.triu_indices(len(changes.own), 1)
+    for alone in (changes.replaced[2], changes.replaced[1]):
+        yield alone[i, j] + alone[j, i]
+
+
+def first_order_changes(
+    puzzle: Puzzle, assembly: Assembly, rows: slice | NDArray[np.intp], *, partners: bool = True
+) -> Changes:
+    """Return, to first order, what blocks do to the predictions of some rows; K is 3 with `partners`, else 1.
+
+    A block that moves down is computed without its own update among its inputs.
     """
     network, n = Network(puzzle, puzzle.activation, RANKING), puzzle.blocks
     first, second = assembly
     w_in, w_out = network.w_in[first], network.w_out[second].swapaxes(0, 1)
-    states = network.states(puzzle.x[:rows].astype(RANKING), assembly)
-    error = (states[n] @ network.w_last + network.b_last - puzzle.y[:rows]).astype(RANKING)
+    states = network.states(puzzle.x[rows].astype(RANKING), assembly)
+    error = (states[n] @ network.w_last + network.b_last - puzzle.y[rows]).astype(RANKING)
     shape = len(error), n, puzzle.hidden
     update = np.diff(states, axis=0)
     withheld = (update @ w_in.swapaxes(1, 2)).swapaxes(0, 1)
-    own = np.empty((n, len(error)), RANKING)
-    inserted, replaced = np.empty((n + 1, n, len(error)), RANKING), np.empty((n, n, len(error)), RANKING)
+    own, inserted = np.empty((n, len(error)), RANKING), np.empty((n + 1, n, len(error)), RANKING)
+    replaced = np.empty((3 if partners else 1, n, n, len(error)), RANKING)
     gradient = np.broadcast_to(network.w_last, states[n].shape)
     pulled, biased = np.zeros(shape, RANKING), np.zeros((len(error), n), RANKING)
     for p in reversed(range(n + 1)):
         hidden = (states[p] @ w_in.reshape(-1, puzzle.features).T).reshape(shape) + network.b_in[first]
-        if p < n:
-            own[p] = (gradient * update[p]).sum(axis=1)
         own_hidden = hidden[:, min(p, n - 1)].copy()
+        if partners and p < n:
+            replaced[1, p] = np.einsum("rnh,rh->nr", network.activation(hidden), pulled[:, p]) + biased[:, p]
+            replaced[2, p] = np.einsum("rh,rnh->nr", network.activation(own_hidden), pulled) + biased.T
         hidden[:, :p] -= withheld[:, :p]
         added = network.activation(hidden)
         if p < n:
-            replaced[p] = (np.einsum("rnh,rnh->nr", added, pulled) + biased.T) - own[p]
+            own[p] = (gradient * update[p]).sum(axis=1)
+            replaced[0, p] = np.einsum("rnh,rnh->nr", added, pulled) + biased.T
+            replaced[:, p] -= own[p]
             ahead, behind = (network.activation(own_hidden + step) for step in (RANKING(STEP), -RANKING(STEP)))
             gradient = gradient + (pulled[:, p] * (ahead - behind) / (2 * STEP)) @ w_in[p]
         pulled = (gradient @ w_out.reshape(puzzle.features, -1)).reshape(shape)
         biased = gradient @ network.b_out[second].T
         inserted[p] = np.einsum("rnh,rnh->nr", added, pulled) + biased.T
-    return error, own, inserted, replaced
+    return Changes(error, own, inserted, replaced)
+
+
+def changes_in_parts(puzzle: Puzzle, assembly: Assembly, rows: NDArray[np.intp]) -> Iterator[Changes]:
+    """Yield the `first_order_changes` of some rows, a few of them at a time and in their order."""
+    with ThreadPoolExecutor(CORES) as threads:
+        parts = np.array_split(rows, -(-len(rows) // CHUNK))
+        yield from threads.map(lambda part: first_order_changes(puzzle, assembly, part), parts)
+
+
+def some_rows(puzzle: Puzzle, most: int) -> NDArray[np.intp]:
+    """Return at most so many of a puzzle's rows, ascending, drawn without regard to their order."""
+    return np.sort(np.random.default_rng(0).permutation(puzzle.rows)[:most])
+
+
+def rivals(puzzle: Puzzle, assembly: Assembly, errors: Floats) -> Iterator[list[tuple[Rival, Floats]]]:
+    """Yield the single moves and exchanges of partners that come closest, a few at a time, each with its errors.
+
+    First order on `RIVAL_ROWS` rows picks those that change the predictions least, for which it is accurate, and
+    those that promise most; exact evaluation on more rows ranks them by the difference in squared error.
+
+    Parameters
+    ----------
+    puzzle, assembly
+        The puzzle and the answer.
+    errors
+        What the answer's predictions are too high by, `[R]`.
+    """
+    moves = union(single_moves(puzzle.blocks), NEIGHBOURHOODS["partner_swaps"](puzzle.blocks))
+    if not moves.size:
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        near, low = np.zeros(moves.size), np.zeros(moves.size)
+        rows = some_rows(puzzle, min(RIVAL_ROWS, max(8, SCREEN_NUMBERS // puzzle.blocks**2)))
+        for changes in changes_in_parts(puzzle, assembly, rows):
+            effects = np.concatenate([*effects_of_single_moves(changes), *effects_of_partner_swaps(changes)])
+            near += np.nan_to_num((effects**2).sum(axis=1), nan=np.inf)
+            low += np.nan_to_num((effects * (effects + 2 * changes.error)).sum(axis=1), nan=np.inf)
+        chosen = np.union1d(*(np.argsort(rank, kind="stable")[:SHORTLIST] for rank in (near, low)))
+        few = some_rows(puzzle, RIVAL_EXACT_ROWS)
+        sample = puzzle.replace(x=puzzle.x[few], y=puzzle.y[few])
+        losses = np.nan_to_num(_losses(sample, assembly, moves.take(chosen), len(few)), nan=np.inf)
+    ranked = chosen[np.argsort(losses, kind="stable")]
+    for begin in range(0, len(ranked), TOGETHER):
+        batch = ranked[begin : begin + TOGETHER, None]
+        yield [_rival(puzzle, assembly, errors, moves.only(m)) for m in batch]
+
+
+def _rival(puzzle: Puzzle, assembly: Assembly, errors: Floats, move: Neighbourhood) -> tuple[Rival, Floats]:
+    (i, a, j, b), half = move.segments[0].tolist(), int(move.halves[0])
+    kind = ("blocks exchanged", "first halves exchanged", "second halves exchanged")[half]
+    kind, positions = (kind, (i, j)) if a == b == 1 else ("block moved", (i, i + b) if a == 1 else (j, i))
+    moved = _moved(assembly, move.take(slice(None)), 0)
+    found = predict(puzzle, moved) - puzzle.y
+    with np.errstate(over="ignore", invalid="ignore"):
+        differences = found**2 - errors**2
+        mean, spread = float(differences.mean()), float(differences.std() / np.sqrt(max(1, len(errors) - 1)))
+    if not np.isfinite(mean):
+        mean = spread = float("inf")
+    t = mean / spread if 0 < spread < np.inf else float(np.copysign(np.inf, mean)) if mean else 0.0
+    return Rival(kind, positions, mean, t, moved), found
 
 
 def _losses(puzzle: Puzzle, assembly: Assembly, moves: Moves, rows: int) -> Floats:
