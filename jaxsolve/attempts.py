@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import count, cycle, islice
 
 import numpy as np
 
 from jaxsolve import engine
-from jaxsolve.blind import joint_starts
-from jaxsolve.certificate import Certificate, certify, tolerance
-from jaxsolve.engine import NEIGHBOURHOODS
+from jaxsolve.blind import FROM_THE_BEST, joint_starts
+from jaxsolve.certificate import Certificate, certify, reachable
 from jaxsolve.errors import UsageError
+from jaxsolve.guided import guided_rounds
 from jaxsolve.ordering import QUICK_SEEDS, Order, Paired, seed_order
 from jaxsolve.pairing import PAIRINGS, Pairing, pair, rank_pairings
-from jaxsolve.puzzle import Assembly, Puzzle, check_sha256
+from jaxsolve.puzzle import Assembly, Network, Puzzle, check_sha256, padded
 from jaxsolve.run import Evaluator, OutOfTime, Run
 from jaxsolve.search import Descent, Population, begin, search_named
 
@@ -22,12 +22,10 @@ NONE = "none"
 """Pairs that come from no weights."""
 AUTO_ROWS = 512
 """Rows on which candidates are compared at first: a few hundred rank orders as all of them do."""
-AUTO_STARTS = 3
-"""Quick seeds that are searched from, the one with the lowest loss first."""
-GREEDY_INSERTION_BLOCKS = 64
-"""Most blocks for which ``auto`` tries greedy insertion, whose cost grows as the fourth power of them."""
-MISLEADING = 1.2
-"""Loss on all rows over loss on the rows of the search above which more rows are taken."""
+LEANER = 0.7
+"""Share of its loss that the best answer has without a block, at most, where that is looked into."""
+PAIRINGS_TRIED = 3
+"""Pairings that rounds may begin with; first orders of the best supported are searched from before."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +88,8 @@ class Attempt:
     start_loss: float
     """Its mean squared error on the rows of the search."""
     certificate: Certificate | None = None
+    puzzle: Puzzle | None = None
+    """What the assemblies are of, if not the puzzle itself: the same with null halves for blocks that are left out."""
 
     @property
     def mse(self) -> float:
@@ -118,14 +118,15 @@ def attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt], sta
     if engine.processes() == 1:  # several have to do all things in the same order
         stay, memory = np.arange(puzzle.blocks, dtype=np.int32), run.memory_on(problem)
         engine.compile_ahead(lambda: Evaluator(problem, Assembly(stay, stay), Run(memory=memory)).loss())
-    for pairing in _pairings(puzzle, config, run, start):
+    rounds = puzzle.blocks > 1 and AUTO in (config.order_seed, config.search)
+    pairings = _pairings(puzzle, config, run, start)
+    for pairing in islice(pairings, 1) if rounds else pairings:
         paired = _paired(puzzle, pairing, config, run)
         paired.placed = problem
         if not tried:  # whatever happens from here on, there is an answer to show
             blank = Descent(paired.assembly(np.arange(puzzle.blocks)), float("inf"))
             tried.append(Attempt(pairing, "none", "none", problem, blank, blank.assembly, blank.loss))
-        settled = pairing.certain == puzzle.blocks
-        search = config.search if config.search != AUTO else "screened" if settled else "joint_screened"
+        search = config.search if config.search != AUTO else "shortlisted"
         known = start.orders if start and pairing is start.pairing else {}
         for name, order in _orders(paired, config, known):
             with run.phase("seed"):
@@ -133,8 +134,8 @@ def attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt], sta
             yield Attempt(pairing, name, search, problem, descent, descent.assembly, descent.loss)
     if puzzle.blocks > 1 and config.pairing == NONE:
         yield from _joint(puzzle, config, run, tried)
-    elif puzzle.blocks > 1 and AUTO in (config.order_seed, config.search):
-        yield from _kicks(puzzle, config, run, tried)
+    elif rounds:
+        yield from _rounds(puzzle, config, run, tried, islice(pairings, PAIRINGS_TRIED - 1))
 
 
 def _ranked_pairings(puzzle: Puzzle, config: Config) -> Iterator[Pairing]:
@@ -171,7 +172,7 @@ def _quick(config: Config) -> tuple[str, ...]:
 
 
 def _orders(paired: Paired, config: Config, known: dict[str, Order]) -> Iterator[tuple[str, Order]]:
-    """Yield the order asked for, or those of the quick seeds by their loss, both directions, and then slower ones."""
+    """Yield the order asked for, or that of the quick seeds, both directions, with the lowest loss."""
     run = paired.run
     if config.order_seed == "random":
         for k in count(config.seed):
@@ -180,20 +181,14 @@ def _orders(paired: Paired, config: Config, known: dict[str, Order]) -> Iterator
     with run.phase("seed"):
         orders = {name: known[name] if name in known else seed_order(paired, name) for name in quick}
         losses = paired.losses(list(orders.values()))
-    for rank in np.argsort(losses, kind="stable")[:AUTO_STARTS]:
-        yield quick[rank], orders[quick[rank]]
-    if config.order_seed == AUTO:
-        slow = ("bradley_terry", *(["greedy_insertion"] if paired.blocks <= GREEDY_INSERTION_BLOCKS else []))
-        for name in slow:
-            with run.phase("seed"):
-                order = seed_order(paired, name)
-            yield name, order
+    best = quick[int(np.argmin(losses))]
+    yield best, orders[best]
 
 
 def _joint(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) -> Iterator[Attempt]:
     """Yield the best of joint searches, which find pairs and order together; also what the last one had found."""
     found: list[Population] = []
-    last, floor = tried[-1], tolerance(puzzle, tried[-1].descent.assembly)
+    last, floor = tried[-1], reachable(puzzle, tried[-1].descent.assembly)
 
     def attempt(best: Population) -> Attempt:
         descent = Descent(best.best, float(best.losses[0]))
@@ -212,35 +207,66 @@ def _joint(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) -> It
         raise
 
 
-def _kicks(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) -> Iterator[Attempt]:
-    """Yield starts near the best answer so far, without end: iterated local search.
+def _rounds(
+    puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt], others: Iterator[Pairing]
+) -> Iterator[Attempt]:
+    """Yield what rounds near the best answer find, and searches that begin elsewhere, by turns, without end.
 
-    Where its loss on all rows is much higher than on those it was found on, the search goes on from it with
-    more rows; otherwise a few random moves lead out of its basin (Lourenço, Martin & Stützle 2003,
-    https://doi.org/10.1007/0-306-48056-5_11).
+    Neither hope is given up before the budget.
     """
-    rng = np.random.default_rng([config.seed, puzzle.blocks])
-    widened: list[Attempt] = []
-    for k in count():
-        best = min(tried[1:], key=lambda attempt: attempt.mse)
-        problem, assembly, search = best.problem, best.descent.assembly, best.search
-        misled = config.rows is None and best.mse > MISLEADING * best.descent.loss
-        if misled and problem.rows < puzzle.rows and best not in widened:
-            widened.append(best)
-            problem = engine.place(puzzle, 4 * problem.rows, config.devices)
-        else:
-            # settled pairs are let alone every other time: while the order is wrong, exchanges do them harm
-            joint = k % 2 == 1 or best.pairing.certain < puzzle.blocks
-            kinds = ("swaps", "insertions", "partner_swaps") if joint else ("swaps", "insertions")
-            search = config.search if config.search != AUTO else "joint_shortlisted" if joint else "shortlisted"
-            for _ in range(2 + k % 4):
-                assembly = _random_move(assembly, kinds, rng)
+    best = min(tried[1:], key=lambda attempt: attempt.mse)
+    pairing, floor = best.pairing, reachable(puzzle, best.descent.assembly)
+    first = [best.descent.assembly]
+    for one in dict.fromkeys((pairing, *others)):
+        paired = _paired(puzzle, one, config, run)
+        first.append(paired.assembly(seed_order(paired, "contraction")))
+    held, found = pairing.certain == puzzle.blocks, list[Population]()
+    guided = _guided(puzzle, first, config, run, held, floor)
+    joint = joint_starts(puzzle, run, config.seed, config.devices, found, floor, FROM_THE_BEST, -pairing.standardised)
+    ways = [("guided", guided, best), ("guided", guided, best), ("guided", guided, best), ("joint", joint, best)]
+    lean = _leaner(puzzle, best)
+    if lean is not None and lean.puzzle is not None:
+        ways.insert(1, ("leaner", _guided(lean.puzzle, [lean.start], config, run, False, floor), lean))
+    for name, way, like in cycle(ways):
+        with run.phase("search"):
+            population = next(way)
+        if like is best:
+            found.append(population)
         with run.phase("seed"):
-            descent = begin(problem, assembly, run, best.descent.rounds)
-        yield replace(best, search=search, problem=problem, descent=descent, certificate=None)
+            descent = begin(like.problem, population.best, run)
+        search = config.search if config.search != AUTO else "joint_shortlisted"
+        yield replace(
+            like, order_seed=name, search=search, descent=descent, start=descent.assembly, start_loss=descent.loss,
+            certificate=None,
+        )  # fmt: skip
 
 
-def _random_move(assembly: Assembly, kinds: tuple[str, ...], rng: np.random.Generator) -> Assembly:
-    moves = NEIGHBOURHOODS[rng.choice(kinds)](len(assembly.ins))
-    (ins,), (outs,), _ = moves.take(rng.integers(moves.size, size=1))
-    return Assembly(assembly.ins[ins], assembly.outs[outs])
+def _guided(
+    puzzle: Puzzle, starts: list[Assembly], config: Config, run: Run, held: bool, floor: float
+) -> Iterator[Population]:
+    ins, outs = (np.stack(half) for half in zip(*starts, strict=True))
+    begin_with = Population(ins, outs, np.full(len(ins), np.inf))
+    return guided_rounds(puzzle, begin_with, run, config.seed, config.devices, held=held, floor=floor)
+
+
+def _leaner(puzzle: Puzzle, best: Attempt) -> Attempt | None:
+    """Return the best attempt without the blocks that it is much better without, if there are any.
+
+    As many decoys among first halves as among second ones make blocks of their own, which no count can tell.
+    """
+    few, assembly = puzzle.first_rows(best.problem.rows), best.descent.assembly
+    network, x = Network(few, few.activation, np.float32), few.x.astype(np.float32)
+    loss_of = lambda some: float(np.mean((network.predict(x, some) - few.y) ** 2))
+    loss, gone = best.descent.loss, 0
+    while len(assembly.ins) > 1:
+        without = [Assembly(*(np.delete(half, t) for half in assembly)) for t in range(len(assembly.ins))]
+        losses = np.nan_to_num([loss_of(some) for some in without], nan=np.inf)
+        if not losses.min() < LEANER * loss:
+            break
+        loss, assembly, gone = float(losses.min()), without[int(losses.argmin())], gone + 1
+    if not gone:
+        return None
+    wide = padded(puzzle, gone)
+    problem = engine.place(wide, best.problem.rows)
+    start = wide.assembly(puzzle.permutation(assembly))
+    return replace(best, puzzle=wide, problem=problem, start=start, descent=Descent(start, loss), certificate=None)

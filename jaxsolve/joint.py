@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
-from jaxsolve.certificate import Certificate, certify, tolerance
+from jaxsolve.certificate import Certificate, certify, promising, reachable, with_evidence
 from jaxsolve.errors import UsageError
-from jaxsolve.pairing import PAIRINGS, pair, standardised
+from jaxsolve.pairing import PAIRINGS, pair
 from jaxsolve.puzzle import Assembly, Puzzle, check_sha256, mean_squared_error
 from jaxsolve.run import OutOfTime, Run
 from jaxsolve.search import Pipeline, Population, Setting, stages_named
@@ -67,6 +67,7 @@ class JointSolution:
     pipeline: Pipeline
     config: JointConfig
     run: Run
+    puzzle: Puzzle
 
     @property
     def message(self) -> str:
@@ -121,7 +122,7 @@ def joint_search(
     stages = stages_named(config.method, config.options)
     problem = engine.place(puzzle, config.rows, devices)
     partner = None if config.pairing is None else pair(puzzle, config.pairing).partner.astype(np.int32)
-    prior = None if config.prior is None else -standardised(pair(puzzle, config.prior).scores)
+    prior = None if config.prior is None else -pair(puzzle, config.prior).standardised
     starts = None if start is None else Population(start.ins[None], start.outs[None], np.array([np.inf]))
     whole = engine.place(puzzle, STATISTICS_ROWS, devices)
     pipeline = Pipeline(stages, Setting(problem, run, config.seed, starts, whole, partner, prior))
@@ -138,7 +139,7 @@ def joint_search(
             keep((asked | meta, arrays))
 
     stay = np.arange(puzzle.blocks, dtype=np.int32)
-    floor, status = tolerance(puzzle, Assembly(stay, stay)), "unsolved"
+    floor, status = reachable(puzzle, Assembly(stay, stay)), "unsolved"
     try:
         pipeline.drive(watch, floor)
     except OutOfTime:
@@ -149,7 +150,9 @@ def joint_search(
         status = "lost"
     with run.phase("certify"):
         certificate = _judged(puzzle, pipeline.elites, config.sha256)
-    return JointSolution("solved" if certificate.solved else status, certificate, pipeline, config, run)
+        if not certificate.solved and certificate.mse <= promising(puzzle) and status in ("unsolved", "out_of_time"):
+            certificate = with_evidence(puzzle, certificate)
+    return JointSolution("solved" if certificate.solved else status, certificate, pipeline, config, run, puzzle)
 
 
 def _judged(puzzle: Puzzle, elites: Population | None, sha256: str | None) -> Certificate:

@@ -1,14 +1,20 @@
 """Host: the recipe. Read `solve` and you know how a puzzle is solved."""
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from dataclasses import dataclass, field
 from functools import partial
 
 from jaxsolve import engine
-from jaxsolve.attempts import AUTO, NONE, Attempt, Config, Start, attempts, first_start
-from jaxsolve.certificate import Certificate, tolerance, with_neighbour
-from jaxsolve.puzzle import Puzzle, mean_squared_error
+from jaxsolve.activation import Reading, equally_good, puzzle_of, readings
+from jaxsolve.attempts import AUTO, NONE, Attempt, Config, Start, first_start
+from jaxsolve.certificate import Certificate, Gap
+from jaxsolve.judging import Judge, concluded, gaps
+from jaxsolve.puzzle import Puzzle, mean_squared_error, unused
 from jaxsolve.run import OutOfTime, Run
-from jaxsolve.search import Round, descend
+from jaxsolve.search import Round
+
+TELLING = 0.5
+"""Share of what is left that a block has to explain for its place to be called a gap."""
 
 __all__ = ["AUTO", "NONE", "Attempt", "Config", "Solution", "Start", "first_start", "solve"]
 
@@ -23,6 +29,14 @@ class Solution:
     """The attempt that led to the answer."""
     certificate: Certificate
     run: Run
+    puzzle: Puzzle
+    """The puzzle as it was read in the end: with which activation, and how many null halves."""
+    missing: tuple[Gap, ...] = ()
+    """Of an answer that does not solve the puzzle: where blocks of the halves left over would explain most."""
+    readings: dict[str, float] = field(default_factory=dict)
+    """Lowest mean squared error over all rows under each activation that was tried."""
+    alike_activations: dict[str, float] = field(default_factory=dict)
+    """Other activations under which the answer fits about as well, with their errors; where nobody said which it is."""
 
     @property
     def rounds(self) -> list[Round]:
@@ -31,23 +45,49 @@ class Solution:
 
     @property
     def exchanged(self) -> int:
-        """Blocks whose halves the search paired otherwise than the weights did."""
-        ins, outs = self.attempt.descent.assembly
+        """Blocks of the answer whose halves the search paired otherwise than the score did."""
+        ins, outs = self.puzzle.halves(self.certificate.permutation)
         return int((outs != self.attempt.pairing.partner[ins]).sum())
+
+    @property
+    def moved(self) -> int:
+        """Blocks of the answer that the search put elsewhere: those not in the longest series that kept its order."""
+        ids = [self.puzzle.permutation(self.attempt.start)[:-1:2], self.certificate.permutation[:-1:2]]
+        before = {piece: place for place, piece in enumerate(ids[0])}
+        ends: list[int] = []
+        for place in (before[piece] for piece in ids[1] if piece in before):
+            at = bisect_left(ends, place)
+            ends[at : at + 1] = [place]
+        return len(ids[1]) - len(ends)
+
+    @property
+    def unused(self) -> list[int]:
+        """Ids of the pieces that the answer leaves out."""
+        return unused(self.puzzle, self.certificate.permutation)
+
+    @property
+    def unfilled(self) -> tuple[Gap, ...]:
+        """Of the gaps, those where a block would explain most of what the answer leaves."""
+        return tuple(gap for gap in self.missing if gap.gains.max() >= TELLING)
 
     @property
     def message(self) -> str:
         """What was found and what is proven, in one sentence."""
         if self.status == "solved":
-            return f"Solved: {self.certificate.sentence}."
+            left = f"; {_pieces(self.unused)} to no block" if self.unused else ""
+            return f"Solved: {self.certificate.sentence}{left}."
         seconds = f"{self.run.elapsed:.1f} s and {self.run.evaluations} evaluations"
-        if self.status == "interrupted":
-            return f"Interrupted after {seconds}; best so far: {self.certificate.sentence}."
-        if self.status == "lost":
-            return f"Another process of this run is gone after {seconds}; best so far: {self.certificate.sentence}."
-        if self.run.elapsed > self.run.budget:
-            return f"Not solved in the budget of {self.run.budget:g} s; best so far: {self.certificate.sentence}."
-        return f"Not solved: every way allowed was tried in {seconds}; best: {self.certificate.sentence}."
+        begun = {
+            "interrupted": f"Interrupted after {seconds}; best so far",
+            "lost": f"Another process of this run is gone after {seconds}; best so far",
+        }.get(self.status)
+        if begun is None:
+            spent = self.run.elapsed > self.run.budget
+            begun = f"Not solved: every way allowed was tried in {seconds}; best"
+            begun = f"Not solved in the budget of {self.run.budget:g} s; best so far" if spent else begun
+        holes = "".join(f"; {gap.sentence}" for gap in self.unfilled)
+        partial = "; this is the best answer without what is missing" if holes else ""
+        return f"{begun}: {self.certificate.sentence}{holes}{partial}."
 
 
 def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None, start: Start | None = None) -> Solution:
@@ -77,47 +117,53 @@ def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None, 
     """
     config = config or Config()
     run = run or Run(budget=config.budget, memory=config.memory)
-    run.measure = partial(mean_squared_error, puzzle) if config.trace else None
-    tried: list[Attempt] = []
-    status = "unsolved"
+    made: list[Reading] = []
+    judge, status = Judge(config, run, made), "unsolved"
     try:
-        for attempt in attempts(puzzle, config, run, tried, start):
-            tried.append(attempt)
-            if _search(puzzle, attempt, config, run):
+        for reading, attempt in readings(puzzle, config, run, start, made):
+            reading.tried.append(attempt)
+            if judge.settles(reading, attempt):
                 status = "solved"
                 break
     except OutOfTime:
         pass
     except KeyboardInterrupt:
-        if not tried:
+        if not any(reading.tried for reading in made):
             raise
         status = "interrupted"
     except engine.ProcessLost:
-        if not tried:
+        if not any(reading.tried for reading in made):
             raise
         status = "lost"
-    if tried[-1].certificate is None and tried[-1].judge(puzzle, config.sha256, run).solved:
+    reading, best = _best(made, config, run)
+    own, certificate = puzzle_of(reading, best), best.certificate
+    assert certificate is not None
+    in_time = run.elapsed < run.budget or status == "solved"
+    with run.phase("certify"):
+        certificate = concluded(own, certificate, in_time=in_time and not run.stopped)
+        missing = gaps(own, certificate) if status == "unsolved" and not (certificate.solved or run.stopped) else ()
+        fits = equally_good(own, certificate)
+    if certificate.solved and status == "unsolved":
         status = "solved"
-    best = min(tried, key=lambda attempt: (not _is_solved(attempt), attempt.mse))
-    certificate = best.certificate or best.judge(puzzle, config.sha256, run)
-    if not run.stopped and (status == "solved" or (status == "unsolved" and run.elapsed < run.budget)):
-        with run.phase("certify"):
-            certificate = with_neighbour(puzzle, certificate)
-    return Solution(status, best, certificate, run)
+    run.measure = partial(mean_squared_error, own) if config.trace else None
+    losses = {one.puzzle.activation: one.best.mse for one in made}
+    return Solution(status, best, certificate, run, own, missing, losses, fits)
 
 
-def _search(puzzle: Puzzle, attempt: Attempt, config: Config, run: Run) -> bool:
-    """Search from one start; whether that solved the puzzle."""
-    floor = tolerance(puzzle, attempt.descent.assembly)
-    for stop in (floor, 0.0):
-        with run.phase("search"):
-            descend(attempt.problem, attempt.descent, attempt.search, run, floor=stop)
-        if attempt.judge(puzzle, config.sha256, run).solved:
-            return True
-        if attempt.descent.loss > floor:
-            return False
-    return False
+def _best(made: list[Reading], config: Config, run: Run) -> tuple[Reading, Attempt]:
+    """Return the best attempt, the last of each reading judged where it was cut off in the middle."""
+    for reading in made:
+        for attempt in reading.tried[-1:]:
+            if attempt.certificate is None:
+                attempt.judge(puzzle_of(reading, attempt), config.sha256, run)
+    every = [(reading, attempt) for reading in made for attempt in reading.tried]
+    known = [(reading, attempt) for reading, attempt in every if attempt.certificate is not None]
+    return min(known, key=lambda one: (not _is_solved(one[1]), one[1].mse))
 
 
 def _is_solved(attempt: Attempt) -> bool:
     return attempt.certificate is not None and attempt.certificate.solved
+
+
+def _pieces(ids: list[int]) -> str:
+    return f"piece{'' if len(ids) == 1 else 's'} {', '.join(map(str, ids))} belong{'s' if len(ids) == 1 else ''}"

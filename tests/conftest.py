@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import threadpoolctl
 from jaxtyping import install_import_hook
 
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="jaxsolve-tests-")  # compiled programs of this run
@@ -17,9 +18,12 @@ with install_import_hook("jaxsolve.engine", "beartype.beartype"):
     import jaxsolve.engine.neighbourhood
     import jaxsolve.engine.prepending
     import jaxsolve.engine.probing
-    import jaxsolve.engine.screening  # noqa: F401
+    import jaxsolve.engine.screening
+    import jaxsolve.engine.training  # noqa: F401
 
 from jaxsolve.puzzle import Puzzle, read_puzzle
+
+threadpoolctl.threadpool_limits(1, "blas")  # as the command line has it: rows run in threads of our own
 
 REAL_SHA256 = "093be1cf2d24094db903cbc3e8d33d306ebca49c6accaa264e44b0b675e7d9c4"
 ROOT = Path(__file__).parent.parent

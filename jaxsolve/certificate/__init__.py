@@ -4,6 +4,7 @@ from jaxsolve.certificate.certify import Certificate, certify, tolerance, with_n
 from jaxsolve.certificate.evidence import Evidence, Quantum, quantum, weigh
 from jaxsolve.certificate.missing import Gap, find_gap
 from jaxsolve.certificate.neighbour import Neighbour, Rival
+from jaxsolve.certificate.weighing import promising, reachable, twins, with_evidence
 
 __all__ = [
     "Certificate",
@@ -14,8 +15,12 @@ __all__ = [
     "Rival",
     "certify",
     "find_gap",
+    "promising",
     "quantum",
+    "reachable",
     "tolerance",
+    "twins",
     "weigh",
+    "with_evidence",
     "with_neighbour",
 ]

@@ -1,11 +1,15 @@
 """Host: what can be said for certain of an answer. Only this room says that a puzzle is solved."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jaxsolve.certificate.neighbour import Neighbour, closest_neighbour
-from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, predict, sha256_of
+from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, predict, running, sha256_of
+
+if TYPE_CHECKING:
+    from jaxsolve.certificate.evidence import Evidence
 
 ROUNDING_ROWS = 250
 """Rows on which the cost of float32 arithmetic is measured."""
@@ -29,6 +33,8 @@ class Certificate:
     expected_sha256: str | None
     neighbour: Neighbour | None = None
     """None if it was not looked for, or if there is no single move."""
+    evidence: "Evidence | None" = None
+    """What was found out about what the answer leaves; None if it was not weighed."""
 
     @property
     def exact(self) -> bool:
@@ -38,13 +44,22 @@ class Certificate:
     @property
     def solved(self) -> bool:
         """Whether this is the answer: by its hash where one is expected, else by its predictions."""
-        return self.exact if self.expected_sha256 is None else self.sha256 == self.expected_sha256
+        if self.expected_sha256 is not None:
+            return self.sha256 == self.expected_sha256
+        return self.exact or self.is_noise
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether the answer was weighed, and leaves nothing but noise or rounding."""
+        return self.evidence is not None and self.evidence.is_noise
 
     @property
     def sentence(self) -> str:
         """What is proven, in words."""
         if self.exact:
             fit = f"all {self.rows} predictions are reproduced to float32 rounding (MSE {self.mse:.3g})"
+        elif self.evidence is not None and self.is_noise:
+            fit = f"all {self.rows} predictions are reproduced to {self.evidence.floor} (MSE {self.mse:.3g})"
         else:
             rounding = f"float32 rounding explains at most {self.tolerance:.1g}"
             fit = f"MSE {self.mse:.6g} over all {self.rows} rows, of which {rounding}"
@@ -52,9 +67,11 @@ class Certificate:
         if self.expected_sha256 is not None:
             matches = self.sha256 == self.expected_sha256
             parts.append("the SHA-256 is the expected one" if matches else "the SHA-256 is NOT the expected one")
+        if self.evidence is not None and not (self.exact and self.evidence.is_noise and not self.evidence.alike):
+            parts.append(self.evidence.sentence)
         if self.neighbour is not None:
             rank = f"the closest found among {self.neighbour.moves} single moves has MSE {self.neighbour.mse:.3g}"
-            tied = self.exact and self.neighbour.mse <= self.tolerance
+            tied = self.exact and self.neighbour.mse <= self.tolerance and self.evidence is None
             parts.append(f"{rank}: the data cannot tell it from this answer" if tied else rank)
         return "; ".join(parts)
 
@@ -102,7 +119,8 @@ def certify(
 
 
 def with_neighbour(puzzle: Puzzle, certificate: Certificate) -> Certificate:
-    """Return a certificate that also names the closest rival among single moves."""
-    assembly = puzzle.assembly(certificate.permutation)
-    rival = closest_neighbour(puzzle, assembly, certificate.mse, certificate.tolerance)
+    """Return a certificate that also names the closest rival among single moves of the blocks that run."""
+    # silent blocks could be moved to no effect, and would be the closest of all
+    alone, assembly = running(puzzle, certificate.permutation)
+    rival = closest_neighbour(alone, assembly, certificate.mse, certificate.tolerance)
     return replace(certificate, neighbour=rival)

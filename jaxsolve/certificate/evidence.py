@@ -51,6 +51,9 @@ class Quantum:
     """``2 decimals``, ``float16`` or ``bfloat16``."""
     decimals: int | None = None
 
+    def __str__(self) -> str:
+        return self.name
+
     def steps(self, y: Floats) -> Floats:
         """Return the distance of neighbours on the grid at each number, as `y`."""
         if self.decimals is not None:
@@ -129,6 +132,13 @@ class Evidence:
         return math.sqrt(max(self.mse - known, 0.0))
 
     @property
+    def floor(self) -> str:
+        """What the predictions are reproduced to, in words, if that is noise."""
+        if self.exact:
+            return "float32 rounding"
+        return f"their rounding to {self.quantum}" if self.rounded else f"a noise floor of {self.noise:#.3g}"
+
+    @property
     def alike_positions(self) -> tuple[int, ...]:
         """Positions of the blocks that equally good answers disagree about."""
         return tuple(sorted({p for rival in self.alike for p in rival.positions}))
@@ -144,7 +154,7 @@ class Evidence:
         if self.rows < needed:
             return f"{self.rows} rows are too few to tell noise from a wrong answer: {needed} are needed"
         if self.quantum and self.outside and not self.exact and self.mse <= self.step**2:
-            return f"{self.outside} of {self.rows} rows are off by more than rounding to {self.quantum.name}"
+            return f"{self.outside} of {self.rows} rows are off by more than rounding to {self.quantum}"
         if self.best_rival and self.best_rival.difference < -self.rounding:
             rival = self.best_rival
             what = f"{rival.kind}, positions {rival.positions[0]} and {rival.positions[1]}"
@@ -166,8 +176,7 @@ class Evidence:
         if self.exact:
             left = "what is left is float32 rounding: no move lowers it"
         elif self.rounded:
-            assert self.quantum is not None
-            left = f"what is left is rounding to {self.quantum.name}: no row is off by more than half a step"
+            left = f"what is left is rounding to {self.quantum}: no row is off by more than half a step"
         else:
             left = f"what is left is noise with a standard deviation of {self.noise:.3g}: no move lowers it and nothing"
             left += f" in the states explains it (z {self.explained or 0:.1f})"

@@ -205,7 +205,8 @@ def rivals(puzzle: Puzzle, assembly: Assembly, errors: Floats) -> Iterator[list[
         What the answer's predictions are too high by, `[R]`.
     """
     moves = union(single_moves(puzzle.blocks), NEIGHBOURHOODS["partner_swaps"](puzzle.blocks))
-    if not moves.size:
+    telling = _telling(puzzle, assembly, moves)
+    if not telling.size:
         return
     with np.errstate(over="ignore", invalid="ignore"):
         near, low = np.zeros(moves.size), np.zeros(moves.size)
@@ -214,7 +215,8 @@ def rivals(puzzle: Puzzle, assembly: Assembly, errors: Floats) -> Iterator[list[
             effects = np.concatenate([*effects_of_single_moves(changes), *effects_of_partner_swaps(changes)])
             near += np.nan_to_num((effects**2).sum(axis=1), nan=np.inf)
             low += np.nan_to_num((effects * (effects + 2 * changes.error)).sum(axis=1), nan=np.inf)
-        chosen = np.union1d(*(np.argsort(rank, kind="stable")[:SHORTLIST] for rank in (near, low)))
+        ranks = (np.argsort(rank[telling], kind="stable")[:SHORTLIST] for rank in (near, low))
+        chosen = np.union1d(*(telling[rank] for rank in ranks))
         few = some_rows(puzzle, RIVAL_EXACT_ROWS)
         sample = puzzle.replace(x=puzzle.x[few], y=puzzle.y[few])
         losses = np.nan_to_num(_losses(sample, assembly, moves.take(chosen), len(few)), nan=np.inf)
@@ -222,6 +224,20 @@ def rivals(puzzle: Puzzle, assembly: Assembly, errors: Floats) -> Iterator[list[
     for begin in range(0, len(ranked), TOGETHER):
         batch = ranked[begin : begin + TOGETHER, None]
         yield [_rival(puzzle, assembly, errors, moves.only(m)) for m in batch]
+
+
+def _telling(puzzle: Puzzle, assembly: Assembly, moves: Neighbourhood) -> NDArray[np.intp]:
+    """Return which moves change more than where silent blocks stand, those that come to the same only once."""
+    if not puzzle.padded:
+        return np.arange(moves.size)
+    seen, kept = {tuple(puzzle.permutation(assembly))}, []
+    taken = moves.take(slice(None))
+    for m in range(moves.size):
+        ids = tuple(puzzle.permutation(_moved(assembly, taken, m)))
+        if ids not in seen:
+            seen.add(ids)
+            kept.append(m)
+    return np.array(kept, np.intp)
 
 
 def _rival(puzzle: Puzzle, assembly: Assembly, errors: Floats, move: Neighbourhood) -> tuple[Rival, Floats]:

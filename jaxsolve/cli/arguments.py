@@ -1,17 +1,22 @@
 """Host: arguments that several commands share, and what they stand for."""
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jaxsolve.cli import terminal
 from jaxsolve.errors import UsageError
 from jaxsolve.pairing import PAIRINGS
-from jaxsolve.puzzle import ACTIVATIONS, Puzzle, check_sha256, read_puzzle
+from jaxsolve.puzzle import ACTIVATIONS, Puzzle, check_sha256, read_as, read_puzzle
 from jaxsolve.puzzle.demo import DEMO_FILE
 
+if TYPE_CHECKING:
+    from jaxsolve.run import Run
+
 DEMO = "demo"
+GUESS_SECONDS = 60.0
+"""Most that is spent on guessing an activation before a search, which has to keep to it."""
 
 PuzzlePath = Annotated[
     str,
@@ -23,7 +28,14 @@ Answer = Annotated[
         metavar="ANSWER", help="File with the piece ids (text, or JSON as solve prints it), or the ids: 3,1,4,…"
     ),
 ]
-Activation = Annotated[str, typer.Option(help=f"Activation of the blocks: {', '.join(ACTIVATIONS)}.")]
+NAMES = ", ".join(ACTIVATIONS)
+Activation = Annotated[str, typer.Option(metavar="NAME", help=f"Activation of the blocks: {NAMES}.")]
+ActivationOrAuto = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|auto", help=f"Activation of the blocks: {NAMES}; auto: the one that lets the error fall."
+    ),
+]
 Sha256 = Annotated[str | None, typer.Option(metavar="HEX", help="Expected SHA-256 of the comma-joined piece ids.")]
 PairingName = Annotated[
     str, typer.Option(metavar="NAME|auto", help=f"Score that pairs the halves: {', '.join(PAIRINGS)}.")
@@ -64,6 +76,21 @@ def remark(puzzle: Puzzle) -> None:
     """Pass on what is odd about a puzzle."""
     for text in puzzle.notes:
         terminal.note(f"note: {text}")
+
+
+def with_activation(puzzle: Puzzle, run: "Run", devices: int | None) -> Puzzle:
+    """Return a puzzle read with the activation that lets the error fall, where nobody has said which it is."""
+    from jaxsolve.activation import guess_activation
+    from jaxsolve.run import Run
+
+    if puzzle.activation_given:
+        return puzzle
+    own = Run(min(run.budget / 4, GUESS_SECONDS), run.memory, run.watch)
+    (name, mse), *others = guess_activation(puzzle, own, devices)
+    if name != puzzle.activation:
+        told = f", against {others[0][1]:.3g} with {others[0][0]}" if others else ""
+        terminal.note(f"note: the activation is read as {name}, with which the MSE falls to {mse:.3g}{told}")
+    return read_as(puzzle, name)
 
 
 def checked_sha256(text: str | None) -> str | None:

@@ -95,7 +95,7 @@ def profile(
     if not engine.is_first():
         return
     if json:
-        shape = {"blocks": given.blocks, "features": given.features, "hidden": given.hidden}
+        shape = {"blocks": given.blocks, "features": given.features, "hidden": given.given_hidden}
         terminal.result_json(
             {
                 "puzzle": given.name,
@@ -107,7 +107,9 @@ def profile(
             }
         )
     else:
-        terminal.result(f"{given.name}: {given.blocks} blocks of {given.features}/{given.hidden} on {_counted(names)}")
+        terminal.result(
+            f"{given.name}: {given.blocks} blocks of {given.features}/{given.given_hidden} on {_counted(names)}"
+        )
         terminal.result(terminal.table([HEAD, *map(_row, found)]))
         if trace:
             for path in sorted(trace.rglob("perfetto_trace.json.gz")):

@@ -11,6 +11,7 @@ from jaxsolve.cli import INTERRUPTED, arguments, started, terminal
 from jaxsolve.cli.answers import CHECKPOINT_SECONDS, AnswerFolder, answer_of, check_folder, data_folder
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import UsageError
+from jaxsolve.puzzle import ACTIVATIONS, read_as
 from jaxsolve.search import METHODS, options_of
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def search(
     ] = 300.0,
     seed: Annotated[int | None, typer.Option(help="Start of all randomness. Default: 0.")] = None,
     sha256: arguments.Sha256 = None,
-    activation: arguments.Activation = "relu",
+    activation: arguments.ActivationOrAuto = "auto",
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the search and its answer.")] = None,
     resume: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Go on with the search in this folder, as it was begun.")
@@ -117,6 +118,11 @@ def _run(
         run.watch = watch
         with run.phase("read"):
             puzzle = arguments.load(path, activation)
+        if stored is None:
+            puzzle = arguments.with_activation(puzzle, run, devices)
+        else:  # the fingerprint of what is stored tells which activation it was read with
+            readings = [puzzle] if puzzle.activation_given else [read_as(puzzle, name) for name in ACTIVATIONS]
+            puzzle = next((one for one in readings if one.fingerprint == stored[0].get("puzzle")), puzzle)
         begin = None if start is None else puzzle.assembly(read_answer(start))
         folder = folder or data_folder() / f"search-{puzzle.name}-{time.strftime('%Y%m%d-%H%M%S')}"
         keep, finish = _keeper(folder)
@@ -203,7 +209,7 @@ def _report(puzzle: "Puzzle", solution: "JointSolution", devices: list[str]) -> 
     return {
         "status": solution.status,
         "message": solution.message,
-        **answer_of(certificate),
+        **answer_of(solution.puzzle, certificate),
         "method": config.method,
         "options": dict(config.options),
         "rows": pipeline.setting.problem.rows,
@@ -228,6 +234,8 @@ def _shown(report: dict[str, Any]) -> str:
         ("answer", ",".join(map(str, report["permutation"]))),
         ("sha256", report["sha256"]),
         ("search", f"{report['method']}, MSE {report['loss']:.6g} on {report['rows']} rows"),
+        *([] if report["activation"] == "relu" else [("activation", report["activation"])]),
+        *([("left out", ", ".join(map(str, report["unused"])))] if report["unused"] else []),
         ("work", f"{report['evaluations']} evaluations, {report['seconds']['total']:.1f} s"),
     ]
     curve = report["curve"]

@@ -10,6 +10,7 @@ import typer
 from jaxsolve.cli import INTERRUPTED, arguments, started, terminal
 from jaxsolve.cli.ahead import ahead
 from jaxsolve.cli.answers import AnswerFolder, answer_of
+from jaxsolve.cli.reasons import counted, reasons
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import OutputError
 from jaxsolve.ordering import SEEDS
@@ -20,6 +21,7 @@ from jaxsolve.search import SEARCHES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jaxsolve.certificate import Gap
     from jaxsolve.puzzle import Puzzle
     from jaxsolve.run import Progress, Run
     from jaxsolve.solve import Config, Solution, Start
@@ -56,7 +58,7 @@ def solve(
     ] = 300.0,
     seed: Annotated[int, typer.Option(help="Start of all randomness.")] = 0,
     sha256: arguments.Sha256 = None,
-    activation: arguments.Activation = "relu",
+    activation: arguments.ActivationOrAuto = "auto",
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the answer.")] = None,
     devices: arguments.Devices = None,
     memory: arguments.Memory = None,
@@ -101,7 +103,7 @@ def solve(
         report = _report(solution, config.seed, names)
         saved = answers.save(report, given.name) if out or solution.status != "solved" else None
         try:
-            terminal.result_json(report) if json else terminal.result(_shown(given, solution, report))
+            terminal.result_json(report) if json else terminal.result(_shown(report))
         except OSError as error:  # nobody can read the answer: keep it
             saved = saved or answers.save(report, given.name)
             if not isinstance(error, BrokenPipeError):
@@ -159,7 +161,11 @@ def _report(solution: "Solution", seed: int, devices: list[str]) -> dict[str, An
     return {
         "status": solution.status,
         "message": solution.message,
-        **answer_of(certificate),
+        **answer_of(solution.puzzle, certificate),
+        "activations": solution.readings,
+        "alike_activations": solution.alike_activations,
+        "missing": [_gap(gap, gap in solution.unfilled) for gap in solution.missing],
+        "why": reasons(solution),
         "pairing": solution.attempt.pairing.name,
         "order_seed": solution.attempt.order_seed,
         "seed_mse": seed_mse,
@@ -175,20 +181,17 @@ def _report(solution: "Solution", seed: int, devices: list[str]) -> dict[str, An
     }
 
 
-def _shown(puzzle: "Puzzle", solution: "Solution", report: dict[str, Any]) -> str:
-    attempt, moves = solution.attempt, sum(done.moves for done in solution.rounds)
-    rounds = f"{_count(moves, 'move')} in {_count(len(solution.rounds), 'round')}"
-    exchanged = f", {solution.exchanged} exchanged by the search" if solution.exchanged else ""
+def _gap(gap: "Gap", telling: bool) -> dict[str, Any]:
+    gain = float(gap.gains.max())
+    shown = {"position": gap.position, "likely": list(gap.likely), "half": gap.kind, "orphan": gap.piece}
+    return shown | {"explains": gain, "telling": telling, "sentence": gap.sentence}
+
+
+def _shown(report: dict[str, Any]) -> str:
     rows = [
         ("answer", ",".join(map(str, report["permutation"]))),
         ("sha256", report["sha256"]),
-        ("pairs", f"{attempt.pairing.certain} of {puzzle.blocks} certain by {attempt.pairing.name}{exchanged}"),
-        ("order", f"{attempt.order_seed}, MSE {attempt.start_loss:.6f} on {attempt.problem.rows} rows"),
-        ("search", f"{attempt.search}, {rounds}"),
-        ("work", f"{_count(report['evaluations'], 'evaluation')}, {report['seconds']['total']:.1f} s"),
+        *report["why"].items(),
+        ("work", f"{counted(report['evaluations'], 'evaluation')}, {report['seconds']['total']:.1f} s"),
     ]
     return f"{report['message']}\n{terminal.table(rows)}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

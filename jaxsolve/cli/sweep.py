@@ -22,7 +22,7 @@ def sweep(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="What to run; see below.")],
     best: Annotated[int, typer.Option(metavar="K", help="Runs that make the consensus of pairs.")] = 20,
     budget: Annotated[float, typer.Option(metavar="SECONDS", help="Begin no further run after this time.")] = 3600.0,
-    activation: arguments.Activation = "relu",
+    activation: arguments.ActivationOrAuto = "auto",
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder for the results; runs that are there already are not repeated."),
@@ -49,8 +49,9 @@ def sweep(
     folder = out or data_folder() / f"sweep-{given.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     check_folder(folder, "--out")
     run = Run(budget, size, started=started())
-    done = read_outcomes(folder, given)
     with terminal.stopping(run.stop):
+        given = arguments.with_activation(given, run, devices)
+        done = read_outcomes(folder, given)
         for outcome in run_sweep(given, todo, run, folder, done, devices):
             terminal.note(f"{len(done)} of {len(todo)}: {_named(outcome)}: MSE {outcome.mse:.6g} on all rows")
     ranked = sorted(done, key=lambda outcome: outcome.mse)

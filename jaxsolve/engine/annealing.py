@@ -68,7 +68,9 @@ class Cooling(NamedTuple):
     reach: Any
     """`[]` exponent of how far apart the positions of a move are: 1 for any distance alike, more for closer ones"""
     prior: Any
-    """`[N, N]` standardised scores of first and second halves as pairs, less is better; of weight zero where none"""
+    """`[N, N]` costs of first and second halves (columns) as pairs; zero where nothing is known of them"""
+    places: Any
+    """`[N, N]` costs of first halves at positions (columns), likewise"""
 
 
 class Kept(NamedTuple):
@@ -175,7 +177,7 @@ def annealed(
         B chains, a multiple of the devices, and their states; the latter consumed.
     cooling
         How moves are proposed and accepted. A move is accepted with probability min(1, exp(-Δ/T - ΔS)), Δ the change
-        of the mean squared error and S the sum of `cooling.prior` over the pairs.
+        of the mean squared error and S the sum of `cooling.prior` over the pairs and `cooling.places` over the blocks.
     seeds
         Start of all randomness, and the number of the first step: a step depends on both and on its chain's number.
     steps
@@ -191,7 +193,7 @@ def annealed(
         problem: Problem, chains: Chains, kept: Kept, cooling: Cooling, seeds: Array
     ) -> tuple[Chains, Counts, Kept]:
         _, ys, counts = _tiled(problem, chosen)
-        key = jax.random.key(seeds[0])
+        key, positions = jax.random.key(seeds[0]), jnp.arange(n)
 
         def evaluate(f: Array, halves: tuple[Array, Array], most: Array, kept: Kept) -> tuple[Array, Array, Array]:
             """Return the sum of squared errors as far as it was added up, the tiles it took, and the states."""
@@ -226,7 +228,8 @@ def annealed(
                 u = jax.random.uniform(jax.random.fold_in(common, 1 + number), (5,))
                 of_ins, of_outs, kind = _proposal(n, f, u, cooling)
                 ins, outs = chain.ins[of_ins], chain.outs[of_outs]
-                worse = jnp.sum(cooling.prior[ins, outs]) - jnp.sum(cooling.prior[chain.ins, chain.outs])
+                costs = lambda ins, outs: jnp.sum(cooling.prior[ins, outs]) + jnp.sum(cooling.places[ins, positions])
+                worse = costs(ins, outs) - costs(chain.ins, chain.outs)
                 most = chain.sums + rows * temperature * (-jnp.log1p(-u[4]) - worse)
                 total, done, states = evaluate(f, (ins, outs), most, kept)
                 accept = (done == count) & (total <= most)
@@ -257,6 +260,6 @@ def annealed(
         everywhere = lambda table: lax.all_gather(table, AXIS, tiled=True)
         return *jax.tree.map(everywhere, found[:2]), found[2]
 
-    specs = SAME, EACH, EACH, Cooling(EACH, SAME, SAME, SAME, SAME), SAME
+    specs = SAME, EACH, EACH, Cooling(EACH, SAME, SAME, SAME, SAME, SAME), SAME
     run = spread(on_one_device, problem.over, specs, (SAME, SAME, EACH))
     return run(problem, *jax.tree.map(jnp.asarray, (chains, kept, cooling, seeds)))

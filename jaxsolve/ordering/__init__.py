@@ -6,6 +6,7 @@ import numpy as np
 
 from jaxsolve.errors import UsageError
 from jaxsolve.ordering.bradley_terry import bradley_terry, fit_strengths, swap_gaps, three_cycles
+from jaxsolve.ordering.depth import contraction, expected_places, place_costs
 from jaxsolve.ordering.greedy import delta_greedy, greedy_insertion
 from jaxsolve.ordering.paired import Order, Paired
 from jaxsolve.ordering.sorting import delta_norm, random, w_out_frobenius, w_out_l1
@@ -29,6 +30,7 @@ SEEDS: dict[str, Seed] = {
     "w_out_l1_descending": descending(w_out_l1),
     "delta_norm": delta_norm,
     "delta_norm_descending": descending(delta_norm),
+    "contraction": contraction,
     "delta_greedy": delta_greedy,
     "greedy_insertion": greedy_insertion,
     "bradley_terry": bradley_terry,
@@ -53,7 +55,9 @@ __all__ = [
     "Paired",
     "Seed",
     "descending",
+    "expected_places",
     "fit_strengths",
+    "place_costs",
     "seed_order",
     "swap_gaps",
     "three_cycles",

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.errors import UsageError
-from jaxsolve.pairing.scores import PAIRINGS, WEIGHT_PAIRINGS, Scores, standardised
+from jaxsolve.pairing.pairings import PAIRINGS, WEIGHT_PAIRINGS
+from jaxsolve.pairing.scores import Scores, standardised
 from jaxsolve.puzzle import Puzzle
 from jaxsolve.puzzle.types import Flags
 

@@ -2,18 +2,15 @@
 
 Every score is a matrix `[N, N]`, first halves by second halves, larger where a pair fits better. All of
 them are a few matrix products over stacked halves; no product W_out·W_in is formed unless a score needs
-its square. What is compared are the pieces as they were given, perhaps more of one kind than of the other; pairs
-with a null half have the mean of all others, which is nothing for them and nothing against.
+its square.
 """
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve.puzzle import Network, Puzzle, unpadded
+from jaxsolve.puzzle import Network, Puzzle
 from jaxsolve.puzzle.types import Flags
 
 Scores = NDArray[np.float64]
@@ -25,7 +22,7 @@ def trace(puzzle: Puzzle) -> Scores:
 
     Park (2026), https://arxiv.org/abs/2602.19845, proposition 1.
     """
-    return -_traces(puzzle)
+    return -traces(puzzle)
 
 
 def diagonal_dominance(puzzle: Puzzle) -> Scores:
@@ -33,7 +30,7 @@ def diagonal_dominance(puzzle: Puzzle) -> Scores:
 
     Park (2026), https://arxiv.org/abs/2602.19845, equation 4.
     """
-    return _divide(np.abs(_traces(puzzle)), _product_norms(puzzle))
+    return _divide(np.abs(traces(puzzle)), _product_norms(puzzle))
 
 
 def readout_trace(puzzle: Puzzle, *, weight: float = 0.5) -> Scores:
@@ -44,7 +41,7 @@ def readout_trace(puzzle: Puzzle, *, weight: float = 0.5) -> Scores:
     """
     direction = _divide(puzzle.w_last, np.linalg.norm(puzzle.w_last))
     along = (puzzle.w_in @ direction) @ (direction @ puzzle.w_out).T
-    return -(standardised(_traces(puzzle)) + weight * standardised(along))
+    return -(standardised(traces(puzzle)) + weight * standardised(along))
 
 
 def asymmetry(puzzle: Puzzle) -> Scores:
@@ -88,36 +85,22 @@ def probe(puzzle: Puzzle) -> Scores:
     the two halves are never compared. Right pairs come out on top where blocks see much of the inputs, which is
     where the states have not drifted far from them.
     """
+    scores = nonlinear_responses(puzzle) @ (puzzle.w_last @ puzzle.w_out).T
+    return np.where(np.isfinite(scores), scores, 0.0)
+
+
+def nonlinear_responses(puzzle: Puzzle) -> Array:
+    """Return E[a e], `[N, H]`: a hidden units on the inputs, e what is not linear in those of the predictions.
+
+    Float64, gone through in float32; e has standard deviation 1. Entries may be undefined where weights overflow.
+    """
     network, rows = Network(puzzle, puzzle.activation, np.float32), max(1, puzzle.rows)
     with np.errstate(all="ignore"):
         design = np.column_stack([np.ones(rows), puzzle.x])
         left = puzzle.y - design @ np.linalg.lstsq(design, puzzle.y)[0]
         left, x = (left / max(1e-30, float(left.std()))).astype(np.float32), puzzle.x.astype(np.float32)
         act = lambda i: network.activation(x @ network.w_in[i].T + network.b_in[i])
-        responses = np.stack([left @ act(i) / rows for i in range(len(network.w_in))]).astype(np.float64)
-        scores = responses @ (puzzle.w_last @ puzzle.w_out).T
-    return np.where(np.isfinite(scores), scores, 0.0)
-
-
-def _of_real(score: Callable[[Puzzle], Scores]) -> Callable[[Puzzle], Scores]:
-    """Return a score that sees real halves alone."""
-
-    @functools.wraps(score)
-    def scores(puzzle: Puzzle) -> Scores:
-        if not puzzle.padded:
-            return score(puzzle)
-        found = score(unpadded(puzzle))
-        embedded = np.full((puzzle.blocks, puzzle.blocks), found.mean())
-        embedded[np.ix_(~puzzle.null_ins, ~puzzle.null_outs)] = found
-        return embedded
-
-    return scores
-
-
-_BY_WEIGHTS = (trace, diagonal_dominance, readout_trace, asymmetry, gram, norm_balance)
-WEIGHT_PAIRINGS: dict[str, Callable[[Puzzle], Scores]] = {score.__name__: _of_real(score) for score in _BY_WEIGHTS}
-"""Scores that look at the weights alone."""
-PAIRINGS: dict[str, Callable[[Puzzle], Scores]] = {**WEIGHT_PAIRINGS, "probe": _of_real(probe)}
+        return np.stack([left @ act(i) / rows for i in range(len(network.w_in))]).astype(np.float64)
 
 
 def standardised(scores: Scores, real: Flags | None = None) -> Scores:
@@ -130,7 +113,8 @@ def standardised(scores: Scores, real: Flags | None = None) -> Scores:
     return np.where(real, _divide(scores - scores[real].mean(), scores[real].std()), 0.0)
 
 
-def _traces(puzzle: Puzzle) -> Scores:
+def traces(puzzle: Puzzle) -> Scores:
+    """Return tr(W_out W_in) of all pairs."""
     return _flat(puzzle.w_in) @ _flat(puzzle.w_out.swapaxes(1, 2)).T
 
 

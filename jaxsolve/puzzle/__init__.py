@@ -2,7 +2,7 @@
 
 from jaxsolve.puzzle.demo import demo_puzzle
 from jaxsolve.puzzle.network import ACTIVATIONS, Network, activation_of, mean_squared_error, predict
-from jaxsolve.puzzle.padding import fitting, padded, running, unpadded, unused
+from jaxsolve.puzzle.padding import fitting, padded, read_as, running, unpadded, unused
 from jaxsolve.puzzle.read import check_sha256, read_puzzle
 from jaxsolve.puzzle.types import Assembly, Puzzle, sha256_of
 from jaxsolve.puzzle.write import read_answer, write_network, write_puzzle
@@ -20,6 +20,7 @@ __all__ = [
     "padded",
     "predict",
     "read_answer",
+    "read_as",
     "read_puzzle",
     "running",
     "sha256_of",

@@ -63,6 +63,14 @@ def unpadded(puzzle: Puzzle) -> Puzzle:
     )
 
 
+def read_as(puzzle: Puzzle, activation: str) -> Puzzle:
+    """Return a puzzle, perhaps padded, of the same pieces with another activation of their blocks."""
+    if activation == puzzle.activation:
+        return puzzle
+    real = unpadded(puzzle).replace(activation=activation)
+    return padded(real, puzzle.blocks - max(len(real.in_ids), len(real.out_ids))) if puzzle.padded else real
+
+
 def fitting(puzzle: Puzzle, permutation: Sequence[int]) -> tuple[Puzzle, Assembly]:
     """Return an answer that may leave pieces out as an assembly, and the puzzle with the null halves it needs.
 

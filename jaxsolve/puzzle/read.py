@@ -13,6 +13,8 @@ from jaxsolve.puzzle.source import TABLE, Source, open_source
 from jaxsolve.puzzle.table import read_table
 from jaxsolve.puzzle.types import Puzzle
 
+AUTO = "auto"
+"""The activation of whoever does not know it."""
 HASH_FILE = "expected_sha256"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -25,6 +27,8 @@ def read_puzzle(path: str | Path, *, activation: str = "relu") -> Puzzle:
     further in. All sizes come from the shapes of the files. Where there are more halves of one kind than of the other,
     the puzzle is padded with null halves, and a note says so.
 
+    With the activation ``auto`` the blocks are read as ``relu`` ones, and the puzzle says that nobody has said so.
+
     Raises
     ------
     UsageError
@@ -33,6 +37,8 @@ def read_puzzle(path: str | Path, *, activation: str = "relu") -> Puzzle:
         Anything is missing, damaged or does not fit; one line names the file, what it holds and what was
         expected.
     """
+    given = activation != AUTO
+    activation = activation if given else "relu"
     activation_of(activation)
     if not str(path):
         raise PuzzleError("an empty name for the puzzle; expected a folder or zip file")
@@ -60,6 +66,7 @@ def read_puzzle(path: str | Path, *, activation: str = "relu") -> Puzzle:
         y=table.y,
         label=table.label,
         activation=activation,
+        activation_given=given,
         expected_sha256=_expected(source),
         dtype=max((piece.dtype for piece in pieces), key=FLOATS.index),
         notes=_notes(pieces, len(ins), len(outs)),

@@ -64,6 +64,8 @@ class Puzzle:
     label: Floats | None = None
     """`[R]` what the network was trained on, where known; never a target."""
     activation: str = "relu"
+    activation_given: bool = True
+    """False where nobody said what the activation is: it is to be found out from the data."""
     expected_sha256: str | None = None
     dtype: str = "float32"
     """Widest storage type among the pieces."""

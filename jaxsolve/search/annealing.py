@@ -91,6 +91,8 @@ class Annealing:
     """Exponent of how far apart the positions of a move are: 1 for any distance alike, more for closer ones."""
     prior: float = 1.5
     """Weight of pair scores in the acceptance, where there are any."""
+    places: float = 1.0
+    """Weight of where blocks are expected, likewise."""
     restarts: int = 0
     """Further cycles, each from the best assemblies so far and half as hot."""
 
@@ -137,13 +139,16 @@ class Annealing:
         done = int(state.step) % self.steps
         steps = min(chunk_steps(setting, self.chains), self.steps - done)
         setting.run.spend(steps * self.chains)
-        prior = np.zeros((setting.blocks,) * 2) if setting.prior is None else self.prior * setting.prior
+        nothing = np.zeros((setting.blocks,) * 2)
+        prior = nothing if setting.prior is None else self.prior * setting.prior
+        places = nothing if setting.places is None else self.places * setting.places
         cooling = engine.Cooling(
             filled(setting, state.temperature).astype(np.float32),
             np.float32(self._factor),
             self._shares(setting.partner is not None).astype(np.float32),
             np.float32(self.reach),
             prior.astype(np.float32),
+            places.astype(np.float32),
         )
         chains = engine.Chains(*(filled(setting, part) for part in state[:6]))
         seeds = np.array([setting.seed, int(state.step)], np.int32)

@@ -79,6 +79,8 @@ class Setting:
     """`[N]` second half of each first half, where the pairs are given and only the order is searched."""
     prior: NDArray[np.float64] | None = None
     """`[N, N]` standardised scores of all pairs, where such a thing is to be believed."""
+    places: NDArray[np.float64] | None = None
+    """`[N, N]` how much less likely each first half is at each position than where it is expected, as -log odds."""
 
     @property
     def blocks(self) -> int:

@@ -57,6 +57,7 @@ def stages_named(names: str | Sequence[str], options: Mapping[str, Any] | None =
         if name not in METHODS:
             raise UsageError(f"no method {name!r}; choose one or several, joined by commas, of {', '.join(METHODS)}")
     methods = [METHODS[name]() for name in listed]
+    changes: list[dict[str, Any]] = [{} for _ in methods]
     for key, value in (options or {}).items():
         stage, _, option = key.rpartition(".")
         meant = [k for k, name in enumerate(listed) if stage in ("", name) and option in options_of(methods[k])]
@@ -64,7 +65,8 @@ def stages_named(names: str | Sequence[str], options: Mapping[str, Any] | None =
             has = sorted({option for method in methods for option in options_of(method)})
             raise UsageError(f"{' and '.join(listed)} has no option {key!r}; it has {', '.join(has)}")
         for k in meant:
-            methods[k] = replace(methods[k], **{option: _value(key, value, options_of(methods[k])[option])})  # pyright: ignore
+            changes[k][option] = _value(key, value, options_of(methods[k])[option])
+    methods = [replace(method, **changed) for method, changed in zip(methods, changes, strict=True)]  # pyright: ignore
     return tuple(Stage(*pair) for pair in zip(listed, methods, strict=True))
 
 

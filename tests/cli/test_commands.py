@@ -135,6 +135,41 @@ def test_verify_and_export(tmp_path, solved):
     assert "exists already and is not overwritten" in again.stderr
 
 
+def test_solve_says_why_and_what_there_is_beside_the_answer(solved):
+    assert {"pairs", "order", "search"} <= set(solved["why"])
+    assert "certain by" in solved["why"]["pairs"]
+    assert (solved["activation"], solved["activation_given"]) == ("relu", False)
+    assert (solved["noise"], solved["unused"], solved["missing"], solved["alike"]) == (None, [], [], [])
+
+
+def test_noise_is_shown_and_verified(tmp_path):
+    puzzle = demo_puzzle().replace(expected_sha256=None)
+    noise = 0.01 * np.random.default_rng(0).normal(size=puzzle.rows)
+    write_puzzle(puzzle.replace(y=puzzle.y + noise), tmp_path / "p")
+    result = call("solve", tmp_path / "p", "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["noise"]["sd"] == pytest.approx(0.01, rel=0.1)
+    assert found["why"]["noise"].startswith("standard deviation 0.0")
+    ids = ",".join(map(str, found["permutation"]))
+    verified = call("verify", tmp_path / "p", ids)
+    assert verified.exit_code == 0
+    assert "to a noise floor of 0.0" in verified.stdout
+    one, two = found["permutation"][0], found["permutation"][8]
+    swapped = [{one: two, two: one}.get(piece, piece) for piece in found["permutation"]]
+    wrong = call("verify", tmp_path / "p", ",".join(map(str, swapped)))
+    assert wrong.exit_code == 1
+    assert "is not shown to be noise" in wrong.stdout
+
+
+def test_verify_reads_an_answer_with_the_activation_that_fits(tmp_path):
+    puzzle, answer = reference.random_puzzle(1, n=3, activation="tanh")
+    write_puzzle(puzzle, tmp_path / "p")
+    ids = ",".join(map(str, puzzle.permutation(answer)))
+    assert "read with tanh" in call("verify", tmp_path / "p", ids).stdout
+    assert call("verify", tmp_path / "p", ids, "--activation", "relu").exit_code == 1
+
+
 def test_inspect(tmp_path):
     result = call("inspect")
     assert result.exit_code == 0

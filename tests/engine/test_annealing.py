@@ -13,10 +13,12 @@ N, ROWS, STEPS, SEED = 5, 150, 120, 3
 SHARES = (0.4, 0.3, 0.15, 0.15)
 
 
-def cooling(chains, temperature=0.3, factor=0.99, shares=SHARES, prior=None):
-    prior = np.zeros((N, N)) if prior is None else prior
+NOTHING = np.zeros((N, N), np.float32)
+
+
+def cooling(chains, temperature=0.3, factor=0.99, shares=SHARES, prior=NOTHING, places=NOTHING):
     hot = np.full(chains, temperature, np.float32)
-    return engine.Cooling(hot, np.float32(factor), np.float32(shares), np.float32(1.5), np.float32(prior))
+    return engine.Cooling(hot, np.float32(factor), np.float32(shares), np.float32(1.5), prior, places)
 
 
 def starts(chains, partner=None):
@@ -62,13 +64,14 @@ def by_the_book(puzzle, ins, outs, given, way):
     order = np.argsort(-np.abs(puzzle.y - puzzle.y.mean()), kind="stable")
     draws = list(map(np.asarray, drawn(np.arange(len(ins)), given.shares, given)))
     loss = lambda *halves: np.mean(reference.squared_errors(puzzle, *halves))
+    places = lambda ins: sum(float(given.places[i, t]) for t, i in enumerate(ins))
     ends = []
     for b in range(len(ins)):
         at, temperature = (ins[b], outs[b]), float(given.temperature[b])
         best, counts, applied = at, np.zeros((2, len(MOVE_KINDS)), int), 0.0
         for f, of_ins, of_outs, kind, u in zip(*(part[:, b] for part in draws), strict=True):
             to = at[0][of_ins], at[1][of_outs]
-            worse = given.prior[to].sum() - given.prior[at].sum()
+            worse = given.prior[to].sum() - given.prior[at].sum() + places(to[0]) - places(at[0])
             most = loss(*at) + temperature * (-np.log1p(-float(u)) - worse)
             accept = loss(*to) <= most
             errors = reference.squared_errors(puzzle, *to)[order]
@@ -87,17 +90,22 @@ def placed(devices=None, activation="relu", rows=ROWS):
     return puzzle, engine.place(puzzle, devices=devices)
 
 
-PRIOR = np.random.default_rng(4).normal(size=(N, N)).astype(np.float32)
+PRIOR, PLACES = np.random.default_rng(4).normal(size=(2, N, N)).astype(np.float32)
 
 
 @pytest.mark.parametrize(
-    ("activation", "prior", "way"),
-    [("relu", None, None), ("relu", PRIOR, None), ("silu", PRIOR, "side_by_side")],
+    ("activation", "prior", "places", "way"),
+    [
+        ("relu", NOTHING, NOTHING, None),
+        ("relu", PRIOR, NOTHING, None),
+        ("relu", NOTHING, PLACES, "in_turn"),
+        ("silu", PRIOR, PLACES, "side_by_side"),
+    ],
 )
-def test_decisions_are_those_of_a_slow_loop_that_evaluates_everything(activation, prior, way):
+def test_decisions_are_those_of_a_slow_loop_that_evaluates_everything(activation, prior, places, way):
     puzzle, problem = placed(activation=activation)
     assert row_tiles(problem, "in_turn")[1] == 3
-    halves, given = starts(4), cooling(4, prior=prior)
+    halves, given = starts(4), cooling(4, prior=prior, places=places)
     chains, counts = run(problem, *halves, given, way=way)
     ends = by_the_book(puzzle, *halves, given, way or "in_turn")
     assert 0 < counts[:, len(MOVE_KINDS) : -1].sum() < 4 * STEPS
@@ -139,6 +147,17 @@ def test_hardly_any_temperature_accepts_nothing_worse():
     assert (counts[:, len(MOVE_KINDS) : -1].sum(axis=1) > 0).all()
     np.testing.assert_array_equal(chains.sums, chains.best_sums)
     np.testing.assert_array_equal(chains.ins, chains.best_ins)
+
+
+def test_blocks_end_where_places_cost_nothing_whatever_their_partners():
+    there = np.array([3, 1, 4, 0, 2], np.int32)
+    places = np.full((N, N), 20, np.float32)
+    places[there, np.arange(N)] = 0
+    _, problem = placed()
+    chains, counts = run(problem, *starts(4), cooling(4, 1e6, 1.0, places=places))
+    np.testing.assert_array_equal(chains.ins, np.tile(there, (4, 1)))
+    accepted = dict(zip(MOVE_KINDS, counts[:, len(MOVE_KINDS) : -1].sum(axis=0), strict=True))
+    assert accepted["partner"] > accepted["swap"]
 
 
 def test_given_pairs_stay_pairs_and_halves_stay_permutations():

@@ -19,9 +19,9 @@ def short_steps(monkeypatch):
     monkeypatch.setattr(annealing, "CHUNK_STEPS", CHUNK)
 
 
-def setting(seed=0, prior=None):
+def setting(seed=0, prior=None, places=None):
     puzzle, _ = reference.random_puzzle(71, n=N, rows=ROWS)
-    return puzzle, Setting(engine.place(puzzle), Run(), seed, prior=prior)
+    return puzzle, Setting(engine.place(puzzle), Run(), seed, prior=prior, places=places)
 
 
 def states(method, given):
@@ -89,6 +89,31 @@ def test_preferred_pairs_come_more_often():
     method = Annealing(chains=4, steps=4 * CHUNK, hot=100.0, cold=100.0, prior=5.0)
     last = states(method, setting(prior=prior)[1])[-1]
     np.testing.assert_array_equal(last.outs, np.array([2, 3, 1, 0])[last.ins])
+
+
+def test_blocks_come_more_often_where_they_are_expected():
+    places = np.ones((N, N))
+    places[[2, 3, 1, 0], np.arange(N)] = -1.0
+    method = Annealing(chains=4, steps=4 * CHUNK, hot=100.0, cold=100.0, places=5.0)
+    last = states(method, setting(places=places)[1])[-1]
+    np.testing.assert_array_equal(last.ins, np.tile([2, 3, 1, 0], (4, 1)))
+    assert len(np.unique(last.outs, axis=0)) > 1
+
+
+def test_where_blocks_are_expected_counts_by_its_weight_and_not_at_all_where_nothing_is_known():
+    places = np.random.default_rng(1).normal(size=(N, N))
+    method = lambda weight: Annealing(chains=2, steps=3 * CHUNK, hot=1.0, cold=0.1, places=weight)
+    ends = {
+        (weight, name): states(method(weight), setting(places=table)[1])[-1]
+        for weight in (0.0, 1.0, 4.0)
+        for name, table in (("none", None), ("once", places), ("four", 4 * places))
+    }
+    assert Annealing().places == 1.0
+    for alike in ([(0.0, "once"), (1.0, "none"), (4.0, "none")], [(4.0, "once"), (1.0, "four")]):
+        for end in alike[1:]:
+            for one, other in zip(ends[alike[0]], ends[end], strict=True):
+                np.testing.assert_array_equal(one, other)
+    assert len({ends[end].accepted.tobytes() for end in [(1.0, "none"), (1.0, "once"), (4.0, "once")]}) == 3
 
 
 def test_exchanges_pass_temperatures_on_and_are_decided_by_the_book():

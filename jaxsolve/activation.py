@@ -1,0 +1,174 @@
+"""Host: the activation of the blocks where nobody has said it: the one under which the error falls."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from jaxsolve import engine
+from jaxsolve.attempts import AUTO, Attempt, Config, Start, attempts, first_start
+from jaxsolve.certificate import Certificate, reachable
+from jaxsolve.puzzle import ACTIVATIONS, Assembly, Puzzle, mean_squared_error, read_as
+from jaxsolve.run import OutOfTime, Run
+from jaxsolve.search import begin, descend
+
+FEW_ROWS = 400
+"""Rows that tell which activation to try first."""
+SAME = {"gelu_tanh": "gelu"}
+"""Activations that differ so little from another that only the right answer tells them apart."""
+AKIN = {*SAME, *SAME.values()}
+CLOSE = 0.1
+"""Share of the variance of the predictions that answers leave at most where such activations are told apart."""
+BETTER = 0.9
+"""An answer is read with another activation where that leaves less than this share of its error."""
+
+
+def rank_activations(
+    puzzle: Puzzle, assemblies: Sequence[Assembly], rows: int | None = None
+) -> list[tuple[str, float]]:
+    """Return all activations with the mean squared error of the best of some assemblies under each, lowest first.
+
+    Parameters
+    ----------
+    puzzle, assemblies
+        The puzzle, whatever it is read as, and what to compare: the answer, or some first orders.
+    rows
+        Compare on the first so many rows; None: on all, in float64.
+    """
+    found, dtype = {}, np.float64 if rows is None else np.float32
+    for name in sorted(ACTIVATIONS, key=lambda name: name != puzzle.activation):
+        sample = read_as(puzzle, name).first_rows(rows)
+        losses = [mean_squared_error(sample, assembly, dtype) for assembly in assemblies]
+        found[name] = float(np.nan_to_num(losses, nan=np.inf).min(initial=np.inf))
+    return sorted(found.items(), key=lambda item: item[1])
+
+
+@dataclass(eq=False)
+class Reading:
+    """A puzzle read with one activation, and the attempts at it."""
+
+    puzzle: Puzzle
+    tried: list[Attempt] = field(default_factory=list)
+    """Those made, the last perhaps cut off; the first is no attempt, but an answer to show in any case."""
+    following: Iterator[Attempt] = field(default_factory=lambda: iter(()))
+
+    @property
+    def best(self) -> Attempt:
+        """The attempt with the lowest error over all rows."""
+        return min(self.tried, key=lambda attempt: attempt.mse)
+
+
+def readings(
+    puzzle: Puzzle, config: Config, run: Run, start: Start | None, made: list[Reading]
+) -> Iterator[tuple[Reading, Attempt]]:
+    """Yield the attempts at a puzzle, and under which activation each is made; `made` has all readings so far.
+
+    Where the activation is not given, the first attempt that fails is followed by one under each other activation,
+    those first that fit the first orders best. What comes after that is made under the one whose error fell furthest.
+
+    Whoever asks for the next attempt has put the one before into its reading's `tried`, searched and judged it.
+    """
+    yield from _first(_reading(puzzle, config, run, start, made))
+    if not puzzle.activation_given and made[0].tried:
+        first = start or first_start(puzzle, config)
+        starts = [Assembly(order, first.pairing.partner[order]) for order in first.orders.values()]
+        for name, _ in rank_activations(puzzle, [made[0].tried[-1].start, *starts], FEW_ROWS):
+            if name not in (*SAME, *(reading.puzzle.activation for reading in made)):
+                for reading, attempt in _first(_reading(read_as(puzzle, name), config, run, None, made)):
+                    if config.search == AUTO:
+                        attempt.search = _brief(attempt.search)
+                    yield reading, attempt
+    # a reading whose error is k times as high gets one attempt for k² of the best
+    while made:
+        reading = min(made, key=lambda reading: reading.best.mse**2 * len(reading.tried))
+        attempt = next(reading.following, None)
+        if attempt is None:
+            return
+        yield reading, attempt
+
+
+def guess_activation(puzzle: Puzzle, run: Run, devices: int | None = None) -> list[tuple[str, float]]:
+    """Return activations by the mean squared error of a descent under each, on a few hundred rows, lowest first.
+
+    Those behind one that fits exactly are not tried, nor any after the budget of `run` is spent.
+    """
+    made: list[Reading] = []
+    found: dict[str, float] = {}
+    try:
+        for reading, attempt in readings(puzzle, Config(devices=devices), run, None, made):
+            if reading.puzzle.activation in found:
+                break
+            reading.tried.append(attempt)
+            floor = reachable(reading.puzzle, attempt.descent.assembly)
+            with run.phase("search"):
+                descend(attempt.problem, attempt.descent, _brief(attempt.search), run, floor=floor)
+            found[reading.puzzle.activation] = attempt.descent.loss
+            akin = rank_activations(puzzle, [attempt.descent.assembly], attempt.problem.rows)[0]
+            found[akin[0]] = min(found.get(akin[0], np.inf), akin[1])
+            if min(found.values()) <= floor:
+                break
+    except OutOfTime:
+        pass
+    return sorted(found.items(), key=lambda item: item[1]) or [(puzzle.activation, np.inf)]
+
+
+def _brief(search: str) -> str:
+    """Return a search that leaves it at the best moves of the ranking: that no move is left need not be proven."""
+    return search.replace("screened", "shortlisted")
+
+
+def reread(reading: Reading, attempt: Attempt, config: Config, run: Run, made: list[Reading]) -> "Reading | None":
+    """Return the reading under which an answer fits better, if there is one: its last attempt begins from the answer.
+
+    Activations that are nearly the same are exchanged only once an answer accounts for most of the predictions.
+    """
+    puzzle = puzzle_of(reading, attempt)
+    if puzzle.activation_given:
+        return None
+    (name, mse), *_ = rank_activations(puzzle, [attempt.descent.assembly], FEW_ROWS)
+    if name == puzzle.activation:
+        return None
+    (name, mse), *_ = rank_activations(puzzle, [attempt.descent.assembly])
+    akin = SAME.get(name, name) == SAME.get(puzzle.activation, puzzle.activation)
+    close = akin and attempt.mse <= CLOSE * float(np.var(puzzle.y))
+    if name == puzzle.activation or not mse < attempt.mse * (1 if close else BETTER):
+        return None
+    other = next((one for one in made if one.puzzle.activation == name), None)
+    if other is None:
+        other = _reading(read_as(reading.puzzle, name), config, run, None, made)
+        other.tried.append(replace(reading.tried[0], certificate=None))
+    own = {"puzzle": read_as(puzzle, name)} if puzzle is not reading.puzzle else {}
+    problem = engine.place(read_as(puzzle, name), attempt.problem.rows, config.devices)
+    with run.phase("seed"):
+        # a copy, so that what was measured of it under the other activation does not pass for this one's
+        assembly = Assembly(*map(np.copy, attempt.descent.assembly))
+        descent = begin(problem, assembly, run, attempt.descent.rounds)
+    other.tried.append(replace(attempt, problem=problem, descent=descent, certificate=None, **own))
+    return other
+
+
+def equally_good(puzzle: Puzzle, certificate: Certificate) -> dict[str, float]:
+    """Return the errors of an answer under other activations that fit it about as well, where none was given."""
+    if puzzle.activation_given or not certificate.solved or (certificate.exact and puzzle.activation not in AKIN):
+        return {}
+    ranked = rank_activations(puzzle, [puzzle.assembly(certificate.permutation)])
+    most = max(certificate.mse / BETTER, certificate.tolerance)
+    return {name: mse for name, mse in ranked if name != puzzle.activation and mse <= most}
+
+
+def puzzle_of(reading: Reading, attempt: Attempt) -> Puzzle:
+    """Return what an attempt's assemblies are of: the reading's puzzle, or one of its own with more null halves."""
+    return getattr(attempt, "puzzle", None) or reading.puzzle
+
+
+def _reading(puzzle: Puzzle, config: Config, run: Run, start: Start | None, made: list[Reading]) -> Reading:
+    reading = Reading(puzzle)
+    reading.following = attempts(puzzle, config, run, reading.tried, start)
+    made.append(reading)
+    return reading
+
+
+def _first(reading: Reading) -> Iterator[tuple[Reading, Attempt]]:
+    for attempt in reading.following:
+        yield reading, attempt
+        return

@@ -1,0 +1,96 @@
+"""Host: why an answer came out as it did, in short lines: what was trusted, what was changed, what is left."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jaxsolve.cli.answers import noise_of
+
+if TYPE_CHECKING:
+    from jaxsolve.solve import Solution
+
+MOST_SHOWN = 6
+"""Equally good answers, or pieces, that people are shown."""
+
+
+def reasons(solution: "Solution") -> dict[str, str]:
+    """Return the reasons by what they are reasons for, in the order of the solver's steps."""
+    found = {
+        "pairs": _pairs(solution),
+        "order": _order(solution),
+        "search": _search(solution),
+        "activation": _activation(solution),
+        "noise": _noise(solution),
+        "alike": _alike(solution),
+        "left out": _left_out(solution),
+        "missing": "; ".join(gap.sentence for gap in solution.unfilled),
+    }
+    return {name: text for name, text in found.items() if text}
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _pairs(solution: "Solution") -> str:
+    pairing = solution.attempt.pairing
+    margins = pairing.margins[pairing.whole]
+    sure = f"{pairing.certain} of {len(pairing.partner)} certain by {pairing.name}"
+    if len(margins) and np.isfinite(margins).all():
+        sure += f" (margins from {margins.min():.1f}, median {np.median(margins):.1f} sd)"
+    changed = solution.exchanged
+    return f"{sure}, {changed} exchanged by the search" if changed else sure
+
+
+def _order(solution: "Solution") -> str:
+    attempt = solution.attempt
+    return f"{attempt.order_seed}, MSE {attempt.start_loss:.6f} on {attempt.problem.rows} rows"
+
+
+def _search(solution: "Solution") -> str:
+    rounds, moved = solution.rounds, solution.moved
+    moves = sum(done.moves for done in rounds)
+    text = f"{solution.attempt.search}, {counted(moves, 'move')} in {counted(len(rounds), 'round')}"
+    return f"{text}; {counted(moved, 'block')} moved" if moved else text
+
+
+def _activation(solution: "Solution") -> str:
+    name = solution.puzzle.activation
+    if solution.puzzle.activation_given:
+        return "" if name == "relu" else f"{name}, as was said"
+    others = {one: mse for one, mse in solution.readings.items() if one != name and np.isfinite(mse)}
+    if not others and not solution.alike_activations:
+        return "" if name == "relu" else name
+    told = ", ".join(f"{mse:.3g} with {one}" for one, mse in others.items() if one not in solution.alike_activations)
+    text = f"{name}, guessed: lowest MSE{f' against {told}' if told else ''}"
+    alike = ", ".join(solution.alike_activations)
+    return f"{text}; {alike} fits as well" if alike else text
+
+
+def _noise(solution: "Solution") -> str:
+    noise = noise_of(solution.certificate)
+    if noise is None:
+        return ""
+    if noise["rounded"]:
+        return f"rounding to {noise['quantum']}"
+    grid = f", rounded to {noise['quantum']}" if noise["quantum"] else ""
+    return f"standard deviation {noise['sd']:#.3g}{grid}"
+
+
+def _alike(solution: "Solution") -> str:
+    evidence = solution.certificate.evidence
+    if evidence is None or not evidence.alike or not solution.certificate.solved:
+        return ""
+    told = [f"{rival.kind} {rival.positions[0]} and {rival.positions[1]}" for rival in evidence.alike[:MOST_SHOWN]]
+    more = len(evidence.alike) - len(told)
+    return f"as good: {', '.join(told)}{f' and {more} more' if more else ''}"
+
+
+def _left_out(solution: "Solution") -> str:
+    left = solution.unused
+    if not left:
+        return ""
+    told = ", ".join(map(str, left[:MOST_SHOWN])) + (f" and {len(left) - MOST_SHOWN} more" * (len(left) > MOST_SHOWN))
+    solved = solution.status == "solved"
+    return f"{told}: {'the predictions need no such piece' if solved else 'in no block of the best answer'}"

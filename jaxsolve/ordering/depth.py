@@ -1,0 +1,62 @@
+"""Host: how deep a block lies, by what training has left in its weights.
+
+Gradients grow towards the readout: later blocks take back more of the direction that is read out (uᵀMu falls with
+depth, M = W_out W_in) and of the direction in which the inputs tell the predictions (bᵀMb), while norms drift with
+depth either way, depending on how a net was trained. The former give a first order; what else goes along with depth
+is learned from the best order so far.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxsolve.ordering.paired import Order, Paired
+from jaxsolve.pairing import statistics
+from jaxsolve.puzzle import Puzzle
+
+DEPTH = {"uu": -1.0, "bb": -0.5, "spread": 0.5}
+"""How statistics of the products go along with depth, in units of their standard deviations over the blocks."""
+RIDGE = 10.0
+"""Penalty of the regression of positions on statistics, in rows: there are no more blocks than to tell a few slopes."""
+NARROWEST = 2.0
+"""Least standard deviation of where a block is expected, in positions."""
+
+
+def depth_statistics(puzzle: Puzzle, partner: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return what goes along with depth, of each block, `[N, 6]`, with mean 0 and standard deviation 1.
+
+    They are those of `DEPTH`, the norms of both halves, and their balance (`norm_balance`).
+    """
+    known, blocks = statistics(puzzle), np.arange(len(partner))
+    columns = [known[name][blocks, partner] for name in (*DEPTH, "balance")]
+    columns += [np.linalg.norm(puzzle.w_in, axis=(1, 2)), np.linalg.norm(puzzle.w_out[partner], axis=(1, 2))]
+    table = np.stack(columns, axis=1)
+    away = table - table.mean(axis=0)
+    return np.divide(away, away.std(axis=0), out=np.zeros_like(away), where=away.std(axis=0) > 0)
+
+
+def contraction(paired: Paired) -> Order:
+    """Sort by how much of the readout's direction blocks take back, early ones least."""
+    known = depth_statistics(paired.puzzle, paired.partner)
+    return np.argsort(known[:, : len(DEPTH)] @ [*DEPTH.values()], kind="stable").astype(np.int32)
+
+
+def expected_places(
+    puzzle: Puzzle, partner: NDArray[np.integer], order: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], float]:
+    """Return where each block is expected by the others of an order, `[N]` positions, and how far off that is.
+
+    Positions are regressed on the statistics of the blocks, each predicted by all others (leave-one-out ridge
+    regression): a block that an order has far from where its weights belong stands out. The second is the standard
+    deviation between the two, in positions.
+    """
+    known, n = depth_statistics(puzzle, partner), len(order)
+    position = np.empty(n)
+    position[order] = np.arange(n)
+    hat = known @ np.linalg.solve(known.T @ known + RIDGE * np.eye(known.shape[1]), known.T) + 1 / n
+    away = (position - hat @ position) / np.maximum(1 - np.diag(hat), 1 / n)
+    return position - away, max(NARROWEST, float(away.std()))
+
+
+def place_costs(expected: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:
+    """Return -log odds of every block (row) at every position against where it is expected, `[N, N]`, if normal."""
+    return (np.arange(len(expected)) - expected[:, None]) ** 2 / (2 * deviation**2)

@@ -1,0 +1,86 @@
+"""Where nobody says what the activation is, the data do."""
+
+import numpy as np
+import pytest
+
+from jaxsolve.activation import guess_activation, rank_activations
+from jaxsolve.puzzle import demo_puzzle, padded, predict, read_as, read_puzzle, unpadded, write_puzzle
+from jaxsolve.run import Run
+from jaxsolve.solve import Config, solve
+from tests import reference
+
+
+def given(activation, n=3, rows=300, seed=60):
+    """A puzzle read as relu of which nobody says that it is, and its answer."""
+    puzzle, answer = reference.random_puzzle(seed, n=n, rows=2, activation=activation)
+    x = np.random.default_rng(seed).normal(size=(rows, puzzle.features))
+    puzzle = puzzle.replace(x=x, y=np.zeros(rows))
+    puzzle = puzzle.replace(y=predict(puzzle, answer).astype(np.float32).astype(np.float64))
+    return puzzle.replace(activation="relu", activation_given=False), answer
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu", "gelu_tanh", "tanh", "silu"])
+def test_the_answer_ranks_its_own_activation_first(activation):
+    puzzle, answer = given(activation)
+    (name, mse), (_, second), *_ = rank_activations(puzzle, [answer])
+    assert name == activation
+    assert mse < 1e-12
+    assert second > 1e-9
+    assert rank_activations(puzzle, [answer], rows=100)[0][0] == activation
+
+
+@pytest.mark.parametrize("activation", ["gelu_tanh", "tanh"])
+def test_it_is_found_while_solving(activation):
+    puzzle, answer = given(activation)
+    solution = solve(puzzle, Config(budget=60))
+    assert solution.status == "solved"
+    assert solution.puzzle.activation == activation
+    assert solution.certificate.permutation == puzzle.permutation(answer)
+    assert solution.readings["relu"] > 1e-6
+
+
+def test_what_is_read_rightly_costs_nothing():
+    solution = solve(demo_puzzle().replace(activation_given=False))
+    assert solution.status == "solved"
+    assert list(solution.readings) == ["relu"]
+
+
+def test_what_was_said_is_believed():
+    puzzle, _ = given("tanh", n=2)
+    solution = solve(puzzle.replace(activation_given=True), Config("trace", "w_out_l1", "bubble", budget=20))
+    assert solution.status == "unsolved"
+    assert list(solution.readings) == ["relu"]
+
+
+def test_noise_hides_which_gelu_it_is():
+    puzzle, _ = given("gelu", rows=1200)
+    noise = np.random.default_rng(0).normal(size=puzzle.rows)
+    solution = solve(puzzle.replace(y=puzzle.y + 0.01 * noise), Config(budget=60))
+    assert solution.status == "solved"
+    assert {solution.puzzle.activation, *solution.alike_activations} == {"gelu", "gelu_tanh"}
+
+
+def test_a_guess_before_a_search():
+    puzzle, _ = given("silu")
+    ranked = guess_activation(puzzle, Run(60))
+    assert ranked[0][0] == "silu"
+    assert guess_activation(puzzle, Run(1e-9))[0][0] == "relu"
+
+
+def test_padded_puzzles_are_read_anew():
+    puzzle, answer = given("tanh")
+    more = padded(puzzle, 2)
+    again = read_as(more, "tanh")
+    assert (again.activation, again.blocks, again.in_ids[-1]) == ("tanh", 5, more.in_ids[-1])
+    np.testing.assert_array_equal(unpadded(again).b_out, puzzle.b_out)
+    whole = again.assembly(puzzle.permutation(answer))
+    np.testing.assert_allclose(predict(again, whole), puzzle.y, atol=1e-5)
+    assert rank_activations(more, [whole])[0][0] == "tanh"
+
+
+def test_auto_is_relu_until_it_is_known(tmp_path):
+    puzzle, _ = given("tanh", n=2)
+    write_puzzle(puzzle, tmp_path / "p")
+    auto = read_puzzle(tmp_path / "p", activation="auto")
+    assert (auto.activation, auto.activation_given) == ("relu", False)
+    assert read_puzzle(tmp_path / "p", activation="tanh").activation_given

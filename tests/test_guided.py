@@ -1,0 +1,207 @@
+"""Rounds near the best answer end at the right one, keep what they were given, and take more rows where few mislead."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from jaxsolve import guided
+from jaxsolve.guided import Guide, guided_rounds
+from jaxsolve.ordering import expected_places, place_costs
+from jaxsolve.pairing import standardised
+from jaxsolve.puzzle import Assembly, padded
+from jaxsolve.run import OutOfTime, Run
+from jaxsolve.search import Population, annealing, stages_named
+from tests import reference
+
+N, ROWS, CHUNK, FLOOR = 6, 64, 64, 1e-9
+
+
+@pytest.fixture(autouse=True)
+def short_rounds(monkeypatch):
+    monkeypatch.setattr(annealing, "CHUNK_STEPS", CHUNK)
+    monkeypatch.setattr(guided, "STEPS", 4 * CHUNK)
+    monkeypatch.setattr(guided, "LONGER", 2.0)  # whole chunks again: others would be compiled anew
+
+
+@pytest.fixture(scope="module")
+def right():
+    return reference.random_puzzle(71, n=N, rows=ROWS)
+
+
+def noisy(puzzle):
+    """The same, with predictions that no network of these pieces makes."""
+    return puzzle.replace(y=puzzle.y + np.random.default_rng(5).normal(size=puzzle.rows) * puzzle.y.std())
+
+
+def disordered(answer):
+    """The right pairs, in the wrong order."""
+    order = np.random.default_rng(3).permutation(N)
+    return Assembly(answer.ins[order], answer.outs[order])
+
+
+def mispaired(answer):
+    """The right order, but that two blocks have each other's second half."""
+    outs = answer.outs.copy()
+    outs[[1, 4]] = outs[[4, 1]]
+    return Assembly(answer.ins, outs)
+
+
+def starting(*assemblies):
+    halves = (np.stack(half).astype(np.int32) for half in zip(*assemblies, strict=True))
+    return Population(*halves, np.full(len(assemblies), np.inf))
+
+
+def rounds(puzzle, *assemblies, run=None, held=False, seed=0):
+    return guided_rounds(puzzle, starting(*assemblies), run or Run(), seed, None, held=held, floor=FLOOR)
+
+
+def until_exact(puzzle, *assemblies, held=False, most=12):
+    for found in itertools.islice(rounds(puzzle, *assemblies, held=held), most):
+        if found.losses[0] <= FLOOR:
+            return found.best
+    raise AssertionError(f"nothing exact in {most} rounds")
+
+
+@pytest.mark.parametrize("wrong", [disordered, lambda answer: disordered(mispaired(answer))])
+def test_rounds_end_at_the_right_assembly(right, wrong):
+    puzzle, answer = right
+    np.testing.assert_array_equal(until_exact(puzzle, wrong(answer)), answer)
+
+
+def test_known_pairs_are_enough_to_find_the_order(right):
+    puzzle, answer = right
+    np.testing.assert_array_equal(until_exact(puzzle, disordered(answer), held=True), answer)
+
+
+def test_the_better_start_counts_wherever_it_stands(right):
+    puzzle, answer = right
+    run = Run()
+    found = next(rounds(puzzle, disordered(mispaired(answer)), disordered(answer), answer, run=run))
+    np.testing.assert_array_equal(found.best, answer)
+    assert run.evaluations < 4 * CHUNK
+
+
+def test_known_pairs_stay_as_they_are_even_where_they_are_wrong(right):
+    puzzle, answer = right
+    wrong = mispaired(answer)
+    partner = np.empty(N, int)
+    partner[wrong.ins] = wrong.outs
+    for found in itertools.islice(rounds(puzzle, wrong, held=True), 4):
+        np.testing.assert_array_equal(found.outs, partner[found.ins])
+        np.testing.assert_array_equal(np.sort(found.ins), np.tile(np.arange(N), (found.size, 1)))
+    assert found.losses[0] > FLOOR
+
+
+def test_losses_on_the_same_rows_only_get_lower(right):
+    puzzle, answer = noisy(right[0]), right[1]
+    seen = list(itertools.islice(rounds(puzzle, disordered(answer)), 6))
+    for found in seen:
+        assert 0 < found.size <= guided.KEPT
+        assert (np.diff(found.losses) >= 0).all()
+        assert len(np.unique(np.concatenate([found.ins, found.outs], axis=1), axis=0)) == found.size
+        halves = zip(found.ins, found.outs, strict=True)
+        expected = [reference.loss(puzzle, *one) for one in halves]
+        np.testing.assert_allclose(found.losses, expected, rtol=1e-4)
+    for before, after in itertools.pairwise(seen):
+        assert after.size >= before.size
+        assert (after.losses[: before.size] <= before.losses * (1 + 1e-6)).all()
+
+
+def test_more_rows_are_taken_where_those_of_a_round_mislead(right, monkeypatch):
+    puzzle, answer = right
+    monkeypatch.setattr(guided, "ROWS", ROWS // 4)
+    noise = np.random.default_rng(5).normal(size=ROWS) * (np.arange(ROWS) >= ROWS // 4)
+    puzzle = puzzle.replace(y=puzzle.y + noise)
+    for found, rows in zip(rounds(puzzle, answer), (ROWS // 4, ROWS, ROWS), strict=False):
+        loss = reference.loss(puzzle, *found.best, rows=rows)
+        assert found.losses[0] == pytest.approx(loss, rel=1e-4, abs=FLOOR)
+
+
+def told(monkeypatch):
+    """The options of all rounds from here on."""
+    seen = []
+    monkeypatch.setattr(
+        guided, "stages_named", lambda names, options: seen.append(options) or stages_named(names, options)
+    )
+    return seen
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_partners_are_exchanged_every_other_time_unless_they_are_known(right, monkeypatch, held):
+    seen = told(monkeypatch)
+    list(itertools.islice(rounds(noisy(right[0]), right[1], held=held), 4))
+    joint = [False] * 4 if held else [False, True, False, True]
+    assert [options["annealing.partner"] > 0 for options in seen] == joint
+    assert [options["descent.search"].startswith("joint") for options in seen] == joint
+
+
+def test_rounds_are_as_warm_as_what_is_left_and_longer_where_they_find_nothing(right, monkeypatch):
+    puzzle, seen = noisy(right[0]), told(monkeypatch)
+    monkeypatch.setattr(guided, "HOTTEST", 0.05)
+    found = list(itertools.islice(rounds(puzzle, disordered(right[1])), 5))
+    loss = [reference.loss(puzzle, *disordered(right[1])), *(one.losses[0] for one in found[:-1])]
+    for options, left in zip(seen, loss, strict=True):
+        hot = min(0.15 * left, 0.05 * np.var(puzzle.y))
+        assert options["annealing.hot"] == pytest.approx(hot, rel=1e-4)
+        assert options["annealing.cold"] == pytest.approx(hot / 100, rel=1e-4)
+    longer = [1 if after < before else 2 for before, after in itertools.pairwise(loss)]
+    assert set(longer) == {1, 2}
+    assert [options["annealing.steps"] for options in seen] == (4 * CHUNK * np.cumprod([1, *longer])).tolist()
+
+
+def test_a_round_pays_for_pairs_and_places_that_the_best_assembly_speaks_against(right):
+    puzzle, answer = right
+    every = guided.engine.place(puzzle)
+    guide = Guide(puzzle, starting(answer, disordered(mispaired(answer))))
+    pairs, places = guide.costs(every)
+    partner = np.empty(N, np.int32)
+    partner[answer.ins] = answer.outs
+    np.testing.assert_array_equal(places, place_costs(*expected_places(puzzle, partner, answer.ins)))
+    np.testing.assert_allclose(pairs, standardised(pairs), atol=1e-9)
+    assert pairs[answer.ins, answer.outs].mean() < pairs.mean() - 1
+
+
+def test_an_exact_start_is_seen_at_once(right):
+    puzzle, answer = right
+    run = Run()
+    found = next(rounds(puzzle, answer, run=run))
+    np.testing.assert_array_equal(found.best, answer)
+    assert found.losses[0] <= FLOOR
+    assert run.evaluations < 4 * CHUNK
+
+
+@pytest.mark.parametrize("error", [OutOfTime, KeyboardInterrupt])
+@pytest.mark.parametrize("after", [0, 3 * CHUNK])
+def test_stops_are_passed_on(right, error, after):
+    def watch(progress):
+        if progress.evaluations > after:
+            raise error
+
+    with pytest.raises(error):
+        list(itertools.islice(rounds(noisy(right[0]), disordered(right[1]), run=Run(watch=watch)), 8))
+
+
+def test_rounds_depend_on_the_seed_alone(right):
+    puzzle = noisy(right[0])
+    again = [list(itertools.islice(rounds(puzzle, disordered(right[1]), seed=seed), 2))[-1] for seed in (1, 1)]
+    for one, other in zip(*again, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+ODD = {
+    "predictions_that_do_not_vary": lambda p: p.replace(y=np.full_like(p.y, 0.3)),
+    "weights_of_zero": lambda p: p.replace(w_in=0 * p.w_in, b_in=0 * p.b_in, w_out=0 * p.w_out),
+    "few_blocks_and_null_halves": lambda p: padded(reference.random_puzzle(71, n=2, rows=20)[0], 1),
+    "losses_that_overflow": lambda p: p.replace(w_out=p.w_out * 1e30),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_rounds_go_on_with(right, what):
+    puzzle = ODD[what](right[0])
+    start = Assembly(*np.random.default_rng(1).permuted(np.tile(np.arange(puzzle.blocks), (2, 1)), axis=1))
+    *_, found = itertools.islice(rounds(puzzle, start), 2)
+    for half in found.best:
+        assert sorted(half) == list(range(puzzle.blocks))
+    assert not np.isnan(found.losses[0])
