@@ -22,6 +22,8 @@ NONE = "none"
 """Pairs that come from no weights."""
 AUTO_ROWS = 512
 """Rows on which candidates are compared at first: a few hundred rank orders as all of them do."""
+ARRIVED = 0.2
+"""Loss of an attempt over that of first orders by the weights, at most, where rounds go on from it."""
 LEANER = 0.7
 """Share of its loss that the best answer has without a block, at most, where that is looked into."""
 PAIRINGS_TRIED = 3
@@ -216,37 +218,50 @@ def _rounds(
     """
     best = min(tried[1:], key=lambda attempt: attempt.mse)
     pairing, floor = best.pairing, reachable(puzzle, best.descent.assembly)
-    first = [best.descent.assembly]
+    first, losses = list[Assembly](), list[float]()
     for one in dict.fromkeys((pairing, *others)):
-        paired = _paired(puzzle, one, config, run)
-        first.append(paired.assembly(seed_order(paired, "contraction")))
+        paired = replace(_paired(puzzle, one, config, run), placed=best.problem)
+        order = seed_order(paired, "contraction")
+        first.append(paired.assembly(order))
+        losses.append(float(paired.losses([order])[0]))
+    if not best.descent.loss > ARRIVED * min(losses):  # else its basin is a wrong one, which rounds would not leave
+        first.insert(0, best.descent.assembly)
     held, found = pairing.certain == puzzle.blocks, list[Population]()
-    guided = _guided(puzzle, first, config, run, held, floor)
+    guided = _guided(puzzle, first, config, run, held, floor, found)
     joint = joint_starts(puzzle, run, config.seed, config.devices, found, floor, FROM_THE_BEST, -pairing.standardised)
     ways = [("guided", guided, best), ("guided", guided, best), ("guided", guided, best), ("joint", joint, best)]
     lean = _leaner(puzzle, best)
     if lean is not None and lean.puzzle is not None:
-        ways.insert(1, ("leaner", _guided(lean.puzzle, [lean.start], config, run, False, floor), lean))
-    for name, way, like in cycle(ways):
-        with run.phase("search"):
-            population = next(way)
-        if like is best:
-            found.append(population)
-        with run.phase("seed"):
-            descent = begin(like.problem, population.best, run)
-        search = config.search if config.search != AUTO else "joint_shortlisted"
-        yield replace(
-            like, order_seed=name, search=search, descent=descent, start=descent.assembly, start_loss=descent.loss,
-            certificate=None,
-        )  # fmt: skip
+        ways.insert(1, ("leaner", _guided(lean.puzzle, [lean.start], config, run, False, floor, []), lean))
+    search = config.search if config.search != AUTO else "joint_shortlisted"
+    attempt = lambda name, like, some, descent: replace(
+        like, order_seed=name, search=search, descent=descent, start=some.best, start_loss=descent.loss,
+        certificate=None,
+    )  # fmt: skip
+    try:
+        for name, way, like in cycle(ways):
+            with run.phase("search"):
+                some = next(way)
+            with run.phase("seed"):
+                descent = begin(like.problem, some.best, run)
+            yield attempt(name, like, some, descent)
+    except (OutOfTime, KeyboardInterrupt, engine.ProcessLost):
+        tried.extend(attempt("guided", best, some, Descent(some.best, float(some.losses[0]))) for some in found[-1:])
+        raise
 
 
 def _guided(
-    puzzle: Puzzle, starts: list[Assembly], config: Config, run: Run, held: bool, floor: float
+    puzzle: Puzzle,
+    starts: list[Assembly],
+    config: Config,
+    run: Run,
+    held: bool,
+    floor: float,
+    found: list[Population],
 ) -> Iterator[Population]:
     ins, outs = (np.stack(half) for half in zip(*starts, strict=True))
     begin_with = Population(ins, outs, np.full(len(ins), np.inf))
-    return guided_rounds(puzzle, begin_with, run, config.seed, config.devices, held=held, floor=floor)
+    return guided_rounds(puzzle, begin_with, run, config.seed, config.devices, found, held=held, floor=floor)
 
 
 def _leaner(puzzle: Puzzle, best: Attempt) -> Attempt | None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
-from jaxsolve.joint import STATISTICS_ROWS
+from jaxsolve.joint import MOST_SEED, STATISTICS_ROWS
 from jaxsolve.puzzle import Puzzle
 from jaxsolve.run import Run
 from jaxsolve.search import Pipeline, Population, Setting, stages_named
@@ -62,7 +62,9 @@ def joint_starts(
             if stages.startswith("annealing"):
                 options |= {"annealing.hot": HOT * unit, "annealing.cold": COLD * unit, "annealing.chains": 2}
             starts = found[-1] if found and stages.startswith("iterated") else None
-            setting = Setting(engine.place(puzzle, rows, devices), run, seed + 100 * k, starts, whole, prior=prior)
+            setting = Setting(
+                engine.place(puzzle, rows, devices), run, (seed + 100 * k) % MOST_SEED, starts, whole, prior=prior
+            )
             pipeline = Pipeline(stages_named(stages, options), setting)
             try:
                 pipeline.drive(floor=floor)

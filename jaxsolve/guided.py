@@ -15,19 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
-from jaxsolve.joint import STATISTICS_ROWS
+from jaxsolve.joint import MOST_SEED, STATISTICS_ROWS
 from jaxsolve.ordering import expected_places, place_costs
 from jaxsolve.pairing import learned, standardised, statistics
 from jaxsolve.puzzle import Puzzle
 from jaxsolve.run import Run
 from jaxsolve.search import Pipeline, Population, Setting, population, stages_named
+from jaxsolve.search.annealing import CHUNK_STEPS
 
 ROWS = 256
 """Rows on which moves are decided; four times as many each time that they turn out to mislead."""
 MISLEADING = 1.3
 """Loss on all rows over loss on the rows of a round above which more rows are taken."""
-STEPS = 5000
-"""Moves of each chain in the first round."""
+STEPS = 20
+"""Moves of each chain in the first round, in units of `CHUNK_STEPS`."""
 LONGER = 1.15
 """By which a round that found nothing better makes the next ones longer."""
 HOTTEST = 0.004
@@ -70,7 +71,8 @@ class Guide:
         """
         ins, outs = self.elites.best
         with engine.watched():
-            gains = np.nan_to_num(np.asarray(engine.partner_gains(every, self.elites.best), np.float64))
+            gains = np.asarray(engine.partner_gains(every, self.elites.best), np.float64)
+        gains = np.where(np.isfinite(gains), gains, 0.0)
         known = self.known | {"gain": np.empty_like(gains)}
         known["gain"][ins] = gains - gains.mean(axis=0) - gains.mean(axis=1, keepdims=True) + gains.mean()
         partner = np.empty(len(ins), np.int32)
@@ -80,18 +82,28 @@ class Guide:
 
 
 def guided_rounds(
-    puzzle: Puzzle, start: Population, run: Run, seed: int, devices: int | None, *, held: bool, floor: float
+    puzzle: Puzzle,
+    start: Population,
+    run: Run,
+    seed: int,
+    devices: int | None,
+    found: list[Population],
+    *,
+    held: bool,
+    floor: float,
 ) -> Iterator[Population]:
     """Yield the best assemblies after each round, without end.
 
     Parameters
     ----------
     puzzle
-        The puzzle; all of its rows tell whether those of a round mislead.
+        The puzzle; many of its rows tell whether those of a round mislead.
     start
         Assemblies to begin with; their losses are not looked at.
     run, seed, devices
         What counts, the start of all randomness, and the devices of each process to use.
+    found
+        Gets what every round has found, also one that the budget cuts off.
     held
         Whether the pairs are known, so that only the order is searched.
     floor
@@ -104,32 +116,36 @@ def guided_rounds(
     """
     whole = engine.place(puzzle, STATISTICS_ROWS, devices)
     rows, steps = min(ROWS, puzzle.rows), float(STEPS)
-    setting = Setting(engine.place(puzzle, rows, devices), run, seed, whole=whole)
+    setting = Setting(engine.place(puzzle, rows, devices), run, seed % MOST_SEED, whole=whole)
     guide = Guide(puzzle, _judged(setting, start))
     for k in count():
         loss = float(guide.elites.losses[0])
         joint = not held and k % 2 == 1
         hot = max(min(HOTTEST * float(puzzle.y.var()), WARM * loss), 1e-12)
         options = ANNEALING | {
-            "annealing.steps": round(steps),
+            "annealing.steps": CHUNK_STEPS * round(steps),
             "annealing.cold": hot / COOLING,
             "annealing.hot": hot,
             "annealing.partner": PARTNER if joint else 0.0,
             "descent.search": "joint_shortlisted" if joint else "shortlisted",
         }
-        setting.starts, setting.seed = guide.elites.take(slice(2)), seed + 2 * k
+        setting.starts, setting.seed = guide.elites.take(slice(2)), (seed + 2 * k) % MOST_SEED
         setting.prior, setting.places = guide.costs(whole)
         pipeline = Pipeline(stages_named("annealing,descent", options), setting)
-        pipeline.drive(floor=floor)
+        try:
+            pipeline.drive(floor=floor)
+        finally:
+            if pipeline.elites is not None:
+                found.append(pipeline.elites)
         if pipeline.elites is None:
             continue
-        found = _judged(setting, guide.elites.with_more(pipeline.elites.take(slice(KEPT))))
-        guide.elites = found.take(slice(KEPT))
-        steps *= 1.0 if found.losses[0] < loss else LONGER
+        guide.elites = _judged(setting, guide.elites.with_more(pipeline.elites.take(slice(KEPT)))).take(slice(KEPT))
+        best = guide.elites.take(slice(1))
+        steps *= 1.0 if best.losses[0] < loss else LONGER
         yield guide.elites
-        everywhere = Setting(whole, run).losses(found.ins[:1], found.outs[:1])[0]
-        if everywhere > MISLEADING * found.losses[0] and rows < puzzle.rows:
-            rows = min(4 * rows, puzzle.rows)
+        everywhere = Setting(whole, run).losses(best.ins, best.outs)[0]
+        if everywhere > MISLEADING * best.losses[0] and rows < whole.rows:
+            rows = min(4 * rows, whole.rows)
             setting.problem = engine.place(puzzle, rows, devices)
             guide.elites = _judged(setting, guide.elites)
 

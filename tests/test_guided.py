@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from jaxsolve import guided
+from jaxsolve import blind, guided
 from jaxsolve.guided import Guide, guided_rounds
 from jaxsolve.ordering import expected_places, place_costs
 from jaxsolve.pairing import standardised
@@ -20,7 +20,8 @@ N, ROWS, CHUNK, FLOOR = 6, 64, 64, 1e-9
 @pytest.fixture(autouse=True)
 def short_rounds(monkeypatch):
     monkeypatch.setattr(annealing, "CHUNK_STEPS", CHUNK)
-    monkeypatch.setattr(guided, "STEPS", 4 * CHUNK)
+    monkeypatch.setattr(guided, "CHUNK_STEPS", CHUNK)
+    monkeypatch.setattr(guided, "STEPS", 4)
     monkeypatch.setattr(guided, "LONGER", 2.0)  # whole chunks again: others would be compiled anew
 
 
@@ -53,7 +54,7 @@ def starting(*assemblies):
 
 
 def rounds(puzzle, *assemblies, run=None, held=False, seed=0):
-    return guided_rounds(puzzle, starting(*assemblies), run or Run(), seed, None, held=held, floor=FLOOR)
+    return guided_rounds(puzzle, starting(*assemblies), run or Run(), seed, None, [], held=held, floor=FLOOR)
 
 
 def until_exact(puzzle, *assemblies, held=False, most=12):
@@ -189,11 +190,46 @@ def test_rounds_depend_on_the_seed_alone(right):
         np.testing.assert_array_equal(one, other)
 
 
+def test_large_seeds_are_seeds(right):
+    *_, found = itertools.islice(rounds(noisy(right[0]), disordered(right[1]), seed=2**31 - 1), 2)
+    assert found.size
+
+
+def test_searches_from_elsewhere_double_their_work_and_are_told_what_the_weights_say(right, monkeypatch):
+    puzzle, seen, settings, found = right[0], [], [], []
+
+    class Instant:
+        def __init__(self, stages, setting):
+            settings.append(setting)
+            self.elites = starting(right[1])
+
+        def drive(self, floor):
+            assert floor == FLOOR
+
+    monkeypatch.setattr(blind, "stages_named", lambda names, own: seen.append((names, own)) or stages_named(names, own))
+    monkeypatch.setattr(blind, "Pipeline", Instant)
+    designs = ("iterated,descent", 40, {"iterated.steps": 1}), ("annealing,descent", ROWS, {"annealing.steps": CHUNK})
+    prior = np.random.default_rng(1).normal(size=(N, N))
+    ways = blind.joint_starts(noisy(puzzle), Run(), 3, None, found, FLOOR, designs, prior)
+    yields = list(itertools.islice(ways, 4))
+    unit = np.var(noisy(puzzle).y)
+    annealed = {"annealing.hot": 0.03 * unit, "annealing.cold": 1e-5 * unit, "annealing.chains": 2}
+    assert [names for names, _ in seen] == ["iterated,descent", "annealing,descent"] * 2
+    assert [own for _, own in seen[::2]] == [{"iterated.steps": 1}, {"iterated.steps": 2}]
+    for (_, own), steps in zip(seen[1::2], (CHUNK, 2 * CHUNK), strict=True):
+        assert own == pytest.approx(annealed | {"annealing.steps": steps})
+    assert [given.problem.rows for given in settings] == [40, ROWS] * 2
+    assert all(given.prior is prior for given in settings)
+    assert [given.starts for given in settings] == [None, None, found[1], None]
+    assert all(one is other for one, other in zip(yields, found, strict=True))
+
+
 ODD = {
     "predictions_that_do_not_vary": lambda p: p.replace(y=np.full_like(p.y, 0.3)),
     "weights_of_zero": lambda p: p.replace(w_in=0 * p.w_in, b_in=0 * p.b_in, w_out=0 * p.w_out),
     "few_blocks_and_null_halves": lambda p: padded(reference.random_puzzle(71, n=2, rows=20)[0], 1),
     "losses_that_overflow": lambda p: p.replace(w_out=p.w_out * 1e30),
+    "gains_that_overflow": lambda p: p.replace(w_in=p.w_in * 1e11),
 }
 
 

@@ -159,3 +159,21 @@ def test_a_run_that_is_told_to_stop_keeps_its_answer(demo):
 def test_every_method_is_registered_under_a_plain_name():
     for registry in (PAIRINGS, SEEDS, SEARCHES):
         assert all(name.isidentifier() and name.islower() for name in registry)
+
+
+def test_as_many_decoys_of_either_kind_are_left_out():
+    puzzle = demo_puzzle()
+    rng = np.random.default_rng(3)
+    shuffled = lambda half: rng.permuted(half.ravel()).reshape(1, *half.shape)
+    more = puzzle.replace(
+        w_in=np.concatenate([puzzle.w_in, shuffled(puzzle.w_in[0])]),
+        b_in=np.concatenate([puzzle.b_in, puzzle.b_in[:1]]),
+        in_ids=np.append(puzzle.in_ids, 100),
+        w_out=np.concatenate([puzzle.w_out, shuffled(puzzle.w_out[0])]),
+        b_out=np.concatenate([puzzle.b_out, puzzle.b_out[:1]]),
+        out_ids=np.append(puzzle.out_ids, 101),
+    )
+    solution = solve(more, Config(budget=120))
+    assert solution.status == "solved"
+    assert solution.certificate.sha256 == puzzle.expected_sha256
+    assert sorted(solution.unused) == [100, 101]

@@ -47,16 +47,29 @@ def expected_places(
 
     Positions are regressed on the statistics of the blocks, each predicted by all others (leave-one-out ridge
     regression): a block that an order has far from where its weights belong stands out. The second is the standard
-    deviation between the two, in positions.
+    deviation between the two, in positions. Blocks with a null half are expected nowhere (NaN).
     """
-    known, n = depth_statistics(puzzle, partner), len(order)
-    position = np.empty(n)
-    position[order] = np.arange(n)
+    position = np.empty(len(order))
+    position[order] = np.arange(len(order))
+    running = ~(puzzle.null_ins | puzzle.null_outs[partner])
+    expected, deviation = np.full(len(order), np.nan), NARROWEST
+    if running.any():
+        expected[running], deviation = _predicted(depth_statistics(puzzle, partner)[running], position[running])
+    return expected, deviation
+
+
+def _predicted(known: NDArray[np.float64], position: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Return each position as statistics `[K, S]` and all other positions predict it, and how far off that is."""
+    n, known = len(position), known - known.mean(axis=0)
     hat = known @ np.linalg.solve(known.T @ known + RIDGE * np.eye(known.shape[1]), known.T) + 1 / n
     away = (position - hat @ position) / np.maximum(1 - np.diag(hat), 1 / n)
     return position - away, max(NARROWEST, float(away.std()))
 
 
 def place_costs(expected: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:
-    """Return -log odds of every block (row) at every position against where it is expected, `[N, N]`, if normal."""
-    return (np.arange(len(expected)) - expected[:, None]) ** 2 / (2 * deviation**2)
+    """Return -log odds of every block (row) at every position against where it is expected, `[N, N]`, if normal.
+
+    Blocks that are expected nowhere cost nothing anywhere.
+    """
+    costs = (np.arange(len(expected)) - expected[:, None]) ** 2 / (2 * deviation**2)
+    return np.nan_to_num(costs)

@@ -85,14 +85,13 @@ def probe(puzzle: Puzzle) -> Scores:
     the two halves are never compared. Right pairs come out on top where blocks see much of the inputs, which is
     where the states have not drifted far from them.
     """
-    scores = nonlinear_responses(puzzle) @ (puzzle.w_last @ puzzle.w_out).T
-    return np.where(np.isfinite(scores), scores, 0.0)
+    return nonlinear_responses(puzzle) @ (puzzle.w_last @ puzzle.w_out).T
 
 
 def nonlinear_responses(puzzle: Puzzle) -> Array:
     """Return E[a e], `[N, H]`: a hidden units on the inputs, e what is not linear in those of the predictions.
 
-    Float64, gone through in float32; e has standard deviation 1. Entries may be undefined where weights overflow.
+    Float64, gone through in float32; e has standard deviation 1. What overflows counts as nothing.
     """
     network, rows = Network(puzzle, puzzle.activation, np.float32), max(1, puzzle.rows)
     with np.errstate(all="ignore"):
@@ -100,7 +99,8 @@ def nonlinear_responses(puzzle: Puzzle) -> Array:
         left = puzzle.y - design @ np.linalg.lstsq(design, puzzle.y)[0]
         left, x = (left / max(1e-30, float(left.std()))).astype(np.float32), puzzle.x.astype(np.float32)
         act = lambda i: network.activation(x @ network.w_in[i].T + network.b_in[i])
-        return np.stack([left @ act(i) / rows for i in range(len(network.w_in))]).astype(np.float64)
+        found = np.stack([left @ act(i) / rows for i in range(len(network.w_in))]).astype(np.float64)
+    return np.where(np.isfinite(found), found, 0.0)
 
 
 def standardised(scores: Scores, real: Flags | None = None) -> Scores:

@@ -98,7 +98,7 @@ PRIOR, PLACES = np.random.default_rng(4).normal(size=(2, N, N)).astype(np.float3
     [
         ("relu", NOTHING, NOTHING, None),
         ("relu", PRIOR, NOTHING, None),
-        ("relu", NOTHING, PLACES, "in_turn"),
+        ("relu", NOTHING, PLACES, None),
         ("silu", PRIOR, PLACES, "side_by_side"),
     ],
 )

@@ -83,6 +83,7 @@ NOTHING = {
     "no_readout": lambda p: p.replace(w_last=0 * p.w_last),
     "equal_halves": lambda p: p.replace(w_in=p.w_in[[0] * N], b_in=p.b_in[[0] * N]),
     "huge_weights": lambda p: p.replace(w_in=1e30 * p.w_in, w_out=1e30 * p.w_out),
+    "responses_that_overflow": lambda p: p.replace(w_in=1e38 * p.w_in),
     "null_halves": lambda p: padded(p, 2),
 }
 
