@@ -26,6 +26,8 @@ ARRIVED = 0.2
 """Loss of an attempt over that of first orders by the weights, at most, where rounds go on from it."""
 LEANER = 0.7
 """Share of its loss that the best answer has without a block, at most, where that is looked into."""
+TURNS = ("guided", "leaner", "guided", "guided", "joint")
+"""Rounds near the best answer, the same with fewer blocks where that helps, and searches that begin elsewhere."""
 PAIRINGS_TRIED = 3
 """Pairings that rounds may begin with; first orders of the best supported are searched from before."""
 
@@ -113,7 +115,7 @@ def first_start(puzzle: Puzzle, config: Config) -> Start:
 
 
 def attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt], start: Start | None) -> Iterator[Attempt]:
-    """Yield starts, the best supported first; then, where something is left to choose, kicks of the best answer."""
+    """Yield starts, the best supported first; then, where there is a choice, what rounds near the best find."""
     if config.search != AUTO:
         search_named(config.search)
     problem = engine.place(puzzle, config.rows or AUTO_ROWS, config.devices)
@@ -227,26 +229,33 @@ def _rounds(
     if not best.descent.loss > ARRIVED * min(losses):  # else its basin is a wrong one, which rounds would not leave
         first.insert(0, best.descent.assembly)
     held, found = pairing.certain == puzzle.blocks, list[Population]()
-    guided = _guided(puzzle, first, config, run, held, floor, found)
-    joint = joint_starts(puzzle, run, config.seed, config.devices, found, floor, FROM_THE_BEST, -pairing.standardised)
-    ways = [("guided", guided, best), ("guided", guided, best), ("guided", guided, best), ("joint", joint, best)]
-    lean = _leaner(puzzle, best)
-    if lean is not None and lean.puzzle is not None:
-        ways.insert(1, ("leaner", _guided(lean.puzzle, [lean.start], config, run, False, floor, []), lean))
+    ways = {
+        "guided": _guided(puzzle, first, config, run, held, floor, found),
+        "joint": joint_starts(
+            puzzle, run, config.seed, config.devices, found, floor, FROM_THE_BEST, -pairing.standardised
+        ),
+    }
+    like = dict.fromkeys(ways, best)
     search = config.search if config.search != AUTO else "joint_shortlisted"
-    attempt = lambda name, like, some, descent: replace(
-        like, order_seed=name, search=search, descent=descent, start=some.best, start_loss=descent.loss,
+    attempt = lambda name, some, descent: replace(
+        like[name], order_seed=name, search=search, descent=descent, start=some.best, start_loss=descent.loss,
         certificate=None,
     )  # fmt: skip
     try:
-        for name, way, like in cycle(ways):
+        for name in cycle(TURNS):
+            if name not in ways:
+                lean = _leaner(puzzle, min((one for one in tried[1:] if one.puzzle is None), key=lambda one: one.mse))
+                if lean is None or lean.puzzle is None:
+                    continue
+                like[name] = lean
+                ways[name] = _guided(lean.puzzle, [lean.start], config, run, False, floor, [])
             with run.phase("search"):
-                some = next(way)
+                some = next(ways[name])
             with run.phase("seed"):
-                descent = begin(like.problem, some.best, run)
-            yield attempt(name, like, some, descent)
+                descent = begin(like[name].problem, some.best, run)
+            yield attempt(name, some, descent)
     except (OutOfTime, KeyboardInterrupt, engine.ProcessLost):
-        tried.extend(attempt("guided", best, some, Descent(some.best, float(some.losses[0]))) for some in found[-1:])
+        tried.extend(attempt("guided", some, Descent(some.best, float(some.losses[0]))) for some in found[-1:])
         raise
 
 
