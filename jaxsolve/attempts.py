@@ -223,9 +223,10 @@ def _rounds(
     first, losses = list[Assembly](), list[float]()
     for one in dict.fromkeys((pairing, *others)):
         paired = replace(_paired(puzzle, one, config, run), placed=best.problem)
-        order = seed_order(paired, "contraction")
-        first.append(paired.assembly(order))
-        losses.append(float(paired.losses([order])[0]))
+        orders = [seed_order(paired, name) for name in ("contraction", "contraction_descending")]
+        both = paired.losses(orders)
+        first.append(paired.assembly(orders[int(both.argmin())]))
+        losses.append(float(both.min()))
     if not best.descent.loss > ARRIVED * min(losses):  # else its basin is a wrong one, which rounds would not leave
         first.insert(0, best.descent.assembly)
     held, found = pairing.certain == puzzle.blocks, list[Population]()

@@ -31,6 +31,7 @@ SEEDS: dict[str, Seed] = {
     "delta_norm": delta_norm,
     "delta_norm_descending": descending(delta_norm),
     "contraction": contraction,
+    "contraction_descending": descending(contraction),
     "delta_greedy": delta_greedy,
     "greedy_insertion": greedy_insertion,
     "bradley_terry": bradley_terry,

@@ -1,9 +1,9 @@
 """Host: how deep a block lies, by what training has left in its weights.
 
-Gradients grow towards the readout: later blocks take back more of the direction that is read out (uᵀMu falls with
-depth, M = W_out W_in) and of the direction in which the inputs tell the predictions (bᵀMb), while norms drift with
-depth either way, depending on how a net was trained. The former give a first order; what else goes along with depth
-is learned from the best order so far.
+Later blocks see more of the answer in their states, and take back more of the direction that is read out (uᵀMu falls
+with depth, M = W_out W_in) and of the direction in which the inputs tell the predictions (bᵀMb); strong weight decay
+turns it round. Norms drift with depth either way. The former give a first order; what else goes along with depth is
+learned from the best order so far.
 """
 
 import numpy as np
