@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 
@@ -19,6 +20,8 @@ SAME = {"gelu_tanh": "gelu"}
 AKIN = {*SAME, *SAME.values()}
 CLOSE = 0.1
 """Share of the variance of the predictions that answers leave at most where such activations are told apart."""
+PATIENCE = 3
+"""Attempts under the activation that a puzzle is read with before others are tried, which takes as long each."""
 BETTER = 0.9
 """An answer is read with another activation where that leaves less than this share of its error."""
 
@@ -59,20 +62,20 @@ class Reading:
 
 
 def readings(
-    puzzle: Puzzle, config: Config, run: Run, start: Start | None, made: list[Reading]
+    puzzle: Puzzle, config: Config, run: Run, start: Start | None, made: list[Reading], patience: int = PATIENCE
 ) -> Iterator[tuple[Reading, Attempt]]:
     """Yield the attempts at a puzzle, and under which activation each is made; `made` has all readings so far.
 
-    Where the activation is not given, the first attempt that fails is followed by one under each other activation,
-    those first that fit the first orders best. What comes after that is made under the one whose error fell furthest.
+    Where the activation is not given, some attempts that fail are followed by one under each other activation, those
+    first that fit the first orders best. What comes after that is made under the one whose error fell furthest.
 
     Whoever asks for the next attempt has put the one before into its reading's `tried`, searched and judged it.
     """
-    yield from _first(_reading(puzzle, config, run, start, made))
+    yield from _first(_reading(puzzle, config, run, start, made), 1 if puzzle.activation_given else patience)
     if not puzzle.activation_given and made[0].tried:
         first = start or first_start(puzzle, config)
         starts = [Assembly(order, first.pairing.partner[order]) for order in first.orders.values()]
-        for name, _ in rank_activations(puzzle, [made[0].tried[-1].start, *starts], FEW_ROWS):
+        for name, _ in rank_activations(puzzle, [*(one.start for one in made[0].tried[1:2]), *starts], FEW_ROWS):
             if name not in (*SAME, *(reading.puzzle.activation for reading in made)):
                 for reading, attempt in _first(_reading(read_as(puzzle, name), config, run, None, made)):
                     if config.search == AUTO:
@@ -95,7 +98,7 @@ def guess_activation(puzzle: Puzzle, run: Run, devices: int | None = None) -> li
     made: list[Reading] = []
     found: dict[str, float] = {}
     try:
-        for reading, attempt in readings(puzzle, Config(devices=devices), run, None, made):
+        for reading, attempt in readings(puzzle, Config(devices=devices), run, None, made, 1):
             if reading.puzzle.activation in found:
                 break
             reading.tried.append(attempt)
@@ -168,7 +171,6 @@ def _reading(puzzle: Puzzle, config: Config, run: Run, start: Start | None, made
     return reading
 
 
-def _first(reading: Reading) -> Iterator[tuple[Reading, Attempt]]:
-    for attempt in reading.following:
+def _first(reading: Reading, count: int = 1) -> Iterator[tuple[Reading, Attempt]]:
+    for attempt in islice(reading.following, count):
         yield reading, attempt
-        return
