@@ -36,8 +36,11 @@ FROM_NOTHING: tuple[Design, ...] = (
 )
 """Designs that need no start. Networks are grown as they cool, an iterated search goes on from the best of them, and
 chains that begin anywhere find what is small enough for them."""
-FROM_THE_BEST = (FROM_NOTHING[1], FROM_NOTHING[2])
-"""Those worth their time beside a start that the weights give."""
+FROM_THE_BEST: tuple[Design, ...] = (
+    ("iterated", REFINING_ROWS, {"iterated.steps": ROUNDS / 20}),
+    ("annealing", FEW_ROWS, {"annealing.steps": MOVES / 4}),
+)
+"""Those worth their time beside a start that the weights give, about as long as a round near the best answer."""
 
 
 def joint_starts(

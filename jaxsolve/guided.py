@@ -29,12 +29,18 @@ MISLEADING = 1.3
 """Loss on all rows over loss on the rows of a round above which more rows are taken."""
 STEPS = 20
 """Moves of each chain in the first round, in units of `CHUNK_STEPS`."""
+NO_BETTER = 0.97
+"""Share of the best loss so far above which a round has found nothing that counts."""
 LONGER = 1.15
 """By which a round that found nothing better makes the next ones longer."""
 HOTTEST = 0.004
 """Highest temperature, in units of the variance of the predictions."""
 WARM = 0.15
 """Temperature of a round at its start, in units of the best loss so far."""
+HEATING = 1.7
+"""By which a round that found nothing better makes the next ones hotter, until one does."""
+MOST_HEATED = 12.0
+"""Most that they are heated."""
 COOLING = 100.0
 """By which it falls in a round."""
 PARTNER = 0.2
@@ -117,11 +123,11 @@ def guided_rounds(
     whole = engine.place(puzzle, STATISTICS_ROWS, devices)
     rows, steps = min(ROWS, puzzle.rows), float(STEPS)
     setting = Setting(engine.place(puzzle, rows, devices), run, seed % MOST_SEED, whole=whole)
-    guide = Guide(puzzle, _judged(setting, start))
+    guide, heat = Guide(puzzle, _judged(setting, start)), 1.0
     for k in count():
         loss = float(guide.elites.losses[0])
         joint = not held and k % 2 == 1
-        hot = max(min(HOTTEST * float(puzzle.y.var()), WARM * loss), 1e-12)
+        hot = max(heat * min(HOTTEST * float(puzzle.y.var()), WARM * loss), 1e-12)
         options = ANNEALING | {
             "annealing.steps": CHUNK_STEPS * round(steps),
             "annealing.cold": hot / COOLING,
@@ -141,7 +147,9 @@ def guided_rounds(
             continue
         guide.elites = _judged(setting, guide.elites.with_more(pipeline.elites.take(slice(KEPT)))).take(slice(KEPT))
         best = guide.elites.take(slice(1))
-        steps *= 1.0 if best.losses[0] < loss else LONGER
+        found_better = best.losses[0] < loss * NO_BETTER
+        heat = 1.0 if found_better else min(heat * HEATING, MOST_HEATED)
+        steps *= 1.0 if found_better else LONGER
         yield guide.elites
         everywhere = Setting(whole, run).losses(best.ins, best.outs)[0]
         if everywhere > MISLEADING * best.losses[0] and rows < whole.rows:
