@@ -161,7 +161,7 @@ def equally_good(puzzle: Puzzle, certificate: Certificate) -> dict[str, float]:
 
 def puzzle_of(reading: Reading, attempt: Attempt) -> Puzzle:
     """Return what an attempt's assemblies are of: the reading's puzzle, or one of its own with more null halves."""
-    return getattr(attempt, "puzzle", None) or reading.puzzle
+    return attempt.puzzle or reading.puzzle
 
 
 def _reading(puzzle: Puzzle, config: Config, run: Run, start: Start | None, made: list[Reading]) -> Reading:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from jaxsolve import engine
 from jaxsolve.joint import MOST_SEED, STATISTICS_ROWS
 from jaxsolve.ordering import expected_places, place_costs
-from jaxsolve.pairing import learned, standardised, statistics
+from jaxsolve.pairing import learned, of_pairs, standardised, statistics
 from jaxsolve.puzzle import Puzzle
 from jaxsolve.run import Run
 from jaxsolve.search import Pipeline, Population, Setting, population, stages_named
@@ -80,10 +80,10 @@ class Guide:
             gains = np.asarray(engine.partner_gains(every, self.elites.best), np.float64)
         gains = np.where(np.isfinite(gains), gains, 0.0)
         known = self.known | {"gain": np.empty_like(gains)}
-        known["gain"][ins] = gains - gains.mean(axis=0) - gains.mean(axis=1, keepdims=True) + gains.mean()
+        known["gain"][ins] = of_pairs(gains)
         partner = np.empty(len(ins), np.int32)
         partner[ins] = outs
-        places = place_costs(*expected_places(self.puzzle, partner, ins))
+        places = place_costs(*expected_places(self.puzzle, partner, ins, self.known))
         return -standardised(learned(known, (ins, outs))), places
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.ordering.paired import Order, Paired
-from jaxsolve.pairing import statistics
+from jaxsolve.pairing import Scores, statistics
 from jaxsolve.puzzle import Puzzle
 
 DEPTH = {"uu": -1.0, "bb": -0.5, "spread": 0.5}
@@ -21,12 +21,15 @@ NARROWEST = 2.0
 """Least standard deviation of where a block is expected, in positions."""
 
 
-def depth_statistics(puzzle: Puzzle, partner: NDArray[np.integer]) -> NDArray[np.float64]:
+def depth_statistics(
+    puzzle: Puzzle, partner: NDArray[np.integer], known: dict[str, Scores] | None = None
+) -> NDArray[np.float64]:
     """Return what goes along with depth, of each block, `[N, 6]`, with mean 0 and standard deviation 1.
 
-    They are those of `DEPTH`, the norms of both halves, and their balance (`norm_balance`).
+    They are those of `DEPTH`, the norms of both halves, and their balance (`norm_balance`). `known` are the puzzle's
+    `statistics`, if they are there already.
     """
-    known, blocks = statistics(puzzle), np.arange(len(partner))
+    known, blocks = known or statistics(puzzle), np.arange(len(partner))
     columns = [known[name][blocks, partner] for name in (*DEPTH, "balance")]
     columns += [np.linalg.norm(puzzle.w_in, axis=(1, 2)), np.linalg.norm(puzzle.w_out[partner], axis=(1, 2))]
     table = np.stack(columns, axis=1)
@@ -41,20 +44,21 @@ def contraction(paired: Paired) -> Order:
 
 
 def expected_places(
-    puzzle: Puzzle, partner: NDArray[np.integer], order: NDArray[np.integer]
+    puzzle: Puzzle, partner: NDArray[np.integer], order: NDArray[np.integer], known: dict[str, Scores] | None = None
 ) -> tuple[NDArray[np.float64], float]:
     """Return where each block is expected by the others of an order, `[N]` positions, and how far off that is.
 
     Positions are regressed on the statistics of the blocks, each predicted by all others (leave-one-out ridge
     regression): a block that an order has far from where its weights belong stands out. The second is the standard
     deviation between the two, in positions. Blocks with a null half are expected nowhere (NaN).
+    `known` is as `depth_statistics` takes it.
     """
     position = np.empty(len(order))
     position[order] = np.arange(len(order))
     running = ~(puzzle.null_ins | puzzle.null_outs[partner])
     expected, deviation = np.full(len(order), np.nan), NARROWEST
     if running.any():
-        expected[running], deviation = _predicted(depth_statistics(puzzle, partner)[running], position[running])
+        expected[running], deviation = _predicted(depth_statistics(puzzle, partner, known)[running], position[running])
     return expected, deviation
 
 

@@ -1,8 +1,20 @@
 """Host: which two halves belong together, by their weights and by the data."""
 
 from jaxsolve.pairing.assignment import Pairing, assign, margins, pair, rank_pairings
-from jaxsolve.pairing.discriminant import learned, statistics
+from jaxsolve.pairing.discriminant import learned, of_pairs, statistics
 from jaxsolve.pairing.pairings import PAIRINGS
-from jaxsolve.pairing.scores import standardised
+from jaxsolve.pairing.scores import Scores, standardised
 
-__all__ = ["PAIRINGS", "Pairing", "assign", "learned", "margins", "pair", "rank_pairings", "standardised", "statistics"]
+__all__ = [
+    "PAIRINGS",
+    "Pairing",
+    "Scores",
+    "assign",
+    "learned",
+    "margins",
+    "of_pairs",
+    "pair",
+    "rank_pairings",
+    "standardised",
+    "statistics",
+]

@@ -58,7 +58,7 @@ def statistics(puzzle: Puzzle) -> dict[str, Scores]:
     found["trace"] = traces(puzzle)
     found["spread"] = traces(puzzle.replace(w_in=puzzle.w_in @ (centred.T @ centred / max(1, puzzle.rows))))
     found["balance"] = norm_balance(puzzle)
-    return {name: _of_pairs(np.nan_to_num(values)) for name, values in found.items()}
+    return {name: of_pairs(np.nan_to_num(values)) for name, values in found.items()}
 
 
 def discriminant(puzzle: Puzzle) -> Scores:
@@ -113,7 +113,7 @@ def _fisher(table: NDArray[np.float64], pairs: Pairs) -> Scores:
     return table @ np.linalg.solve(within, table[are].mean(axis=0) - others.mean(axis=0))
 
 
-def _of_pairs(values: Scores) -> Scores:
+def of_pairs(values: Scores) -> Scores:
     """Return values without what belongs to either half alone; 0 where nothing but rounding is left."""
     left = values - values.mean(axis=0) - values.mean(axis=1, keepdims=True) + values.mean()
     return left * (np.abs(left).max() > ROUNDING * np.abs(values).max())
