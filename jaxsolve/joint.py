@@ -141,7 +141,8 @@ def joint_search(
     stay = np.arange(puzzle.blocks, dtype=np.int32)
     floor, status = reachable(puzzle, Assembly(stay, stay)), "unsolved"
     try:
-        pipeline.drive(watch, floor)
+        with engine.watched():
+            pipeline.drive(watch, floor)
     except OutOfTime:
         status = "out_of_time"
     except KeyboardInterrupt:

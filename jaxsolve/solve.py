@@ -120,11 +120,12 @@ def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None, 
     made: list[Reading] = []
     judge, status = Judge(config, run, made), "unsolved"
     try:
-        for reading, attempt in readings(puzzle, config, run, start, made):
-            reading.tried.append(attempt)
-            if judge.settles(reading, attempt):
-                status = "solved"
-                break
+        with engine.watched():
+            for reading, attempt in readings(puzzle, config, run, start, made):
+                reading.tried.append(attempt)
+                if judge.settles(reading, attempt):
+                    status = "solved"
+                    break
     except OutOfTime:
         pass
     except KeyboardInterrupt:

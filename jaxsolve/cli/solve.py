@@ -15,6 +15,7 @@ from jaxsolve.cli.version import versions
 from jaxsolve.errors import OutputError
 from jaxsolve.ordering import SEEDS
 from jaxsolve.pairing import PAIRINGS
+from jaxsolve.puzzle.padding import padded
 from jaxsolve.puzzle.source import TABLE
 from jaxsolve.search import SEARCHES
 
@@ -137,7 +138,8 @@ def _keeping(watch: "Watch", run: "Run", answers: AnswerFolder, puzzle: "Puzzle"
     def both(progress: "Progress") -> None:
         watch(progress)
         if run.best is not None:
-            answers.keep(puzzle.permutation(run.best), puzzle.name)
+            wide = padded(puzzle, len(run.best.ins) - puzzle.blocks)  # it may leave pieces out
+            answers.keep(wide.permutation(run.best), puzzle.name)
 
     return both
 

@@ -74,8 +74,11 @@ def device_names(devices: int | None = None) -> list[str]:
 
 
 def put(table: Any, over: Mesh) -> jax.Array:
-    """Put an array on every device."""
-    return jax.device_put(table, NamedSharding(over, SAME))
+    """Put an array on every device; with several processes, each its own copy, without asking the others."""
+    if jax.process_count() == 1:
+        return jax.device_put(table, NamedSharding(over, SAME))
+    table = np.asarray(table)
+    return jax.make_array_from_callback(table.shape, NamedSharding(over, SAME), lambda index: table)
 
 
 def by_device(over: Mesh, part: Callable[[], np.ndarray]) -> jax.Array:
