@@ -28,6 +28,8 @@ ROOMS = [
     "judging",
     "sweep",
     "solve",
+    "analysis",
+    "figures",
     "generation",
     "profiling",
     "cli",

@@ -32,15 +32,19 @@ def bradley_terry(paired: Paired) -> Order:
     return seed[np.argsort(-strengths, kind="stable")]
 
 
-def swap_gaps(paired: Paired, order: Order) -> Matrix:
+def swap_gaps(paired: Paired, order: Order, positions: NDArray[np.integer] | None = None) -> Matrix:
     """Return the antisymmetric change of loss `[N, N]` when the blocks at two positions are swapped.
 
-    Entry [s, t], s < t, is positive where the order is better as it is: the block at s should stay first.
+    Entry [s, t], s < t, is positive where the order is better as it is: the block at s should stay first. With
+    `positions`, `[P]` ascending, only blocks at those are swapped: `[P, P]`.
     """
-    swaps = NEIGHBOURHOODS["swaps"](paired.blocks)
+    swaps, upper = NEIGHBOURHOODS["swaps"](paired.blocks), np.triu_indices(paired.blocks, 1)
+    if positions is None:
+        positions = np.arange(paired.blocks)
+    swaps = swaps.only(np.isin(upper[0], positions) & np.isin(upper[1], positions))
     evaluator = Evaluator(paired.problem, paired.assembly(order), paired.run)
-    gaps = np.zeros((paired.blocks,) * 2)
-    gaps[np.triu_indices(paired.blocks, 1)] = evaluator.losses(swaps) - evaluator.loss()
+    gaps = np.zeros((len(positions),) * 2)
+    gaps[np.triu_indices(len(positions), 1)] = evaluator.losses(swaps) - evaluator.loss()
     return gaps - gaps.T
 
 

@@ -1,0 +1,94 @@
+"""Host: one forward pass through the network, and what is seen at each position."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from jaxsolve.analysis.subject import Subject
+from jaxsolve.analysis.summary import NotMeasuredError
+from jaxsolve.puzzle.network import CHUNK_ROWS, CORES
+from jaxsolve.puzzle.types import Floats
+
+STEP = 1e-6
+"""Half the distance over which the slope of an activation is taken, in float64."""
+THREADS = min(CORES, 8)
+"""Each holds what it has seen of its rows: sums of D and H numbers, and H² for one block at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardPass:
+    """What the states of a network and its blocks are like, by position; means over rows."""
+
+    state_norm: Floats
+    """`[K+1]` ||h||, before every block and after the last."""
+    update_norm: Floats
+    """`[K]` ||r(h)||"""
+    ratio: Floats
+    """`[K]` ||r(h)||/||h||, over rows whose state is not 0; NaN if there is none."""
+    delta_norm: Floats
+    """`[K]` ||r(x)|| on the inputs themselves (Park 2026, https://arxiv.org/abs/2602.19845, equation 5)."""
+    active_fraction: Floats
+    """`[K]` share of hidden units that are open, their input above 0."""
+    jacobian_trace: Floats
+    """`[K]` tr J_r, of the Jacobian J_r = W_out diag(act'(W_in h + b_in)) W_in"""
+    jacobian_square: Floats
+    """`[K]` ||J_r||²_F"""
+
+
+def forward(subject: Subject) -> ForwardPass:
+    """Run the network once, in float64, and measure at each position.
+
+    Raises
+    ------
+    NotMeasuredError
+        States overflow, as they may where pairs or order are wrong.
+    """
+    starts = range(0, subject.rows, CHUNK_ROWS)
+    with ThreadPoolExecutor(THREADS) as threads:
+        parts = [*threads.map(lambda start: _sums(subject, subject.x[start : start + CHUNK_ROWS]), starts)]
+    total, counted = {}, sum(count for _, count in parts)
+    for field in fields(ForwardPass):
+        summed = sum(getattr(part, field.name) for part, _ in parts)
+        rows = counted if field.name == "ratio" else float(subject.rows)
+        total[field.name] = np.divide(summed, rows, out=np.full(len(summed), np.nan), where=np.asarray(rows) > 0)
+    if not np.isfinite(total["state_norm"]).all():
+        raise NotMeasuredError(f"states overflow at position {_overflowing(total['state_norm'])} of {subject.source}")
+    return ForwardPass(**total)
+
+
+def _sums(subject: Subject, x: Floats) -> tuple[ForwardPass, Floats]:
+    """Return the sums over some rows of everything, and how many of them have a state that is not 0, `[K]`."""
+    network, h, seen, counts = subject.network, x, [], []
+    with np.errstate(over="ignore", invalid="ignore"):
+        norm = np.linalg.norm(h, axis=1)
+        norms = [norm.sum()]
+        for i, j in zip(*subject.assembly, strict=True):
+            inputs = h @ network.w_in[i].T + network.b_in[i]
+            update = network.activation(inputs) @ network.w_out[j].T + network.b_out[j]
+            size, moves = np.linalg.norm(update, axis=1), norm > 0
+            ratio = (size[moves] / norm[moves]).sum()
+            delta = np.linalg.norm(network.residual(x, i, j), axis=1).sum()
+            seen.append((size.sum(), ratio, delta, (inputs > 0).mean(axis=1).sum(), *_jacobian(subject, inputs, i, j)))
+            counts.append(moves.sum())
+            h = h + update
+            norm = np.linalg.norm(h, axis=1)
+            norms.append(norm.sum())
+    return ForwardPass(np.array(norms), *np.array(seen).T), np.array(counts, np.float64)
+
+
+def _jacobian(subject: Subject, inputs: Floats, i: int, j: int) -> tuple[float, float]:
+    """Return the sums over rows of tr J_r and of ||J_r||²_F, by sums over pairs of hidden units.
+
+    With s the slopes of a row's hidden units, ||J_r||²_F = Σ_kl (W_outᵀW_out)_kl (W_in W_inᵀ)_kl s_k s_l.
+    """
+    network = subject.network
+    w_in, w_out = network.w_in[i], network.w_out[j]
+    slopes = (network.activation(inputs + STEP) - network.activation(inputs - STEP)) / (2 * STEP)
+    trace = slopes.sum(axis=0) @ np.einsum("kd,dk->k", w_in, w_out)
+    square = ((slopes.T @ slopes) * (w_out.T @ w_out) * (w_in @ w_in.T)).sum()
+    return float(trace), float(square)
+
+
+def _overflowing(norms: Floats) -> int:
+    return int(np.argmin(np.isfinite(norms))) - 1

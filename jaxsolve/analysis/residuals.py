@@ -1,0 +1,81 @@
+"""Host: how large what blocks add is beside what they are given, for every pair of halves on the inputs."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from jaxsolve.analysis.subject import Subject
+from jaxsolve.analysis.summary import NotMeasuredError, Summary, summary_of
+from jaxsolve.puzzle import Network
+from jaxsolve.puzzle.network import CORES, Array
+from jaxsolve.puzzle.types import Flags, Floats
+
+WORK = 1e12
+"""Floating-point operations that all pairs may take; where they would take more, fewer rows do."""
+LEAST_ROWS = 256
+CHUNK_ROWS = 256
+"""Rows that meet all second halves together, so that N times as many updates are held at once and not N² times."""
+
+
+@dataclass(frozen=True, eq=False)
+class Residuals:
+    """||r(x)||/||x|| of every pair of halves, mean over the inputs."""
+
+    ratios: Floats
+    """`[N, N]` first halves by second halves."""
+    right: Flags
+    """`[N, N]` which pairs make blocks."""
+    input_norm: float
+    """Mean norm of the inputs, over the same rows."""
+    rows: int
+    """Rows that were measured; those whose inputs are all 0 have no ratio."""
+
+    @property
+    def every(self) -> Summary | None:
+        """Of all pairs."""
+        return summary_of(self.ratios)
+
+    @property
+    def pairs(self) -> Summary | None:
+        """Of those that make blocks."""
+        return summary_of(self.ratios[self.right])
+
+
+def residuals(subject: Subject) -> Residuals:
+    """Measure how much every pair of halves would add to the inputs, in float32.
+
+    Raises
+    ------
+    NotMeasuredError
+        All inputs are zero.
+    """
+    puzzle = subject.puzzle
+    work = 2 * len(puzzle.w_in) * len(puzzle.w_out) * puzzle.features * puzzle.hidden
+    x = subject.x[: max(LEAST_ROWS, int(WORK / work))]
+    input_norm = float(np.linalg.norm(x, axis=1).mean())
+    x = x[np.linalg.norm(x, axis=1) > 0]
+    if not len(x):
+        raise NotMeasuredError("all inputs are zero: nothing can be compared with their norm")
+    network = Network(puzzle, puzzle.activation, np.float32)
+
+    def part(start: int) -> Floats:
+        with np.errstate(over="ignore", invalid="ignore"):  # threads have settings of their own
+            return _sums(network, x[start : start + CHUNK_ROWS])
+
+    with ThreadPoolExecutor(CORES) as threads:
+        total = sum(threads.map(part, range(0, len(x), CHUNK_ROWS)))
+    return Residuals(total / len(x), subject.right(), input_norm, len(x))
+
+
+def _sums(network: Network, x: Floats) -> Floats:
+    """Return ||r(x)||/||x|| of every pair, summed over rows, `[N, N]`."""
+    outs, d, h = network.w_out.shape
+    weights, found = network.w_out.reshape(-1, h).T, np.empty((len(network.w_in), outs))
+    inputs, weight = x.astype(np.float32), 1 / np.linalg.norm(x, axis=1)
+    for i, (w_in, b_in) in enumerate(zip(network.w_in, network.b_in, strict=True)):
+        update: Array = network.activation(inputs @ w_in.T + b_in) @ weights
+        update += network.b_out.ravel()
+        squares = np.einsum("rjd,rjd->rj", *[update.reshape(len(x), outs, d)] * 2)
+        found[i] = weight @ np.sqrt(squares, dtype=np.float64)
+    return found

@@ -1,0 +1,87 @@
+"""Host: how near the order of every ordering seed comes to that of an answer."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jaxsolve.analysis.subject import Subject
+from jaxsolve.analysis.summary import NotMeasuredError
+from jaxsolve.ordering import SEEDS, seed_order
+from jaxsolve.puzzle import mean_squared_error
+from jaxsolve.puzzle.types import Integers
+
+ROWS = 2000
+"""Rows that seeds see, at most, as in Park (2026), https://arxiv.org/abs/2602.19845."""
+LEAST_ROWS = 200
+"""Rows below which an order by evaluations says more about the rows than about the blocks."""
+WORK = 2e12
+"""Floating-point operations that one seed may take."""
+
+
+@dataclass(frozen=True, eq=False)
+class SeedOrder:
+    """The order that a seed gives, beside that of an answer."""
+
+    name: str
+    spearman: float
+    """Rank correlation with the answer, from -1 to 1 (Spearman 1904, https://doi.org/10.2307/1412159)."""
+    mse: float
+    """Mean squared error over all rows."""
+    depth: Integers
+    """`[K]` the seed's order, each block by its position in the answer: 0, 1, 2, … if it is the answer's own."""
+    rows: int
+    """Rows that the seed saw."""
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """All seeds, and why some were left out."""
+
+    orders: tuple[SeedOrder, ...]
+    left_out: dict[str, str]
+
+
+def seeds(subject: Subject) -> Seeds:
+    """Compare every registered seed with the answer, each on as many rows as there is time for.
+
+    Raises
+    ------
+    NotMeasuredError
+        There is no answer, or a single block.
+    """
+    if not subject.known:
+        raise NotMeasuredError("how deep blocks lie is not known; name an ANSWER")
+    if subject.blocks < 2:
+        raise NotMeasuredError("a single block has no order")
+    where = np.empty(subject.blocks, np.int64)
+    where[subject.alone[2]] = np.arange(subject.blocks)
+    found, left_out = [], {}
+    for name in SEEDS:
+        rows = min(ROWS, subject.rows, int(WORK / _work(subject, name)))
+        if rows < min(LEAST_ROWS, subject.rows):
+            left_out[name] = f"{subject.blocks} blocks leave it {rows} rows in the time it may take"
+            continue
+        paired = subject.paired(rows)
+        order = seed_order(paired, name)
+        mse = mean_squared_error(subject.alone[0], paired.assembly(order))
+        found.append(SeedOrder(name, spearman(where[order]), mse, where[order], rows))
+    return Seeds(tuple(found), left_out)
+
+
+def spearman(depth: Integers) -> float:
+    """Return the rank correlation of a permutation of 0, 1, 2, … with these numbers in order."""
+    n = len(depth)
+    return 1 - 6 * float(((depth - np.arange(n)) ** 2).sum()) / (n * (n * n - 1))
+
+
+def _work(subject: Subject, name: str) -> float:
+    """Return about how many floating-point operations a seed takes for each row."""
+    k, block = subject.blocks, 4.0 * subject.puzzle.features * subject.puzzle.hidden
+    match name:
+        case "greedy_insertion":  # of K - t blocks each at t + 1 places, in networks of t + 1
+            return block * k**4 / 12
+        case "bradley_terry":  # all exchanges, which share half of their blocks
+            return block * k**3 / 4
+        case "delta_greedy":
+            return block * k**2 / 2
+    return block * k
