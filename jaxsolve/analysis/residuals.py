@@ -65,7 +65,7 @@ def residuals(subject: Subject) -> Residuals:
 
     with ThreadPoolExecutor(CORES) as threads:
         total = sum(threads.map(part, range(0, len(x), CHUNK_ROWS)))
-    return Residuals(total / len(x), subject.right(), input_norm, len(x))
+    return Residuals(np.asarray(total / len(x)), subject.right(), input_norm, len(x))
 
 
 def _sums(network: Network, x: Floats) -> Floats:

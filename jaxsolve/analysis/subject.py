@@ -51,7 +51,7 @@ class Subject:
     @property
     def source(self) -> str:
         """Where pairs and order come from, in words."""
-        return "the answer" if self.known else f"pairs by {self.pairing}, order by {self.order_seed}"
+        return "pairs and order of the answer" if self.known else f"pairs by {self.pairing}, order by {self.order_seed}"
 
     @property
     def x(self) -> Floats:

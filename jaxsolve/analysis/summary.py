@@ -36,6 +36,7 @@ def summary_of(values: ArrayLike) -> Summary | None:
 
 def correlation(a: ArrayLike, b: ArrayLike) -> float | None:
     """Return the correlation of two series of numbers; None where either does not vary."""
-    a, b = (np.asarray(values, np.float64) - np.mean(values) for values in (a, b))
-    size = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / size if 0 < size < np.inf else None
+    first, second = (np.asarray(values, np.float64) for values in (a, b))
+    first, second = first - first.mean(), second - second.mean()
+    size = float(np.sqrt((first @ first) * (second @ second)))
+    return float(first @ second) / size if 0 < size < np.inf else None

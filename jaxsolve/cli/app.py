@@ -3,6 +3,7 @@
 import typer
 
 from jaxsolve.cli import terminal
+from jaxsolve.cli.analyze import analyze
 from jaxsolve.cli.export import export
 from jaxsolve.cli.generate import generate
 from jaxsolve.cli.inspect import inspect
@@ -33,5 +34,5 @@ def run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-for command in (solve, search, sweep, inspect, pair, verify, export, generate, profile, version):
+for command in (solve, search, sweep, inspect, pair, verify, analyze, export, generate, profile, version):
     app.command()(command)

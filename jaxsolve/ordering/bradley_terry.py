@@ -44,8 +44,9 @@ def swap_gaps(paired: Paired, order: Order, positions: NDArray[np.integer] | Non
     swaps = swaps.only(np.isin(upper[0], positions) & np.isin(upper[1], positions))
     evaluator = Evaluator(paired.problem, paired.assembly(order), paired.run)
     gaps = np.zeros((len(positions),) * 2)
-    gaps[np.triu_indices(len(positions), 1)] = evaluator.losses(swaps) - evaluator.loss()
-    return gaps - gaps.T
+    with np.errstate(invalid="ignore"):  # infinite losses are neither better nor worse than each other
+        gaps[np.triu_indices(len(positions), 1)] = evaluator.losses(swaps) - evaluator.loss()
+        return gaps - gaps.T
 
 
 def fit_strengths(gaps: Matrix, temperature: float) -> NDArray[np.float64]:

@@ -1,0 +1,53 @@
+"""Host: measurements as Altair charts (https://altair-viz.github.io): one function a figure, none of them writes."""
+
+from jaxsolve.figures.blocks import (
+    active_fraction,
+    block_properties,
+    delta_norm,
+    effective_rank,
+    eigenvalues,
+    isometry_scatter,
+    product_heatmaps,
+    singular_values,
+    state_norm,
+    traces,
+    update_ratio,
+)
+from jaxsolve.figures.orders import cycle_margins, preferences, seed_correlation, seed_orders
+from jaxsolve.figures.pairs import norm_histogram, pair_heatmap, pair_histogram, residual_histogram, separation
+from jaxsolve.figures.registry import FIGURES, best_score, figures_of
+from jaxsolve.figures.rendering import Chart, altair, libraries, png, specification, svg
+from jaxsolve.figures.theme import theme
+
+__all__ = [
+    "FIGURES",
+    "Chart",
+    "active_fraction",
+    "altair",
+    "best_score",
+    "block_properties",
+    "cycle_margins",
+    "delta_norm",
+    "effective_rank",
+    "eigenvalues",
+    "figures_of",
+    "isometry_scatter",
+    "libraries",
+    "norm_histogram",
+    "pair_heatmap",
+    "pair_histogram",
+    "png",
+    "preferences",
+    "product_heatmaps",
+    "residual_histogram",
+    "seed_correlation",
+    "seed_orders",
+    "separation",
+    "singular_values",
+    "specification",
+    "state_norm",
+    "svg",
+    "theme",
+    "traces",
+    "update_ratio",
+]
