@@ -2,11 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from functools import partial
 
 import numpy as np
 
 from jaxsolve.analysis.subject import Subject
 from jaxsolve.analysis.summary import NotMeasuredError
+from jaxsolve.puzzle import Network
 from jaxsolve.puzzle.network import CHUNK_ROWS, CORES
 from jaxsolve.puzzle.types import Floats
 
@@ -45,21 +47,22 @@ def forward(subject: Subject) -> ForwardPass:
         States overflow, as they may where pairs or order are wrong.
     """
     starts = range(0, subject.rows, CHUNK_ROWS)
+    part = partial(_sums, subject, subject.network)
     with ThreadPoolExecutor(THREADS) as threads:
-        parts = [*threads.map(lambda start: _sums(subject, subject.x[start : start + CHUNK_ROWS]), starts)]
-    total, counted = {}, sum(count for _, count in parts)
+        parts = [*threads.map(part, (subject.x[start : start + CHUNK_ROWS] for start in starts))]
+    rows, total = np.sum([count for _, count in parts], axis=0), {}
     for field in fields(ForwardPass):
-        summed = sum(getattr(part, field.name) for part, _ in parts)
-        rows = counted if field.name == "ratio" else float(subject.rows)
-        total[field.name] = np.divide(summed, rows, out=np.full(len(summed), np.nan), where=np.asarray(rows) > 0)
+        summed = np.sum([getattr(sums, field.name) for sums, _ in parts], axis=0)
+        over = rows if field.name == "ratio" else np.full(summed.shape, subject.rows)
+        total[field.name] = np.divide(summed, over, out=np.full(summed.shape, np.nan), where=over > 0)
     if not np.isfinite(total["state_norm"]).all():
-        raise NotMeasuredError(f"states overflow at position {_overflowing(total['state_norm'])} of {subject.source}")
+        raise NotMeasuredError(f"states overflow behind position {_last(total['state_norm'])}, {subject.source}")
     return ForwardPass(**total)
 
 
-def _sums(subject: Subject, x: Floats) -> tuple[ForwardPass, Floats]:
+def _sums(subject: Subject, network: Network, x: Floats) -> tuple[ForwardPass, Floats]:
     """Return the sums over some rows of everything, and how many of them have a state that is not 0, `[K]`."""
-    network, h, seen, counts = subject.network, x, [], []
+    h, seen, counts = x, [], []
     with np.errstate(over="ignore", invalid="ignore"):
         norm = np.linalg.norm(h, axis=1)
         norms = [norm.sum()]
@@ -69,7 +72,7 @@ def _sums(subject: Subject, x: Floats) -> tuple[ForwardPass, Floats]:
             size, moves = np.linalg.norm(update, axis=1), norm > 0
             ratio = (size[moves] / norm[moves]).sum()
             delta = np.linalg.norm(network.residual(x, i, j), axis=1).sum()
-            seen.append((size.sum(), ratio, delta, (inputs > 0).mean(axis=1).sum(), *_jacobian(subject, inputs, i, j)))
+            seen.append((size.sum(), ratio, delta, (inputs > 0).mean(axis=1).sum(), *_jacobian(network, inputs, i, j)))
             counts.append(moves.sum())
             h = h + update
             norm = np.linalg.norm(h, axis=1)
@@ -77,12 +80,11 @@ def _sums(subject: Subject, x: Floats) -> tuple[ForwardPass, Floats]:
     return ForwardPass(np.array(norms), *np.array(seen).T), np.array(counts, np.float64)
 
 
-def _jacobian(subject: Subject, inputs: Floats, i: int, j: int) -> tuple[float, float]:
+def _jacobian(network: Network, inputs: Floats, i: int, j: int) -> tuple[float, float]:
     """Return the sums over rows of tr J_r and of ||J_r||²_F, by sums over pairs of hidden units.
 
     With s the slopes of a row's hidden units, ||J_r||²_F = Σ_kl (W_outᵀW_out)_kl (W_in W_inᵀ)_kl s_k s_l.
     """
-    network = subject.network
     w_in, w_out = network.w_in[i], network.w_out[j]
     slopes = (network.activation(inputs + STEP) - network.activation(inputs - STEP)) / (2 * STEP)
     trace = slopes.sum(axis=0) @ np.einsum("kd,dk->k", w_in, w_out)
@@ -90,5 +92,6 @@ def _jacobian(subject: Subject, inputs: Floats, i: int, j: int) -> tuple[float, 
     return float(trace), float(square)
 
 
-def _overflowing(norms: Floats) -> int:
+def _last(norms: Floats) -> int:
+    """Return the position of the block after which states are infinite."""
     return int(np.argmin(np.isfinite(norms))) - 1

@@ -35,9 +35,9 @@ class Norms:
 def norms(subject: Subject) -> Norms:
     """Return the Frobenius norms of the weights and biases of all halves."""
     puzzle = subject.puzzle
-    sizes = (np.sqrt((table**2).reshape(len(table), -1).sum(axis=1)) for table in _tables(subject))
+    w_in, b_in, w_out, b_out = map(_sizes, (puzzle.w_in, puzzle.b_in, puzzle.w_out, puzzle.b_out))
     ids = puzzle.in_ids.tolist(), puzzle.out_ids.tolist()
-    return Norms(*sizes, *ids, float(np.linalg.norm(puzzle.w_last)))
+    return Norms(w_in, b_in, w_out, b_out, *ids, float(np.linalg.norm(puzzle.w_last)))
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,10 @@ def rescaling(subject: Subject) -> Rescaling:
     """Test whether matching the norms of halves says which belong together."""
     from scipy.optimize import linear_sum_assignment
 
-    first, second = (np.sqrt((w**2).sum(axis=(1, 2))) for w in (subject.puzzle.w_in, subject.puzzle.w_out))
-    if not (first.all() and second.all()):
-        raise NotMeasuredError("a half has no weights but zeros: its norm has no logarithm")
+    first, second = _sizes(subject.puzzle.w_in), _sizes(subject.puzzle.w_out)
+    sizes = np.concatenate([first, second])
+    if not (np.isfinite(sizes) & (sizes > 0)).all():
+        raise NotMeasuredError("the norm of a half is 0 or infinite, and has no logarithm")
     ratios = np.abs(np.log(first)[:, None] - np.log(second))
     ins, outs = subject.assembly
     least, most = (linear_sum_assignment(ratios, maximize=largest) for largest in (False, True))
@@ -83,6 +84,7 @@ def rescaling(subject: Subject) -> Rescaling:
     )
 
 
-def _tables(subject: Subject) -> tuple[Floats, ...]:
-    puzzle = subject.puzzle
-    return puzzle.w_in, puzzle.b_in, puzzle.w_out, puzzle.b_out
+def _sizes(tables: Floats) -> Floats:
+    """Return the Frobenius norms of some matrices or vectors; halves too large for their squares are infinite."""
+    with np.errstate(over="ignore"):
+        return np.sqrt((tables**2).reshape(len(tables), -1).sum(axis=1))

@@ -51,8 +51,8 @@ class PairScore:
     def histogram(self, bins: int = 60) -> tuple[Floats, Integers, Integers]:
         """Return the edges of bins of equal width, `[bins + 1]`, and how many pairs and others fall into each."""
         edges = np.histogram_bin_edges(self.scores, bins)
-        counts = (np.histogram(self.scores[chosen], edges)[0] for chosen in (self.right, ~self.right))
-        return edges, *counts
+        pairs, others = (np.histogram(self.scores[chosen], edges)[0] for chosen in (self.right, ~self.right))
+        return edges, pairs, others
 
 
 def pair_scores(subject: Subject) -> tuple[PairScore, ...]:

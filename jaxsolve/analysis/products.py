@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +31,7 @@ class Products:
         return np.sqrt((self.matrices**2).sum(axis=(1, 2)))
 
     @cached_property
-    def eigenvalues(self) -> NDArray[Any]:
+    def eigenvalues(self) -> NDArray[np.complex128]:
         """Complex, those with the smallest real part first, `[K, D]`."""
         return np.sort_complex(np.linalg.eigvals(self.matrices).astype(np.complex128))
 
@@ -49,7 +48,7 @@ class Products:
     @cached_property
     def singular_values(self) -> Floats:
         """Largest first, `[K, D]`."""
-        return np.linalg.svd(self.matrices, compute_uv=False)
+        return np.asarray(np.linalg.svd(self.matrices, compute_uv=False), np.float64)
 
     @property
     def effective_rank(self) -> Floats:
