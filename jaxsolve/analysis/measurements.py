@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from jaxsolve.analysis.forward import forward
 from jaxsolve.analysis.isometry import isometry
 from jaxsolve.analysis.norms import norms, rescaling
@@ -69,7 +71,8 @@ def analyze(
             continue
         watch(name)
         try:
-            done[name] = MEASUREMENTS[name](subject, *(done[needed] for needed in NEEDS.get(name, ())))
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows is infinite, and is said to be
+                done[name] = MEASUREMENTS[name](subject, *(done[needed] for needed in NEEDS.get(name, ())))
         except NotMeasuredError as error:
             skipped[name] = str(error)
     return Analysis(

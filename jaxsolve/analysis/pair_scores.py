@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxsolve.analysis.subject import Subject
-from jaxsolve.analysis.summary import Summary, summary_of
+from jaxsolve.analysis.summary import NotMeasuredError, Summary, summary_of
 from jaxsolve.pairing import PAIRINGS, Pairing, Scores, margins
 from jaxsolve.puzzle.types import Flags, Floats, Integers
 
@@ -56,14 +56,22 @@ class PairScore:
 
 
 def pair_scores(subject: Subject) -> tuple[PairScore, ...]:
-    """Score all pairs of halves by every registered measure."""
+    """Score all pairs of halves by every registered measure.
+
+    Raises
+    ------
+    NotMeasuredError
+        A score is too large for float64.
+    """
     whole, partner = subject.whole()
     ins, outs = ~whole.null_ins, ~whole.null_outs
     real, right, found = ins[:, None] & outs, subject.right(), []
     ids = subject.puzzle.in_ids.tolist(), subject.puzzle.out_ids.tolist()
     for name, score in PAIRINGS.items():
         with np.errstate(over="ignore", invalid="ignore"):
-            scores = np.nan_to_num(score(whole))
+            scores = score(whole)
+        if not np.isfinite(scores).all():
+            raise NotMeasuredError(f"scores by {name} overflow float64; the halves are too large to compare")
         pairing = Pairing(name, scores, partner, margins(scores, partner, real), real)
         part = scores[np.ix_(ins, outs)]
         argmax = int(right[np.arange(len(part)), part.argmax(axis=1)].sum())

@@ -73,7 +73,7 @@ def transitivity(subject: Subject) -> Transitivity:
     Raises
     ------
     NotMeasuredError
-        There are fewer than three blocks.
+        There are fewer than three blocks, or the first order has no finite error.
     """
     if subject.blocks < 3:
         raise NotMeasuredError(f"transitivity is about three blocks; there are {subject.blocks}")
@@ -81,8 +81,10 @@ def transitivity(subject: Subject) -> Transitivity:
     paired, name = subject.paired(rows), "delta_norm"
     order = seed_order(paired, name)
     losses = [mean_squared_error(paired.puzzle, paired.assembly(one)) for one in (order, order[::-1])]
-    if losses[1] < losses[0]:
+    if not losses[0] <= losses[1]:
         order, name = np.ascontiguousarray(order[::-1]), f"{name}_descending"
+    if not np.isfinite(losses).any():
+        raise NotMeasuredError(f"the error of the order by {name} overflows: no exchange makes it better or worse")
     positions = _sampled(paired, subject.seed)
     gaps = swap_gaps(paired, order, positions)
     where = np.empty(subject.blocks, np.int64)
@@ -90,7 +92,7 @@ def transitivity(subject: Subject) -> Transitivity:
     ids = paired.puzzle.in_ids[order], paired.puzzle.out_ids[paired.partner[order]]
     return Transitivity(
         order_seed=name,
-        seed_mse=float(np.nanmin(losses)) if np.isfinite(losses).any() else np.inf,
+        seed_mse=float(np.nanmin(losses)),
         positions=positions,
         pairs=[(int(ids[0][t]), int(ids[1][t])) for t in positions],
         gaps=gaps,

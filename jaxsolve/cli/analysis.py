@@ -28,11 +28,13 @@ DERIVED = {
     "Norms": ("summaries",),
     "Residuals": ("every", "pairs"),
     "PairScore": ("pairs", "others", "gap", "certain"),
-    "Products": ("traces", "frobenius", "negative_share", "negative_shares", "effective_rank", "singular_values"),
+    "Products": (
+        "traces", "frobenius", "eigenvalues", "negative_share", "negative_shares", "singular_values", "effective_rank",
+    ),
     "Isometry": ("negative", "ratio", "isometry_ratio", "half_open_ratio", "correlation"),
     "Transitivity": ("triples", "margins", "cycle_margins", "spans"),
-}
-"""What JSON has of results beyond their fields."""
+}  # fmt: skip
+"""What JSON has of results beyond their fields; complex numbers become a list of real and one of imaginary parts."""
 
 
 def facts(analysis: Analysis) -> dict[str, Any]:
