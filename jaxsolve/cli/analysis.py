@@ -79,7 +79,10 @@ def shown(analysis: Analysis) -> str:
     subject, results = analysis.subject, analysis.results
     how = "" if subject.puzzle.activation_given else " (nobody has said so)"
     first = f"{subject.puzzle.name}: {counted(subject.blocks, 'block')}, {subject.puzzle.activation}{how}; "
-    parts = [f"{first}{subject.source}{'' if subject.known else ', both assumed'}, MSE {subject.mse:.6g}"]
+    parts = [
+        f"{first}{subject.source}{'' if subject.known else ', both assumed'}",
+        f"MSE {subject.mse:.6g} on all rows; the predictions have variance {subject.puzzle.y.var():.4g}",
+    ]
     for name, found in results.items():
         title, table = SECTIONS[name](found)
         parts.append(f"{title}\n{terminal.table(table)}")
