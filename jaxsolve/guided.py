@@ -1,14 +1,15 @@
 """Host: rounds of annealing near the best answer so far, guided by what it says of pairs and of depths.
 
-A hot chain forgets what the weights know, a cold one does not get out of its basin. So every round anneals from the
-best assemblies, no hotter than what is left of the error calls for, and beside the error it pays for blocks that lie
-far from where their weights belong (`ordering.expected_places`) and for pairs that have little in common with the
-others (`pairing.learned`). Both are learned anew from each better answer. Pairs are held every other time: an order
-gets better by itself, and bends around wrong pairs where it cannot.
+A hot chain forgets what the weights know, a cold one does not get out of its basin. So every round anneals the order of
+the best assemblies, no hotter than what is left of the error calls for, and beside the error it pays for blocks that
+lie far from where their weights belong (`ordering.expected_places`), which is learned anew from each better answer.
+
+An order bends around wrong pairs: exchanging partners alone no longer lowers the error, and only once the order has
+followed it shows which pairs were better. So pairs are raced: assemblies whose pairs are drawn by what is known of
+them (`pairing.learned`) anneal side by side from the same order, each with its own pairs held, and the best go on.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
@@ -17,25 +18,33 @@ from numpy.typing import NDArray
 from jaxsolve import engine
 from jaxsolve.joint import MOST_SEED, STATISTICS_ROWS
 from jaxsolve.ordering import expected_places, place_costs
-from jaxsolve.pairing import learned, of_pairs, standardised, statistics
-from jaxsolve.puzzle import Puzzle
+from jaxsolve.pairing import drawn, learned, of_pairs, statistics
+from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.run import Run
 from jaxsolve.search import Pipeline, Population, Setting, population, stages_named
 from jaxsolve.search.annealing import CHUNK_STEPS
 
-ROWS = 256
+ROWS = 1024
 """Rows on which moves are decided; four times as many each time that they turn out to mislead."""
+JUDGED = 4
+"""Times as many rows on which what rounds have found is compared."""
 MISLEADING = 1.3
-"""Loss on all rows over loss on the rows of a round above which more rows are taken."""
-STEPS = 20
+"""Loss on those rows over loss on the rows of a round above which more rows are taken."""
+STEPS = 12
 """Moves of each chain in the first round, in units of `CHUNK_STEPS`."""
+RACERS = 8
+"""Assemblies that race, the best so far with its own pairs among them."""
+RACE = 0.7
+"""Moves of each, in units of those of a chain that does not race."""
+STAYS = 0.85
+"""Share of the best loss so far below which a round of one kind is followed by another of the same kind."""
 NO_BETTER = 0.97
 """Share of the best loss so far above which a round has found nothing that counts."""
 LONGER = 1.15
 """By which a round that found nothing better makes the next ones longer."""
-HOTTEST = 0.004
+HOTTEST = 0.006
 """Highest temperature, in units of the variance of the predictions."""
-WARM = 0.15
+WARM = 0.1
 """Temperature of a round at its start, in units of the best loss so far."""
 HEATING = 1.7
 """By which a round that found nothing better makes the next ones hotter, until one does."""
@@ -43,48 +52,66 @@ MOST_HEATED = 12.0
 """Most that they are heated."""
 COOLING = 100.0
 """By which it falls in a round."""
-PARTNER = 0.2
-"""Share of moves that exchange partners in every other round."""
 KEPT = 4
 """Best assemblies that are kept; rounds begin with two of them."""
+DRAWS = 30
+"""Most times that pairs are drawn for a racer until nobody has raced with them before."""
+FLATTER = 0.9
+"""By which log odds are taken less seriously each time."""
 ANNEALING = {
-    "annealing.chains": 2,
     "annealing.swap": 0.4,
     "annealing.insertion": 0.5,
     "annealing.reversal": 0.1,
-    "annealing.prior": 3.0,
+    "annealing.partner": 0.0,
+    "annealing.reach": 2.0,
     "descent.best": 2,
 }
-"""What is the same in all rounds: mostly short insertions and swaps, and pair scores that weigh more than noise."""
+"""What is the same in all rounds: mostly short insertions and swaps of whole blocks."""
 
 
-@dataclass(eq=False)
 class Guide:
-    """What rounds have come to."""
+    """What rounds have come to, and what that says."""
 
-    puzzle: Puzzle
-    elites: Population
-    """The best assemblies so far, with their losses on the rows of the rounds."""
+    def __init__(self, puzzle: Puzzle, every: "engine.Problem", elites: Population) -> None:
+        self.puzzle = puzzle
+        self.elites = elites
+        """The best assemblies so far, with their losses on the rows that they are compared on."""
+        self._every = every
+        self._known = statistics(puzzle)
+        self._raced: set[bytes] = set()
 
-    def __post_init__(self) -> None:
-        """Look at the weights once."""
-        self.known = statistics(self.puzzle)
-
-    def costs(self, every: "engine.Problem") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return costs of pairs, and of blocks at positions, by the best assembly, `[N, N]` each.
-
-        What second halves would gain at their positions is one more statistic of pairs, on the rows of a problem.
-        """
+    def places(self) -> NDArray[np.float64]:
+        """Return costs of blocks at positions by the best assembly, `[N, N]`."""
         ins, outs = self.elites.best
-        with engine.watched():
-            gains = np.asarray(engine.partner_gains(every, self.elites.best), np.float64)
-        gains = np.where(np.isfinite(gains), gains, 0.0)
-        known = self.known | {"gain": np.empty_like(gains)}
-        known["gain"][ins] = of_pairs(gains)
         partner = np.empty(len(ins), np.int32)
         partner[ins] = outs
-        places = place_costs(*expected_places(self.puzzle, partner, ins, self.known))
-        return -standardised(learned(known, (ins, outs))), places
+        return place_costs(*expected_places(self.puzzle, partner, ins, self._known))
+
+    def pairs(self, ins: NDArray[np.int32], outs: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Return log odds of all pairs by one assembly, `[N, N]`, up to a constant.
+
+        What second halves would gain at their positions is one more statistic of pairs, on as many rows as there are.
+        """
+        with engine.watched():
+            gains = np.asarray(engine.partner_gains(self._every, Assembly(ins, outs)), np.float64)
+        known = self._known | {"gain": np.empty_like(gains)}
+        known["gain"][ins] = of_pairs(np.where(np.isfinite(gains), gains, 0.0))
+        return learned(known, (ins, outs))
+
+    def racers(self, rng: np.random.Generator) -> Population:
+        """Return assemblies to race: the two best, and their orders with other pairs, drawn by what is known."""
+        best = self.elites.take(slice(2))
+        odds = [self.pairs(*halves) for halves in zip(best.ins, best.outs, strict=True)]
+        ins = best.ins[np.arange(RACERS) % best.size]
+        outs = best.outs[np.arange(RACERS) % best.size]
+        for k in range(best.size, RACERS):
+            for draw in range(DRAWS):
+                partner = drawn(odds[k % best.size] * FLATTER**draw, rng).astype(np.int32)
+                outs[k] = partner[ins[k]]
+                if partner.tobytes() not in self._raced:
+                    break
+            self._raced.add(partner.tobytes())
+        return Population(ins, outs, np.full(RACERS, np.inf))
 
 
 def guided_rounds(
@@ -121,22 +148,23 @@ def guided_rounds(
         As `Run.spend` does.
     """
     whole = engine.place(puzzle, STATISTICS_ROWS, devices)
-    rows, steps = min(ROWS, puzzle.rows), float(STEPS)
-    setting = Setting(engine.place(puzzle, rows, devices), run, seed % MOST_SEED, whole=whole)
-    guide, heat = Guide(puzzle, _judged(setting, start)), 1.0
+    setting = Setting(whole, run, whole=whole)
+    rows, steps, heat, racing = min(ROWS, puzzle.rows), float(STEPS), 1.0, False
+    setting.problem, judging = (engine.place(puzzle, many, devices) for many in (rows, JUDGED * rows))
+    guide = Guide(puzzle, whole, _judged(judging, run, start))
     for k in count():
         loss = float(guide.elites.losses[0])
-        joint = not held and k % 2 == 1
         hot = max(heat * min(HOTTEST * float(puzzle.y.var()), WARM * loss), 1e-12)
+        setting.seed = (seed + 2 * k) % MOST_SEED
+        setting.starts = guide.racers(setting.rng(k)) if racing else guide.elites.take(slice(2))
+        setting.places = guide.places()
         options = ANNEALING | {
-            "annealing.steps": CHUNK_STEPS * round(steps),
+            "annealing.chains": RACERS if racing else 2,
+            "annealing.steps": CHUNK_STEPS * round(steps * (RACE if racing else 1)),
             "annealing.cold": hot / COOLING,
             "annealing.hot": hot,
-            "annealing.partner": PARTNER if joint else 0.0,
-            "descent.search": "joint_shortlisted" if joint else "shortlisted",
+            "descent.search": "shortlisted" if held else "joint_shortlisted",
         }
-        setting.starts, setting.seed = guide.elites.take(slice(2)), (seed + 2 * k) % MOST_SEED
-        setting.prior, setting.places = guide.costs(whole)
         pipeline = Pipeline(stages_named("annealing,descent", options), setting)
         try:
             pipeline.drive(floor=floor)
@@ -145,19 +173,20 @@ def guided_rounds(
                 found.append(pipeline.elites)
         if pipeline.elites is None:
             continue
-        guide.elites = _judged(setting, guide.elites.with_more(pipeline.elites.take(slice(KEPT)))).take(slice(KEPT))
+        few = pipeline.elites.take(slice(2 * KEPT))
+        guide.elites = _judged(judging, run, guide.elites.with_more(few)).take(slice(KEPT))
         best = guide.elites.take(slice(1))
-        found_better = best.losses[0] < loss * NO_BETTER
-        heat = 1.0 if found_better else min(heat * HEATING, MOST_HEATED)
-        steps *= 1.0 if found_better else LONGER
+        better = best.losses[0] < NO_BETTER * loss
+        heat = 1.0 if better else min(heat * HEATING, MOST_HEATED)
+        steps *= 1.0 if better else LONGER
+        racing = not held and racing == bool(best.losses[0] < STAYS * loss)
         yield guide.elites
-        everywhere = Setting(whole, run).losses(best.ins, best.outs)[0]
-        if everywhere > MISLEADING * best.losses[0] and rows < whole.rows:
+        if best.losses[0] > MISLEADING * setting.losses(best.ins, best.outs)[0] and rows < whole.rows:
             rows = min(4 * rows, whole.rows)
-            setting.problem = engine.place(puzzle, rows, devices)
-            guide.elites = _judged(setting, guide.elites)
+            setting.problem, judging = (engine.place(puzzle, many, devices) for many in (rows, JUDGED * rows))
+            guide.elites = _judged(judging, run, guide.elites)
 
 
-def _judged(setting: Setting, some: Population) -> Population:
-    """Return assemblies with their losses on the rows of a setting, the best first, each once."""
-    return population(some.ins, some.outs, setting.losses(some.ins, some.outs))
+def _judged(judging: "engine.Problem", run: Run, some: Population) -> Population:
+    """Return assemblies with their losses on the rows of a problem, the best first, each once."""
+    return population(some.ins, some.outs, Setting(judging, run).losses(some.ins, some.outs))

@@ -8,7 +8,6 @@ import pytest
 from jaxsolve import blind, guided
 from jaxsolve.guided import Guide, guided_rounds
 from jaxsolve.ordering import expected_places, place_costs
-from jaxsolve.pairing import standardised
 from jaxsolve.puzzle import Assembly, padded
 from jaxsolve.run import OutOfTime, Run
 from jaxsolve.search import Population, annealing, stages_named
@@ -112,9 +111,10 @@ def test_losses_on_the_same_rows_only_get_lower(right):
 def test_more_rows_are_taken_where_those_of_a_round_mislead(right, monkeypatch):
     puzzle, answer = right
     monkeypatch.setattr(guided, "ROWS", ROWS // 4)
+    monkeypatch.setattr(guided, "JUDGED", 2)
     noise = np.random.default_rng(5).normal(size=ROWS) * (np.arange(ROWS) >= ROWS // 4)
     puzzle = puzzle.replace(y=puzzle.y + noise)
-    for found, rows in zip(rounds(puzzle, answer), (ROWS // 4, ROWS, ROWS), strict=False):
+    for found, rows in zip(rounds(puzzle, answer), (ROWS // 2, ROWS, ROWS), strict=False):
         loss = reference.loss(puzzle, *found.best, rows=rows)
         assert found.losses[0] == pytest.approx(loss, rel=1e-4, abs=FLOOR)
 
@@ -129,24 +129,28 @@ def told(monkeypatch):
 
 
 @pytest.mark.parametrize("held", [False, True])
-def test_partners_are_exchanged_every_other_time_unless_they_are_known(right, monkeypatch, held):
+def test_pairs_are_raced_where_their_order_gets_no_further_unless_they_are_known(right, monkeypatch, held):
     seen = told(monkeypatch)
-    list(itertools.islice(rounds(noisy(right[0]), right[1], held=held), 4))
-    joint = [False] * 4 if held else [False, True, False, True]
-    assert [options["annealing.partner"] > 0 for options in seen] == joint
-    assert [options["descent.search"].startswith("joint") for options in seen] == joint
+    found = [one.losses[0] for one in itertools.islice(rounds(noisy(right[0]), disordered(right[1]), held=held), 5)]
+    loss, expected = [reference.loss(noisy(right[0]), *disordered(right[1])), *found], [False]
+    for before, after in itertools.pairwise(loss[:-1]):
+        expected.append(not held and expected[-1] == (after < 0.85 * before))
+    assert [options["annealing.chains"] == guided.RACERS for options in seen] == expected
+    assert any(expected) != held
+    assert {options["annealing.partner"] for options in seen} == {0.0}
+    assert {options["descent.search"].startswith("joint") for options in seen} == {not held}
 
 
 def test_rounds_are_as_warm_as_what_is_left_and_longer_and_hotter_where_they_find_nothing(right, monkeypatch):
     puzzle, seen = noisy(right[0]), told(monkeypatch)
     monkeypatch.setattr(guided, "HOTTEST", 0.05)
-    found = list(itertools.islice(rounds(puzzle, disordered(right[1])), 5))
+    found = list(itertools.islice(rounds(puzzle, disordered(right[1]), held=True), 5))
     loss = [reference.loss(puzzle, *disordered(right[1])), *(one.losses[0] for one in found[:-1])]
     heat = 1.0
     for k, (options, left) in enumerate(zip(seen, loss, strict=True)):
         if k:
             heat = 1.0 if left < 0.97 * loss[k - 1] else min(1.7 * heat, 12.0)
-        hot = heat * min(0.15 * left, 0.05 * np.var(puzzle.y))
+        hot = heat * min(0.1 * left, 0.05 * np.var(puzzle.y))
         assert options["annealing.hot"] == pytest.approx(hot, rel=1e-4)
         assert options["annealing.cold"] == pytest.approx(hot / 100, rel=1e-4)
     longer = [1 if after < 0.97 * before else 2 for before, after in itertools.pairwise(loss)]
@@ -154,16 +158,36 @@ def test_rounds_are_as_warm_as_what_is_left_and_longer_and_hotter_where_they_fin
     assert [options["annealing.steps"] for options in seen] == (4 * CHUNK * np.cumprod([1, *longer])).tolist()
 
 
-def test_a_round_pays_for_pairs_and_places_that_the_best_assembly_speaks_against(right):
+def guide_of(puzzle, *assemblies):
+    return Guide(puzzle, guided.engine.place(puzzle), starting(*assemblies))
+
+
+def test_what_pairs_and_places_cost_is_learned_from_the_best_assembly(right):
     puzzle, answer = right
-    every = guided.engine.place(puzzle)
-    guide = Guide(puzzle, starting(answer, disordered(mispaired(answer))))
-    pairs, places = guide.costs(every)
+    guide = guide_of(puzzle, answer, disordered(mispaired(answer)))
     partner = np.empty(N, np.int32)
     partner[answer.ins] = answer.outs
-    np.testing.assert_array_equal(places, place_costs(*expected_places(puzzle, partner, answer.ins)))
-    np.testing.assert_allclose(pairs, standardised(pairs), atol=1e-9)
-    assert pairs[answer.ins, answer.outs].mean() < pairs.mean() - 1
+    np.testing.assert_array_equal(guide.places(), place_costs(*expected_places(puzzle, partner, answer.ins)))
+    odds = guide.pairs(*answer)
+    assert odds[answer.ins, answer.outs].mean() > odds.mean() + odds.std()
+
+
+def test_racers_are_the_best_and_their_orders_with_pairs_that_nobody_has_raced_with(right):
+    puzzle, answer = right
+    best = answer, disordered(mispaired(answer))
+    guide, seen = guide_of(puzzle, *best), set()
+    for k in range(3):
+        racers = guide.racers(np.random.default_rng(k))
+        assert racers.size == guided.RACERS
+        for own, (ins, outs) in enumerate(zip(racers.ins, racers.outs, strict=True)):
+            np.testing.assert_array_equal(ins, best[own % 2].ins)
+            np.testing.assert_array_equal(np.sort(outs), np.arange(N))
+            pairs = tuple(outs[np.argsort(ins)])
+            if own < 2:
+                np.testing.assert_array_equal(outs, best[own].outs)
+            else:
+                assert pairs not in seen
+                seen.add(pairs)
 
 
 def test_an_exact_start_is_seen_at_once(right):

@@ -1,11 +1,12 @@
 """Device: Metropolis chains over assemblies: many of them, each deciding one proposed move after the other.
 
-What a move costs is kept small without changing a decision. States before the first position that it touches are
-shared, and that position is the same for all chains of a step, so that chains that run side by side have the same
-number of blocks to apply. What it may cost is drawn first; the sum of squared errors only grows with rows, so that a
-move whose sum over some tiles of rows is over it already is refused without the others. States of a proposal are
-written beside those of the assembly, position by position, and a flag says which of the two count: an accepted move
-copies nothing.
+What a move costs is kept small. States before the first position that it touches are shared, and that position is the
+same for all chains of a step, so that chains that run side by side have the same number of blocks to apply. What it
+may cost is drawn first, so that it can be refused after some tiles of rows: for certain where the sum of squared
+errors, which only grows with rows, is over it already, and as good as certain where the mean change so far is over it
+by some standard errors (Korattikara, Chen & Welling 2014, https://proceedings.mlr.press/v32/korattikara14.html).
+Moves are accepted on all rows alone. States of a proposal are written beside those of the assembly, position by
+position, and a flag says which of the two count: an accepted move copies nothing.
 """
 
 from typing import Any, NamedTuple
@@ -71,6 +72,9 @@ class Cooling(NamedTuple):
     """`[N, N]` costs of first and second halves (columns) as pairs; zero where nothing is known of them"""
     places: Any
     """`[N, N]` costs of first halves at positions (columns), likewise"""
+    doubt: Any
+    """`[]` standard errors by which moves have to be worse on some rows to be refused without the others; infinity:
+    moves are refused only for certain"""
 
 
 class Kept(NamedTuple):
@@ -93,12 +97,12 @@ def row_tiles(problem: Problem, way: Plain) -> tuple[int, int]:
 def _tiled(problem: Problem, way: Plain) -> tuple[Array, Array, Array]:
     """Return inputs, targets and weights of rows, filled up to whole tiles, `[tiles, rows of a tile, …]`.
 
-    Rows with unusual targets come first: errors are largest there, so that what is refused is refused soon.
+    Rows come in an order that has nothing to do with what is in them, so that some speak for the others.
     """
     tile, count = row_tiles(problem, way)
     missing = tile * count - problem.rows
     y = jnp.asarray(problem.y)
-    order = jnp.argsort(-jnp.abs(y - jnp.mean(y)))
+    order = jax.random.permutation(jax.random.key(0), problem.rows)
     x = jnp.pad(jnp.take(jnp.asarray(problem.x), order, axis=0), ((0, missing), (0, 0))).reshape(count, tile, -1)
     y = jnp.pad(jnp.take(y, order), (0, missing)).reshape(count, tile)
     return x, y, jnp.pad(jnp.ones(problem.rows, jnp.float32), (0, missing)).reshape(count, tile)
@@ -106,7 +110,7 @@ def _tiled(problem: Problem, way: Plain) -> tuple[Array, Array, Array]:
 
 def _squares(problem: Problem, h: Array, y: Array, counts: Array) -> Array:
     error = product(h, problem.pieces.w_last, problem.tier) + problem.pieces.b_last - y
-    return jnp.sum(counts * error * error)
+    return counts * error * error
 
 
 @compiled(static=("way",))
@@ -121,7 +125,7 @@ def chains_placed(
             def of_tile(part: tuple[Array, Array, Array]) -> tuple[Array, Array]:
                 x, y, counts = part
                 last, before = lax.scan(lambda h, half: (block(problem, h, *half), h), x, halves)
-                return _squares(problem, last, y, counts), jnp.concatenate([before, last[None]])
+                return jnp.sum(_squares(problem, last, y, counts)), jnp.concatenate([before, last[None]])
 
             sums, states = lax.map(of_tile, _tiled(problem, chosen))
             total = lax.scan(lambda total, part: (total + part, None), jnp.float32(0.0), sums)[0]
@@ -195,11 +199,16 @@ def annealed(
         _, ys, counts = _tiled(problem, chosen)
         key, positions = jax.random.key(seeds[0]), jnp.arange(n)
 
-        def evaluate(f: Array, halves: tuple[Array, Array], most: Array, kept: Kept) -> tuple[Array, Array, Array]:
-            """Return the sum of squared errors as far as it was added up, the tiles it took, and the states."""
+        def evaluate(
+            f: Array, halves: tuple[Array, Array], most: Array, limit: Array, kept: Kept
+        ) -> tuple[Array, Array, Array]:
+            """Return the sum of squared errors as far as it was added up, the tiles it took, and the states.
+
+            `most` is the largest sum that is accepted, and `limit` the largest mean change.
+            """
             ins, outs = halves
 
-            def of_tile(k: Array, total: Array, states: Array) -> tuple[Array, Array, Array]:
+            def of_tile(k: Array, total: Array, change: Array, states: Array) -> tuple[Array, Array, Array, Array]:
                 shape = 1, 1, tile, states.shape[3]
 
                 def apply(t: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -210,14 +219,26 @@ def annealed(
 
                 h = lax.dynamic_slice(states, (kept.slot[f], f, k * tile, 0), shape)[0, 0]
                 h, states = lax.fori_loop(f, n, apply, (h, states))
-                return k + 1, total + _squares(problem, h, ys[k], counts[k]), states
+                squares = _squares(problem, h, ys[k], counts[k])
+                if count > 1:
+                    last = lax.dynamic_slice(states, (kept.slot[n], n, k * tile, 0), shape)[0, 0]
+                    each = squares - _squares(problem, last, ys[k], counts[k])
+                    change += jnp.stack([jnp.sum(each), jnp.sum(each * each)])
+                return k + 1, total + jnp.sum(squares), change, states
 
-            carry = jnp.int32(0), jnp.float32(0.0), kept.states
+            def go_on(carry: tuple[Array, Array, Array, Array]) -> Array:
+                k, total, change, _ = carry
+                seen = jnp.clip(k * tile, 1, rows)
+                mean, square = change / seen
+                error = jnp.sqrt(jnp.maximum(square - mean * mean, 0) / seen * (1 - seen / rows))
+                hopeless = (k > 0) & (mean - cooling.doubt * error > limit)
+                return (k < count) & (total <= most) & ~hopeless
+
+            carry = jnp.int32(0), jnp.float32(0.0), jnp.zeros(2, jnp.float32), kept.states
             if count == 1:
-                done, total, states = of_tile(*carry)
+                done, total, _, states = of_tile(*carry)
             else:
-                go_on = lambda carry: (carry[0] < count) & (carry[1] <= most)
-                done, total, states = lax.while_loop(go_on, lambda carry: of_tile(*carry), carry)
+                done, total, _, states = lax.while_loop(go_on, lambda carry: of_tile(*carry), carry)
             return total, done, states
 
         def of_chain(chain: Chains, kept: Kept, temperature: Array, number: Array) -> tuple[Chains, Counts, Kept]:
@@ -230,8 +251,9 @@ def annealed(
                 ins, outs = chain.ins[of_ins], chain.outs[of_outs]
                 costs = lambda ins, outs: jnp.sum(cooling.prior[ins, outs]) + jnp.sum(cooling.places[ins, positions])
                 worse = costs(ins, outs) - costs(chain.ins, chain.outs)
-                most = chain.sums + rows * temperature * (-jnp.log1p(-u[4]) - worse)
-                total, done, states = evaluate(f, (ins, outs), most, kept)
+                limit = temperature * (-jnp.log1p(-u[4]) - worse)
+                most = chain.sums + rows * limit
+                total, done, states = evaluate(f, (ins, outs), most, limit, kept)
                 accept = (done == count) & (total <= most)
                 better = accept & (total < chain.best_sums)
                 either = lambda good, new, old: jnp.where(good, new, old)
@@ -260,6 +282,6 @@ def annealed(
         everywhere = lambda table: lax.all_gather(table, AXIS, tiled=True)
         return *jax.tree.map(everywhere, found[:2]), found[2]
 
-    specs = SAME, EACH, EACH, Cooling(EACH, SAME, SAME, SAME, SAME, SAME), SAME
+    specs = SAME, EACH, EACH, Cooling(EACH, *[SAME] * (len(Cooling._fields) - 1)), SAME
     run = spread(on_one_device, problem.over, specs, (SAME, SAME, EACH))
     return run(problem, *jax.tree.map(jnp.asarray, (chains, kept, cooling, seeds)))

@@ -1,6 +1,6 @@
 """Host: which two halves belong together, by their weights and by the data."""
 
-from jaxsolve.pairing.assignment import Pairing, assign, margins, pair, rank_pairings
+from jaxsolve.pairing.assignment import Pairing, assign, drawn, margins, pair, rank_pairings
 from jaxsolve.pairing.discriminant import learned, of_pairs, statistics
 from jaxsolve.pairing.pairings import PAIRINGS
 from jaxsolve.pairing.scores import Scores, standardised
@@ -10,6 +10,7 @@ __all__ = [
     "Pairing",
     "Scores",
     "assign",
+    "drawn",
     "learned",
     "margins",
     "of_pairs",

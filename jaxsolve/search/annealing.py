@@ -93,6 +93,8 @@ class Annealing:
     """Weight of pair scores in the acceptance, where there are any."""
     places: float = 1.0
     """Weight of where blocks are expected, likewise."""
+    doubt: float = 3.0
+    """Standard errors by which a move has to be worse on some rows to be refused without the others."""
     restarts: int = 0
     """Further cycles, each from the best assemblies so far and half as hot."""
 
@@ -149,6 +151,7 @@ class Annealing:
             np.float32(self.reach),
             prior.astype(np.float32),
             places.astype(np.float32),
+            np.float32(self.doubt),
         )
         chains = engine.Chains(*(filled(setting, part) for part in state[:6]))
         seeds = np.array([setting.seed, int(state.step)], np.int32)

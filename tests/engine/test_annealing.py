@@ -16,9 +16,10 @@ SHARES = (0.4, 0.3, 0.15, 0.15)
 NOTHING = np.zeros((N, N), np.float32)
 
 
-def cooling(chains, temperature=0.3, factor=0.99, shares=SHARES, prior=NOTHING, places=NOTHING):
+def cooling(chains, temperature=0.3, factor=0.99, shares=SHARES, prior=NOTHING, places=NOTHING, doubt=np.inf):
     hot = np.full(chains, temperature, np.float32)
-    return engine.Cooling(hot, np.float32(factor), np.float32(shares), np.float32(1.5), prior, places)
+    steady = np.float32(shares), np.float32(1.5), prior, places, np.float32(doubt)
+    return engine.Cooling(hot, np.float32(factor), *steady)
 
 
 def starts(chains, partner=None):
@@ -58,12 +59,28 @@ def drawn(numbers, shares, given):
     return jax.vmap(lambda s: jax.vmap(lambda number: one(s, number))(numbers))(jnp.arange(STEPS))
 
 
+def looked_at(errors, before, limit, doubt, tile, tiles):
+    """Tiles of rows until a move is refused, by the squared errors of all rows after and before it."""
+    if tiles == 1:
+        return 1
+    for k in range(tiles):
+        rows = min(k * tile, ROWS)
+        changes = (errors - before)[:rows]
+        if errors[:rows].sum() > before.sum() + ROWS * limit:
+            return k
+        deviation = np.sqrt(changes.var() / rows * (1 - rows / ROWS)) if rows else np.inf
+        if rows and np.isfinite(doubt) and changes.mean() > limit + doubt * deviation:
+            return k
+    return tiles
+
+
 def by_the_book(puzzle, ins, outs, given, way):
     """What Metropolis chains that evaluate everything do, in NumPy: where they are, their best, and their counts."""
     tile, tiles = row_tiles(engine.place(puzzle), way)
-    order = np.argsort(-np.abs(puzzle.y - puzzle.y.mean()), kind="stable")
+    order = np.asarray(jax.random.permutation(jax.random.key(0), ROWS))
     draws = list(map(np.asarray, drawn(np.arange(len(ins)), given.shares, given)))
-    loss = lambda *halves: np.mean(reference.squared_errors(puzzle, *halves))
+    errors_of = lambda halves: reference.squared_errors(puzzle, *halves)[order]
+    loss = lambda *halves: np.mean(errors_of(halves))
     places = lambda ins: sum(float(given.places[i, t]) for t, i in enumerate(ins))
     ends = []
     for b in range(len(ins)):
@@ -72,11 +89,10 @@ def by_the_book(puzzle, ins, outs, given, way):
         for f, of_ins, of_outs, kind, u in zip(*(part[:, b] for part in draws), strict=True):
             to = at[0][of_ins], at[1][of_outs]
             worse = given.prior[to].sum() - given.prior[at].sum() + places(to[0]) - places(at[0])
-            most = loss(*at) + temperature * (-np.log1p(-float(u)) - worse)
-            accept = loss(*to) <= most
-            errors = reference.squared_errors(puzzle, *to)[order]
-            so_far = [errors[: k * tile].sum() <= ROWS * most for k in range(tiles)]
-            applied += max(sum(so_far), tiles == 1) * tile * (N - f) / ROWS
+            limit = temperature * (-np.log1p(-float(u)) - worse)
+            seen = looked_at(errors_of(to), errors_of(at), limit, float(given.doubt), tile, tiles)
+            accept = seen == tiles and loss(*to) <= loss(*at) + limit
+            applied += seen * tile * (N - f) / ROWS
             counts[:, kind] += 1, accept
             at = to if accept else at
             best = at if loss(*at) < loss(*best) else best
@@ -94,18 +110,20 @@ PRIOR, PLACES = np.random.default_rng(4).normal(size=(2, N, N)).astype(np.float3
 
 
 @pytest.mark.parametrize(
-    ("activation", "prior", "places", "way"),
+    ("activation", "prior", "places", "way", "doubt"),
     [
-        ("relu", NOTHING, NOTHING, None),
-        ("relu", PRIOR, NOTHING, None),
-        ("relu", NOTHING, PLACES, None),
-        ("silu", PRIOR, PLACES, "side_by_side"),
+        ("relu", NOTHING, NOTHING, None, np.inf),
+        ("relu", PRIOR, NOTHING, None, np.inf),
+        ("relu", NOTHING, PLACES, None, np.inf),
+        ("relu", PRIOR, PLACES, None, 2.0),
+        ("tanh", NOTHING, NOTHING, None, 0.5),
+        ("silu", PRIOR, PLACES, "side_by_side", 0.5),
     ],
 )
-def test_decisions_are_those_of_a_slow_loop_that_evaluates_everything(activation, prior, places, way):
+def test_decisions_are_those_of_a_slow_loop_that_evaluates_everything(activation, prior, places, way, doubt):
     puzzle, problem = placed(activation=activation)
     assert row_tiles(problem, "in_turn")[1] == 3
-    halves, given = starts(4), cooling(4, prior=prior, places=places)
+    halves, given = starts(4), cooling(4, prior=prior, places=places, doubt=doubt)
     chains, counts = run(problem, *halves, given, way=way)
     ends = by_the_book(puzzle, *halves, given, way or "in_turn")
     assert 0 < counts[:, len(MOVE_KINDS) : -1].sum() < 4 * STEPS
@@ -115,6 +133,14 @@ def test_decisions_are_those_of_a_slow_loop_that_evaluates_everything(activation
         np.testing.assert_allclose(counts[b], expected, rtol=1e-4)
         assert chains.sums[b] == pytest.approx(ROWS * reference.loss(puzzle, *at), rel=1e-4, abs=1e-6)
         assert chains.best_sums[b] == pytest.approx(ROWS * reference.loss(puzzle, *best), rel=1e-4, abs=1e-6)
+
+
+def test_doubtful_moves_are_refused_with_fewer_rows_and_nothing_else_is_accepted():
+    problem = placed()[1]
+    sure, counts = run(problem, *starts(4), cooling(4, 1e-12))
+    found, did = run(problem, *starts(4), cooling(4, 1e-12, doubt=4.0))
+    np.testing.assert_array_equal(found.ins, sure.ins)
+    assert did[:, -1].sum() < counts[:, -1].sum()
 
 
 def test_neither_devices_nor_company_change_a_bit():
