@@ -64,7 +64,6 @@ ANNEALING = {
     "annealing.reversal": 0.1,
     "annealing.partner": 0.0,
     "annealing.reach": 2.0,
-    "descent.best": 2,
 }
 """What is the same in all rounds: mostly short insertions and swaps of whole blocks."""
 
@@ -87,31 +86,37 @@ class Guide:
         partner[ins] = outs
         return place_costs(*expected_places(self.puzzle, partner, ins, self._known))
 
-    def pairs(self, ins: NDArray[np.int32], outs: NDArray[np.int32]) -> NDArray[np.float64]:
+    def pairs(self, assembly: Assembly) -> NDArray[np.float64]:
         """Return log odds of all pairs by one assembly, `[N, N]`, up to a constant.
 
         What second halves would gain at their positions is one more statistic of pairs, on as many rows as there are.
         """
         with engine.watched():
-            gains = np.asarray(engine.partner_gains(self._every, Assembly(ins, outs)), np.float64)
+            gains = np.asarray(engine.partner_gains(self._every, assembly), np.float64)
         known = self._known | {"gain": np.empty_like(gains)}
-        known["gain"][ins] = of_pairs(np.where(np.isfinite(gains), gains, 0.0))
-        return learned(known, (ins, outs))
+        known["gain"][assembly.ins] = of_pairs(np.where(np.isfinite(gains), gains, 0.0))
+        return learned(known, (assembly.ins.astype(np.intp), assembly.outs.astype(np.intp)))
 
     def racers(self, rng: np.random.Generator) -> Population:
         """Return assemblies to race: the two best, and their orders with other pairs, drawn by what is known."""
         best = self.elites.take(slice(2))
-        odds = [self.pairs(*halves) for halves in zip(best.ins, best.outs, strict=True)]
+        odds = [self.pairs(Assembly(*halves)) for halves in zip(best.ins, best.outs, strict=True)]
         ins = best.ins[np.arange(RACERS) % best.size]
         outs = best.outs[np.arange(RACERS) % best.size]
         for k in range(best.size, RACERS):
-            for draw in range(DRAWS):
-                partner = drawn(odds[k % best.size] * FLATTER**draw, rng).astype(np.int32)
-                outs[k] = partner[ins[k]]
-                if partner.tobytes() not in self._raced:
-                    break
-            self._raced.add(partner.tobytes())
+            outs[k] = self._new_pairs(odds[k % best.size], rng)[ins[k]]
         return Population(ins, outs, np.full(RACERS, np.inf))
+
+    def _new_pairs(self, odds: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return partners of first halves, `[N]`, that nobody has raced with before, if some are found."""
+        partner = drawn(odds, rng)
+        for _ in range(DRAWS):
+            if partner.tobytes() not in self._raced:
+                break
+            odds = odds * FLATTER
+            partner = drawn(odds, rng)
+        self._raced.add(partner.tobytes())
+        return partner
 
 
 def guided_rounds(
@@ -163,9 +168,8 @@ def guided_rounds(
             "annealing.steps": CHUNK_STEPS * round(steps * (RACE if racing else 1)),
             "annealing.cold": hot / COOLING,
             "annealing.hot": hot,
-            "descent.search": "shortlisted" if held else "joint_shortlisted",
         }
-        pipeline = Pipeline(stages_named("annealing,descent", options), setting)
+        pipeline = Pipeline(stages_named("annealing", options), setting)
         try:
             pipeline.drive(floor=floor)
         finally:
