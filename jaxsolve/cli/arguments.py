@@ -57,6 +57,7 @@ ProcessId = Annotated[int | None, typer.Option(metavar="K", help="Which of them 
 Cluster = Annotated[
     bool, typer.Option("--cluster", help="Be one of the processes that Slurm, Open MPI or Kubernetes started.")
 ]
+NoRecord = Annotated[bool, typer.Option("--no-record", help="Keep no record of the run ('jaxsolve runs').")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -81,11 +82,13 @@ def remark(puzzle: Puzzle) -> None:
 def with_activation(puzzle: Puzzle, run: "Run", devices: int | None) -> Puzzle:
     """Return a puzzle read with the activation that lets the error fall, where nobody has said which it is."""
     from jaxsolve.activation import guess_activation
-    from jaxsolve.run import Run
+    from jaxsolve.run import Label, Run
 
     if puzzle.activation_given:
         return puzzle
-    own = Run(min(run.budget / 4, GUESS_SECONDS), run.memory, run.watch)
+    budget = min(run.budget, run.elapsed + min(run.budget / 4, GUESS_SECONDS))
+    own = Run(budget, run.memory, run.watch, run.observers, run.started)
+    run.begin(Label("guess_activation"))
     (name, mse), *others = guess_activation(puzzle, own, devices)
     if name != puzzle.activation:
         told = f", against {others[0][1]:.3g} with {others[0][0]}" if others else ""

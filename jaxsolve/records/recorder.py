@@ -1,0 +1,260 @@
+"""Host: an observer that keeps what a run does, as it does it, in a folder."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from jaxsolve.puzzle import Assembly, Puzzle
+from jaxsolve.puzzle.padding import padded
+from jaxsolve.records.files import numbered, open_trace, replace_json, to_json
+from jaxsolve.records.formats import FORMAT
+from jaxsolve.records.surroundings import machine
+from jaxsolve.records.thinning import Thinning
+from jaxsolve.run import Label, Observer, Pass, Progress
+
+SECONDS = 2.0
+"""Between two looks of the record at what is known so far, and between two rates in the trace."""
+NAMES = ("record.json", "trace.jsonl", "answer.json")
+"""Files that share the number of a run."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A frame or rounds that may be kept, if nothing better comes before there is room for them."""
+
+    event: dict[str, Any]
+    assembly: Assembly | None = None
+
+
+class Recorder(Observer):
+    """Keeps a run in a folder: the record renamed into place every few seconds, the trace line by line.
+
+    The trace is bounded by `Thinning`: of frames and of rounds each at most some thousands of lines, however long the
+    run, as many of rates; of what is left out, the last and the sums are kept. Trouble with the files never reaches
+    the run: it ends the recording, and `trouble` has the reason.
+
+    Parameters
+    ----------
+    folder
+        An existing folder. Nothing in it is overwritten.
+    puzzle
+        What assemblies are of, though they may have more null halves.
+    command, path, settings, seed, devices, versions
+        What was asked for, as `jaxsolve.records.formats` describes it.
+    resumed
+        Whether the run goes on with one that was stopped.
+    clock
+        Seconds, for what is not told by the run.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        puzzle: Puzzle,
+        *,
+        command: str,
+        path: str,
+        settings: Mapping[str, Any],
+        seed: int | None,
+        devices: list[str],
+        versions: Mapping[str, str],
+        resumed: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        taken = lambda number: any((folder / numbered(name, number)).exists() for name in NAMES)
+        self.number, self._file = open_trace(folder, taken)
+        self.path = folder / numbered("record.json", self.number)
+        self.trouble: str | None = None
+        self.anything = False
+        """Whether anything was found."""
+        self._puzzle, self._wide, self._clock = puzzle, dict[int, Puzzle](), clock
+        self._fields: dict[str, Any] = {
+            "format": FORMAT,
+            "command": command,
+            "status": "running",
+            "error": None,
+            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "puzzle": described(puzzle, path),
+            "settings": dict(settings),
+            "seed": seed,
+            "devices": devices,
+            "versions": dict(versions),
+            "machine": machine(),
+            "resumed": resumed,
+            "trace": numbered("trace.jsonl", self.number),
+            **dict.fromkeys(("permutation", "loss", "mse")),
+            "evaluations": 0,
+            "seconds": 0.0,
+            "attempts": 0,
+            "certificate": None,
+            "report": None,
+        }
+        self._now = Progress("", float("inf"), 0, 0.0)
+        self._earlier = 0
+        """Evaluations before the count last began anew."""
+        self._best: tuple[float, Assembly | None] = (float("inf"), None)
+        self._kept_best, self._kept_at = self._best[1], -SECONDS
+        self._attempt, self._label, self._attempt_best = 0, None, float("inf")
+        self._accepted = self._rejected = 0
+        self._frames, self._rounds = Thinning(), Thinning()
+        self._rates = Thinning(burst=0, gap=SECONDS, last=0.0)
+        self._frame: Waiting | None = None
+        self._round: Waiting | None = None
+        try:
+            replace_json(self.path, self._fields)
+        except OSError:
+            self.discard()
+            raise
+
+    def progressed(self, progress: Progress) -> None:
+        """Keep what has waited long enough."""
+        if progress.evaluations < self._now.evaluations:  # a run of its own within this one
+            self._earlier += self._now.evaluations
+        self._now = progress
+        self._write_waiting()
+        if self._rates.take(progress.elapsed):
+            self._write_rate()
+        if self._clock() - self._kept_at >= SECONDS and self._best[1] is not self._kept_best:
+            self._keep()
+
+    def began(self, label: Label, start: Assembly | None, loss: float) -> None:
+        """Open an attempt; a frame that waits for room in the one before is dropped unless it is the best of all."""
+        self._write_waiting()
+        if self._frame is not None and self._frame.assembly is self._best[1]:
+            self._write_out(self._frame)
+        self._frame = self._round = None
+        self._attempt, self._label, self._attempt_best = self._attempt + 1, (label, loss), float("inf")
+        if start is not None:
+            self.found(start, loss)
+
+    def found(self, assembly: Assembly, loss: float) -> None:
+        """Keep an assembly that is better than the others of its attempt, if there is room, or till there is."""
+        if not loss < self._attempt_best:
+            return
+        start = self._attempt_best == float("inf")
+        self._attempt_best, self.anything = loss, True
+        if loss < self._best[0]:
+            self._best = loss, assembly
+        # what waits may be the start of the attempt, which the next frame then stands for
+        self._frame = Waiting(self._event("frame", loss=loss, start=start), assembly)
+        self._write_waiting()
+
+    def passed(self, done: Pass) -> None:
+        """Keep a round, together with those of its kind that wait."""
+        self._accepted += done.accepted
+        self._rejected += done.rejected
+        counts = {"accepted": done.accepted, "rejected": done.rejected, "seconds": done.seconds, "rounds": 1}
+        if self._round is not None and self._round.event["name"] == done.name:
+            counts = {key: self._round.event[key] + value for key, value in counts.items()}
+        told = self._event("round", phase=self._now.phase, name=done.name, loss=done.loss, **counts)
+        self._round = Waiting(told)
+        self._write_waiting()
+
+    def judged(self, mse: float, solved: bool) -> None:
+        """Keep what the end of an attempt is worth."""
+        if self._rounds.take(self._now.elapsed):
+            self._write(self._event("judged", mse=mse, solved=solved))
+
+    def finish(
+        self,
+        status: str,
+        report: dict[str, Any] | None = None,
+        certificate: dict[str, Any] | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Say how the run has ended; a certificate has the permutation of the answer and its mse."""
+        for waiting in (self._frame, self._round):
+            if waiting is not None:
+                self._write_out(waiting)
+        self._frame = self._round = None
+        self._write_rate()
+        self._write(self._event("end", status=status))
+        self._fields |= {"status": status, "error": error, "report": report, "certificate": certificate}
+        self._keep(certificate, sync=True)
+        self._file.close()
+
+    def discard(self) -> None:
+        """Leave nothing behind: the run failed before anything was found."""
+        self._file.close()
+        for path in (self.path, self.path.with_name(self._fields["trace"])):
+            path.unlink(missing_ok=True)
+
+    def _event(self, event: str, **about: Any) -> dict[str, Any]:
+        now = {"t": self._now.elapsed, "evaluations": self._earlier + self._now.evaluations}
+        return {"event": event, **now, "attempt": self._attempt, **about}
+
+    def _write_waiting(self) -> None:
+        t = self._now.elapsed
+        if self._frame is not None and self._frames.take(t):
+            self._write_out(self._frame)
+            self._frame = None
+        if self._round is not None and self._rounds.take(t):
+            self._write_out(self._round)
+            self._round = None
+
+    def _write_out(self, waiting: Waiting) -> None:
+        """Write a frame or rounds, and the attempt before what is first kept of it."""
+        event = waiting.event
+        if self._label is not None:
+            (label, loss), self._label = self._label, None
+            self._write(self._event("attempt", **asdict(label), loss=loss))
+        if waiting.assembly is not None:
+            event = event | {"permutation": self._permutation(waiting.assembly)}
+        self._write(event)
+
+    def _write_rate(self) -> None:
+        now = self._now
+        self._write(
+            self._event("rate", phase=now.phase, loss=now.loss, accepted=self._accepted, rejected=self._rejected)
+        )
+
+    def _write(self, event: dict[str, Any]) -> None:
+        if self.trouble is None:
+            try:
+                self._file.write(f"{to_json(shortened(event))}\n".encode())
+            except OSError as error:
+                self.trouble = f"{self.path.parent}: {error.strerror or error}"
+
+    def _keep(self, certificate: dict[str, Any] | None = None, *, sync: bool = False) -> None:
+        loss, best = self._best
+        self._kept_at, self._kept_best = self._clock(), best
+        self._fields |= {
+            "permutation": None if best is None else self._permutation(best),
+            "loss": loss if best is not None else None,
+            "evaluations": self._earlier + self._now.evaluations,
+            "seconds": round(self._now.elapsed, 3),
+            "attempts": self._attempt,
+        }
+        if certificate is not None:
+            self._fields |= {key: certificate[key] for key in ("permutation", "mse")}
+        if self.trouble is None or sync:
+            try:
+                replace_json(self.path, self._fields, sync=sync)
+            except OSError as error:
+                self.trouble = f"{self.path.parent}: {error.strerror or error}"
+
+    def _permutation(self, assembly: Assembly) -> list[int]:
+        spare = len(assembly.ins) - self._puzzle.blocks
+        if spare not in self._wide:
+            self._wide[spare] = padded(self._puzzle, spare)
+        return self._wide[spare].permutation(assembly)
+
+
+def described(puzzle: Puzzle, path: str) -> dict[str, Any]:
+    """Return what a record says of the puzzle, and of the path that it was given by."""
+    halves = [int((ids >= 0).sum()) for ids in (puzzle.in_ids, puzzle.out_ids)]
+    shapes = {"blocks": min(halves), "features": puzzle.features, "hidden": puzzle.given_hidden, "rows": puzzle.rows}
+    read = {name: getattr(puzzle, name) for name in ("activation", "activation_given", "expected_sha256")}
+    return {"name": puzzle.name, "path": path, "fingerprint": puzzle.fingerprint, "halves": halves, **shapes, **read}
+
+
+def shortened(event: dict[str, Any]) -> dict[str, Any]:
+    """Return a line of the trace with six digits of each number."""
+    return {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in event.items()}
