@@ -92,8 +92,8 @@ class Keeper:
             self._recorder = recorder = Recorder(folder, puzzle, versions=versions(), resumed=resumed, **about)
         except TROUBLE as error:
             if self._named is not None:
-                raise OutputError(f"{self._named}: the run cannot be recorded here ({_why(error)})") from error
-            terminal.note(f"note: this run is not recorded ({_why(error)})")
+                raise OutputError(f"{self._named}: the run cannot be recorded here ({why(error)})") from error
+            terminal.note(f"note: this run is not recorded ({why(error)})")
             yield
             return
         run.observers.append(recorder)
@@ -113,16 +113,26 @@ class Keeper:
             path = next(path for path in taken if not path.exists())
             write_new(path, f"{to_json(report)}\n".encode())
         except TROUBLE as error:
-            return f"not saved: {_why(error)}"
+            return f"not saved: {why(error)}"
         return f"saved {path}"
 
-    def finish(self, status: str, report: dict[str, Any], certificate: "Certificate | None" = None) -> None:
-        """Put what came of the run into its record."""
-        if self._recorder is not None:
-            found = certificate and asdict(replace(certificate, evidence=None))
-            self._recorder.finish(status, report, found)
-            if self._recorder.trouble:
-                terminal.note(f"note: the record of this run is not complete ({self._recorder.trouble})")
+    def finish(
+        self,
+        status: str,
+        report: dict[str, Any],
+        certificate: "Certificate | None" = None,
+        answer: tuple[list[int], float] | None = None,
+    ) -> None:
+        """Put what came of the run into its record: the certificate of its answer, or that and its error alone."""
+        if self._recorder is None:
+            return
+        known = None
+        if certificate is not None:
+            known = asdict(replace(certificate, evidence=None))
+            answer = certificate.permutation, certificate.mse
+        self._recorder.finish(status, report, answer, known)
+        if self._recorder.trouble:
+            terminal.note(f"note: the record of this run is not complete ({self._recorder.trouble})")
 
     def _failed(self, recorder: Recorder, error: BaseException) -> None:
         if recorder.anything:
@@ -134,7 +144,8 @@ class Keeper:
             self._made.rmdir()
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
+    """Return in a few words what kept a folder from being written."""
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
     return str(error)

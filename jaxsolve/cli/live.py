@@ -77,7 +77,7 @@ class View(Observer):
         """Count the moves taken."""
         self._accepted += done.accepted
 
-    def line(self, columns: int) -> str:
+    def line(self, columns: int, between: str = "  ") -> str:
         """Return the line, with as much of it as fits into so many columns: the less telling parts go first."""
         phase = "ending" if self.stopped() else self._now.phase
         where = f"{phase} {self._label} ({self._attempts})" if self._label else phase
@@ -89,10 +89,10 @@ class View(Observer):
         moves = f"{self._accepted:,} moves" if self._accepted else ""
         parts = [where, best, self._spark(), now, self._speed(), moves, told]
         for drop in (3, 5, 2, 4, 0):  # in this order
-            if len("  ".join(filter(None, parts))) < columns:
+            if len(between.join(filter(None, parts))) < columns:
                 break
             parts[drop] = phase if drop == 0 else ""
-        return "  ".join(filter(None, parts))[: max(0, columns - 1)]
+        return between.join(filter(None, parts))[: max(0, columns - 1)]
 
     def _lower(self, loss: float) -> None:
         if not 0 <= loss < self.best:
@@ -136,7 +136,7 @@ class Diary:
         self._at, self._loss = 0.0, float("inf")
 
     def due(self, elapsed: float, loss: float) -> bool:
-        """Return whether to print a line now, and count it as printed."""
+        """Return whether to print a line now, so many seconds after the first look, and count it as printed."""
         fallen = loss <= self._loss / 10 and elapsed >= QUIET and elapsed - self._at >= DECADE_GAP
         if not fallen and elapsed - self._at < max(QUIET, elapsed / 20):
             return False
@@ -169,11 +169,11 @@ def _redrawn(view: View, stream: TextIO) -> Iterator[None]:
 
 @contextmanager
 def _lines(view: View) -> Iterator[None]:
-    diary = Diary()
+    diary, began = Diary(), time.perf_counter()
 
     def look() -> None:
-        if diary.due(view.elapsed, view.best):
-            terminal.note(view.line(terminal.COLUMNS * 2))
+        if diary.due(time.perf_counter() - began, view.best):
+            terminal.note(view.line(2 * terminal.COLUMNS, ", "))
 
     with _repeated(look):
         yield

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from jaxsolve.cli import arguments, terminal
+from jaxsolve.cli.reasons import counted
 from jaxsolve.errors import UsageError
 from jaxsolve.records import (
     Milestone,
@@ -26,7 +27,7 @@ SHOWN = 20
 LONGEST = 60
 """Characters of a value that people are shown."""
 
-runs = typer.Typer(help="List, show and compare the records of runs.", invoke_without_command=True)
+runs = typer.Typer(invoke_without_command=True)
 
 Folder = Annotated[
     Path | None, typer.Option("--in", metavar="DIR", help="Folder of the runs. Default: the one in your data folder.")
@@ -37,22 +38,36 @@ Run = Annotated[
 ]
 
 
+Command = Annotated[str | None, typer.Option(metavar="NAME", help="Only runs of this command.")]
+PuzzleName = Annotated[str | None, typer.Option("--puzzle", metavar="NAME", help="Only runs on puzzles of this name.")]
+Status = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only those that ended so, as solved, or that are unfinished.")
+]
+Last = Annotated[int, typer.Option(metavar="N", min=1, help="The last so many of them.")]
+
+
 @runs.callback()
-def default(context: typer.Context) -> None:
-    """List, show and compare the records of runs."""
+def default(
+    context: typer.Context,
+    command: Command = None,
+    puzzle: PuzzleName = None,
+    status: Status = None,
+    last: Last = SHOWN,
+    folder: Folder = None,
+    json: arguments.Json = False,
+) -> None:
+    """List, show and compare the records of runs; without a command, list."""
     if context.invoked_subcommand is None:
-        list_runs()
+        list_runs(command, puzzle, status, last, folder, json)
 
 
 @runs.command("list")
 @terminal.guarded
 def list_runs(
-    command: Annotated[str | None, typer.Option(metavar="NAME", help="Only runs of this command.")] = None,
-    puzzle: Annotated[str | None, typer.Option(metavar="NAME", help="Only runs on puzzles of this name.")] = None,
-    status: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only those that ended so, as solved, or are unfinished.")
-    ] = None,
-    last: Annotated[int, typer.Option(metavar="N", min=1, help="The last so many of them.")] = SHOWN,
+    command: Command = None,
+    puzzle: PuzzleName = None,
+    status: Status = None,
+    last: Last = SHOWN,
     folder: Folder = None,
     json: arguments.Json = False,
 ) -> None:
@@ -89,7 +104,7 @@ def show(run: Run, folder: Folder = None, json: arguments.Json = False) -> None:
     fields, puzzle = record.fields, record.fields["puzzle"]
     report = fields["report"] or {}
     shape = f"{puzzle.get('blocks')} blocks of {puzzle.get('features')}/{puzzle.get('hidden')}"
-    work = f"{fields['evaluations']} evaluations, {fields['seconds']:.1f} s, {fields['attempts']} attempts"
+    counts = counted(fields["evaluations"], "evaluation"), counted(fields["attempts"], "attempt")
     rows = [
         ("run", f"{record.name}, {record.status}{', resumed' if fields['resumed'] else ''}"),
         ("begun", fields["started"]),
@@ -100,7 +115,7 @@ def show(run: Run, folder: Folder = None, json: arguments.Json = False) -> None:
         *((("failed", fields["error"]),) if fields["error"] else ()),
         *((("message", report["message"]),) if "message" in report else ()),
         ("MSE", _fit(record)),
-        ("work", work),
+        ("work", f"{', '.join(counts)}, {fields['seconds']:.1f} s"),
         ("answer", ",".join(map(str, fields["permutation"] or [])) or "none yet"),
         ("kept in", str(record.path.parent)),
     ]

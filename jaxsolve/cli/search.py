@@ -9,7 +9,7 @@ import typer
 
 from jaxsolve.cli import INTERRUPTED, arguments, live, started, terminal
 from jaxsolve.cli.answers import answer_of
-from jaxsolve.cli.keeping import TROUBLE, Keeper
+from jaxsolve.cli.keeping import TROUBLE, Keeper, why
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import ACTIVATIONS, read_as
@@ -216,7 +216,7 @@ class Checkpoints:
             if self._keeper.named:
                 raise
             self.broken = True
-            terminal.note(f"note: this search cannot be resumed ({error})")
+            terminal.note(f"note: this search cannot be resumed ({why(error)})")
 
 
 def _report(puzzle: "Puzzle", solution: "JointSolution", devices: list[str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jaxsolve.cli import arguments, live, started, terminal
-from jaxsolve.cli.keeping import TROUBLE, Keeper
+from jaxsolve.cli.keeping import TROUBLE, Keeper, why
 from jaxsolve.errors import OutputError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def sweep(
     try:
         folder = keeper.folder(given.name)
     except TROUBLE as error:
-        raise OutputError(f"results of a sweep need a folder; name one with --out ({error})") from error
+        raise OutputError(f"results of a sweep need a folder; name one with --out ({why(error)})") from error
     run = Run(budget, size, started=started())
     settings = {"runs": [setting for setting, _ in todo], "config": str(config), "best": best, "budget": budget}
     with terminal.stopping(run.stop), live.watching(run):
@@ -61,7 +61,7 @@ def sweep(
         ranked = sorted(done, key=lambda outcome: outcome.mse)
         report = _report(given.name, ranked, best) | {"left": len(todo) - len(done)}
         status = "finished" if not report["left"] else "interrupted" if run.stopped else "out_of_time"
-        keeper.finish(status, report)
+        keeper.finish(status, report, answer=(ranked[0].permutation, ranked[0].mse) if ranked else None)
     terminal.result_json(report) if json else terminal.result(_shown(ranked, consensus(ranked[:best]), report["best"]))
     terminal.note(f"results are in {folder}")
     if report["left"]:

@@ -22,7 +22,7 @@ Format 1, ``record.json``::
     permutation   piece ids of the best answer so far, or in the end; null before there is one
     loss          its mean squared error, on the rows that candidates were compared on
     mse           its float64 mean squared error over all rows; null before it is known
-    evaluations, seconds    spent so far (seconds since the run began, those before a search was resumed included)
+    evaluations, seconds    spent so far, those before a search was resumed and those of guessing an activation included
     attempts      attempts and stages begun
     certificate   the certificate of the answer, field by field; null before the end
     report        what --json prints; null before the end
@@ -31,7 +31,7 @@ Format 1, lines of ``trace.jsonl``: each has ``event``, ``t`` (seconds since the
 and ``attempt`` (a number from 1 on, 0 before the first), and
 
     attempt   search, pairing, order_seed, rows, activation, certain, margins (least, median), setting, loss of the
-              start; written before the first other line of an attempt, so that one of which nothing is kept has none
+              start; written before the first frame or round of an attempt, so that one of which none is kept has none
     frame     loss and permutation of the best assembly of the attempt so far; start: whether it begins with it
     round     phase, name, loss, seconds, accepted, rejected; of several rounds in a row: rounds says of how many
     rate      phase, loss (lowest of the run), accepted and rejected (so far): speed is the difference of two

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,29 @@ from jaxsolve.run import Label, Observer, Pass, Progress
 
 SECONDS = 2.0
 """Between two looks of the record at what is known so far, and between two rates in the trace."""
+BEAT = 10.0
+"""Between two looks where nothing better is known."""
 NAMES = ("record.json", "trace.jsonl", "answer.json")
 """Files that share the number of a run."""
+
+
+@dataclass(eq=False)
+class Attempt:
+    """An attempt that is, or was, under way."""
+
+    number: int = 0
+    label: Label | None = None
+    """None once it is in the trace."""
+    loss: float = float("inf")
+    """Of its start."""
+    best: float = float("inf")
 
 
 @dataclass(frozen=True)
 class Waiting:
     """A frame or rounds that may be kept, if nothing better comes before there is room for them."""
 
+    attempt: Attempt
     event: dict[str, Any]
     assembly: Assembly | None = None
 
@@ -46,7 +61,7 @@ class Recorder(Observer):
     resumed
         Whether the run goes on with one that was stopped.
     clock
-        Seconds, for what is not told by the run.
+        Seconds, as runs count them.
 
     Raises
     ------
@@ -66,7 +81,7 @@ class Recorder(Observer):
         devices: list[str],
         versions: Mapping[str, str],
         resumed: bool = False,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         taken = lambda number: any((folder / numbered(name, number)).exists() for name in NAMES)
         self.number, self._file = open_trace(folder, taken)
@@ -96,15 +111,19 @@ class Recorder(Observer):
             "certificate": None,
             "report": None,
         }
-        self._now = Progress("", float("inf"), 0, 0.0)
+        self._now, self._heard_at = Progress("", float("inf"), 0, 0.0), clock()
         self._earlier = 0
         """Evaluations before the count last began anew."""
         self._best: tuple[float, Assembly | None] = (float("inf"), None)
-        self._kept_best, self._kept_at = self._best[1], -SECONDS
-        self._attempt, self._label, self._attempt_best = 0, None, float("inf")
+        self._kept_best, self._kept_at = self._best[1], clock()
+        self._attempt = Attempt()
         self._accepted = self._rejected = 0
+        self._setting: Mapping[str, Any] = {}
+        """That of a sweep, which the stages of its searches share."""
         self._frames, self._rounds = Thinning(), Thinning()
         self._rates = Thinning(burst=0, gap=SECONDS, last=0.0)
+        self._held: Waiting | None = None
+        """The frame of an earlier attempt that is the best of all."""
         self._frame: Waiting | None = None
         self._round: Waiting | None = None
         try:
@@ -117,33 +136,33 @@ class Recorder(Observer):
         """Keep what has waited long enough."""
         if progress.evaluations < self._now.evaluations:  # a run of its own within this one
             self._earlier += self._now.evaluations
-        self._now = progress
+        self._now, self._heard_at = progress, self._clock()
         self._write_waiting()
         if self._rates.take(progress.elapsed):
             self._write_rate()
-        if self._clock() - self._kept_at >= SECONDS and self._best[1] is not self._kept_best:
+        if self._clock() - self._kept_at >= (BEAT if self._best[1] is self._kept_best else SECONDS):
             self._keep()
 
     def began(self, label: Label, start: Assembly | None, loss: float) -> None:
-        """Open an attempt; a frame that waits for room in the one before is dropped unless it is the best of all."""
+        """Open an attempt; what waits for room in the one before is dropped unless it is the best of all."""
         self._write_waiting()
         if self._frame is not None and self._frame.assembly is self._best[1]:
-            self._write_out(self._frame)
+            self._held = self._frame
         self._frame = self._round = None
-        self._attempt, self._label, self._attempt_best = self._attempt + 1, (label, loss), float("inf")
+        self._setting = label.setting or self._setting
+        self._attempt = Attempt(self._attempt.number + 1, replace(label, setting=self._setting), loss)
         if start is not None:
             self.found(start, loss)
 
     def found(self, assembly: Assembly, loss: float) -> None:
         """Keep an assembly that is better than the others of its attempt, if there is room, or till there is."""
-        if not loss < self._attempt_best:
+        if not loss < self._attempt.best:
             return
-        start = self._attempt_best == float("inf")
-        self._attempt_best, self.anything = loss, True
+        start = self._attempt.best == float("inf")
+        self._attempt.best, self.anything = loss, True
         if loss < self._best[0]:
-            self._best = loss, assembly
-        # what waits may be the start of the attempt, which the next frame then stands for
-        self._frame = Waiting(self._event("frame", loss=loss, start=start), assembly)
+            self._best, self._held = (loss, assembly), None
+        self._frame = Waiting(self._attempt, self._event("frame", loss=loss, start=start), assembly)
         self._write_waiting()
 
     def passed(self, done: Pass) -> None:
@@ -154,30 +173,33 @@ class Recorder(Observer):
         if self._round is not None and self._round.event["name"] == done.name:
             counts = {key: self._round.event[key] + value for key, value in counts.items()}
         told = self._event("round", phase=self._now.phase, name=done.name, loss=done.loss, **counts)
-        self._round = Waiting(told)
+        self._round = Waiting(self._attempt, told)
         self._write_waiting()
 
     def judged(self, mse: float, solved: bool) -> None:
         """Keep what the end of an attempt is worth."""
-        if self._rounds.take(self._now.elapsed):
+        if self._rounds.take(self._elapsed):
             self._write(self._event("judged", mse=mse, solved=solved))
 
     def finish(
         self,
         status: str,
         report: dict[str, Any] | None = None,
+        answer: tuple[list[int], float] | None = None,
         certificate: dict[str, Any] | None = None,
         error: str | None = None,
     ) -> None:
-        """Say how the run has ended; a certificate has the permutation of the answer and its mse."""
-        for waiting in (self._frame, self._round):
+        """Say how the run has ended: with which answer, and its mean squared error over all rows."""
+        for waiting in (self._held, self._frame, self._round):
             if waiting is not None:
                 self._write_out(waiting)
-        self._frame = self._round = None
+        self._held = self._frame = self._round = None
         self._write_rate()
         self._write(self._event("end", status=status))
         self._fields |= {"status": status, "error": error, "report": report, "certificate": certificate}
-        self._keep(certificate, sync=True)
+        if answer is not None:
+            self._fields["mse"] = answer[1]
+        self._keep(answer and answer[0], sync=True)
         self._file.close()
 
     def discard(self) -> None:
@@ -186,12 +208,20 @@ class Recorder(Observer):
         for path in (self.path, self.path.with_name(self._fields["trace"])):
             path.unlink(missing_ok=True)
 
+    @property
+    def _elapsed(self) -> float:
+        """Seconds since the run began, now and not when it was last heard of."""
+        return self._now.elapsed + self._clock() - self._heard_at
+
     def _event(self, event: str, **about: Any) -> dict[str, Any]:
-        now = {"t": self._now.elapsed, "evaluations": self._earlier + self._now.evaluations}
-        return {"event": event, **now, "attempt": self._attempt, **about}
+        now = {"t": self._elapsed, "evaluations": self._earlier + self._now.evaluations}
+        return {"event": event, **now, "attempt": self._attempt.number, **about}
 
     def _write_waiting(self) -> None:
-        t = self._now.elapsed
+        t = self._elapsed
+        if self._held is not None and self._frames.take(t):
+            self._write_out(self._held)
+            self._held = None
         if self._frame is not None and self._frames.take(t):
             self._write_out(self._frame)
             self._frame = None
@@ -201,10 +231,11 @@ class Recorder(Observer):
 
     def _write_out(self, waiting: Waiting) -> None:
         """Write a frame or rounds, and the attempt before what is first kept of it."""
-        event = waiting.event
-        if self._label is not None:
-            (label, loss), self._label = self._label, None
-            self._write(self._event("attempt", **asdict(label), loss=loss))
+        attempt, event = waiting.attempt, waiting.event
+        if attempt.label is not None:
+            about = asdict(attempt.label) | {"loss": attempt.loss}
+            self._write({key: event[key] for key in ("t", "evaluations", "attempt")} | {"event": "attempt", **about})
+            attempt.label = None
         if waiting.assembly is not None:
             event = event | {"permutation": self._permutation(waiting.assembly)}
         self._write(event)
@@ -212,7 +243,7 @@ class Recorder(Observer):
     def _write_rate(self) -> None:
         now = self._now
         self._write(
-            self._event("rate", phase=now.phase, loss=now.loss, accepted=self._accepted, rejected=self._rejected)
+            self._event("rate", phase=now.phase, loss=self._best[0], accepted=self._accepted, rejected=self._rejected)
         )
 
     def _write(self, event: dict[str, Any]) -> None:
@@ -222,18 +253,16 @@ class Recorder(Observer):
             except OSError as error:
                 self.trouble = f"{self.path.parent}: {error.strerror or error}"
 
-    def _keep(self, certificate: dict[str, Any] | None = None, *, sync: bool = False) -> None:
+    def _keep(self, permutation: list[int] | None = None, *, sync: bool = False) -> None:
         loss, best = self._best
         self._kept_at, self._kept_best = self._clock(), best
         self._fields |= {
-            "permutation": None if best is None else self._permutation(best),
+            "permutation": permutation or (None if best is None else self._permutation(best)),
             "loss": loss if best is not None else None,
             "evaluations": self._earlier + self._now.evaluations,
-            "seconds": round(self._now.elapsed, 3),
-            "attempts": self._attempt,
+            "seconds": round(self._elapsed, 3),
+            "attempts": self._attempt.number,
         }
-        if certificate is not None:
-            self._fields |= {key: certificate[key] for key in ("permutation", "mse")}
         if self.trouble is None or sync:
             try:
                 replace_json(self.path, self._fields, sync=sync)
@@ -255,6 +284,10 @@ def described(puzzle: Puzzle, path: str) -> dict[str, Any]:
     return {"name": puzzle.name, "path": path, "fingerprint": puzzle.fingerprint, "halves": halves, **shapes, **read}
 
 
-def shortened(event: dict[str, Any]) -> dict[str, Any]:
-    """Return a line of the trace with six digits of each number."""
-    return {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in event.items()}
+def shortened(value: Any) -> Any:
+    """Return a line of the trace, or a part of it, with six digits of each number."""
+    if isinstance(value, dict):
+        return {key: shortened(part) for key, part in value.items()}
+    if isinstance(value, tuple):
+        return [shortened(part) for part in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
