@@ -155,14 +155,15 @@ def watching(run: "Run") -> Iterator[None]:
     view.stopped = lambda: run.stopped
     run.observers.append(view)
     try:
-        with _redrawn(view, stream) if _redraws(stream) else _lines(view):
+        with redrawn(view, stream) if _redraws(stream) else _lines(view):
             yield
     finally:
         run.observers.remove(view)
 
 
 @contextmanager
-def _redrawn(view: View, stream: TextIO) -> Iterator[None]:
+def redrawn(view: View, stream: TextIO) -> Iterator[None]:
+    """Keep a line on a terminal up to date with a view."""
     with terminal.StatusLine(stream) as status, _repeated(lambda: status.show(view.line(status.columns))):
         yield
 
