@@ -13,7 +13,7 @@ from jaxsolve.cli import terminal
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import OutputError
 from jaxsolve.puzzle.write import write_new
-from jaxsolve.records import Recorder, data_folder, new_folder, numbered, to_json
+from jaxsolve.records import Recorder, data_folder, new_folder, numbered, opened, to_json
 
 if TYPE_CHECKING:
     from jaxsolve.certificate import Certificate
@@ -87,9 +87,9 @@ class Keeper:
             yield
             return
         try:
-            about = {"command": self._command, "path": path, "settings": settings, "seed": seed, "devices": devices}
-            folder = self.folder(puzzle.name)
-            self._recorder = recorder = Recorder(folder, puzzle, versions=versions(), resumed=resumed, **about)
+            about: dict[str, Any] = {"command": self._command, "path": path, "settings": settings, "seed": seed}
+            record = opened(puzzle, devices=devices, versions=versions(), resumed=resumed, **about)
+            self._recorder = recorder = Recorder(self.folder(puzzle.name), puzzle, record)
         except TROUBLE as error:
             if self._named is not None:
                 raise OutputError(f"{self._named}: the run cannot be recorded here ({why(error)})") from error

@@ -4,9 +4,9 @@ from jaxsolve.records.compare import Milestone, differences, flat_table, milesto
 from jaxsolve.records.files import numbered, to_json
 from jaxsolve.records.folders import data_folder, find_run, new_folder, records_in
 from jaxsolve.records.formats import FORMAT, UPGRADES, Upgrade
+from jaxsolve.records.opening import opened
 from jaxsolve.records.read import Record, read_record, summary
 from jaxsolve.records.recorder import Recorder
-from jaxsolve.records.surroundings import machine
 
 __all__ = [
     "FORMAT",
@@ -19,10 +19,10 @@ __all__ = [
     "differences",
     "find_run",
     "flat_table",
-    "machine",
     "milestones",
     "new_folder",
     "numbered",
+    "opened",
     "read_record",
     "records_in",
     "shared_places",

@@ -1,5 +1,7 @@
 """Host: an observer that keeps what a run does, as it does it, in a folder."""
 
+import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -8,9 +10,7 @@ from typing import Any
 
 from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.puzzle.padding import padded
-from jaxsolve.records.files import numbered, open_trace, replace_json, to_json
-from jaxsolve.records.formats import FORMAT
-from jaxsolve.records.surroundings import machine
+from jaxsolve.records.files import numbered, open_trace, replace_json
 from jaxsolve.records.thinning import Thinning
 from jaxsolve.run import Label, Observer, Pass, Progress
 
@@ -56,10 +56,8 @@ class Recorder(Observer):
         An existing folder. Nothing in it is overwritten.
     puzzle
         What assemblies are of, though they may have more null halves.
-    command, path, settings, seed, devices, versions
-        What was asked for, as `jaxsolve.records.formats` describes it.
-    resumed
-        Whether the run goes on with one that was stopped.
+    about
+        What `opened` says of the run.
     clock
         Seconds, as runs count them.
 
@@ -70,18 +68,7 @@ class Recorder(Observer):
     """
 
     def __init__(
-        self,
-        folder: Path,
-        puzzle: Puzzle,
-        *,
-        command: str,
-        path: str,
-        settings: Mapping[str, Any],
-        seed: int | None,
-        devices: list[str],
-        versions: Mapping[str, str],
-        resumed: bool = False,
-        clock: Callable[[], float] = time.perf_counter,
+        self, folder: Path, puzzle: Puzzle, about: dict[str, Any], clock: Callable[[], float] = time.perf_counter
     ) -> None:
         taken = lambda number: any((folder / numbered(name, number)).exists() for name in NAMES)
         self.number, self._file = open_trace(folder, taken)
@@ -90,27 +77,7 @@ class Recorder(Observer):
         self.anything = False
         """Whether anything was found."""
         self._puzzle, self._wide, self._clock = puzzle, dict[int, Puzzle](), clock
-        self._fields: dict[str, Any] = {
-            "format": FORMAT,
-            "command": command,
-            "status": "running",
-            "error": None,
-            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            "puzzle": described(puzzle, path),
-            "settings": dict(settings),
-            "seed": seed,
-            "devices": devices,
-            "versions": dict(versions),
-            "machine": machine(),
-            "resumed": resumed,
-            "trace": numbered("trace.jsonl", self.number),
-            **dict.fromkeys(("permutation", "loss", "mse")),
-            "evaluations": 0,
-            "seconds": 0.0,
-            "attempts": 0,
-            "certificate": None,
-            "report": None,
-        }
+        self._fields = about | {"trace": numbered("trace.jsonl", self.number)}
         self._now, self._heard_at = Progress("", float("inf"), 0, 0.0), clock()
         self._earlier = 0
         """Evaluations before the count last began anew."""
@@ -249,7 +216,7 @@ class Recorder(Observer):
     def _write(self, event: dict[str, Any]) -> None:
         if self.trouble is None:
             try:
-                self._file.write(f"{to_json(shortened(event))}\n".encode())
+                self._file.write(f"{json.dumps(shortened(event))}\n".encode())
             except OSError as error:
                 self.trouble = f"{self.path.parent}: {error.strerror or error}"
 
@@ -276,18 +243,12 @@ class Recorder(Observer):
         return self._wide[spare].permutation(assembly)
 
 
-def described(puzzle: Puzzle, path: str) -> dict[str, Any]:
-    """Return what a record says of the puzzle, and of the path that it was given by."""
-    halves = [int((ids >= 0).sum()) for ids in (puzzle.in_ids, puzzle.out_ids)]
-    shapes = {"blocks": min(halves), "features": puzzle.features, "hidden": puzzle.given_hidden, "rows": puzzle.rows}
-    read = {name: getattr(puzzle, name) for name in ("activation", "activation_given", "expected_sha256")}
-    return {"name": puzzle.name, "path": path, "fingerprint": puzzle.fingerprint, "halves": halves, **shapes, **read}
-
-
 def shortened(value: Any) -> Any:
-    """Return a line of the trace, or a part of it, with six digits of each number."""
+    """Return a line of the trace, or a part of it, with six digits of each number; None for one that JSON lacks."""
     if isinstance(value, dict):
         return {key: shortened(part) for key, part in value.items()}
     if isinstance(value, tuple):
         return [shortened(part) for part in value]
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value

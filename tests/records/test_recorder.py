@@ -1,13 +1,14 @@
 """What a run does is kept as it does it, and stays small; folders and numbers tell runs apart."""
 
 import json
+import time
 
 import numpy as np
 import pytest
 
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import Assembly, demo_puzzle
-from jaxsolve.records import Recorder, find_run, read_record, records_in
+from jaxsolve.records import Recorder, find_run, opened, read_record, records_in
 from jaxsolve.records.thinning import Thinning
 from jaxsolve.run import Label, Pass, Progress
 
@@ -31,9 +32,13 @@ def clock():
 
 @pytest.fixture
 def recorder(tmp_path, clock):
-    made = Recorder(tmp_path, demo_puzzle(), clock=clock, **ABOUT)
+    made = recording(tmp_path, clock)
     yield made
     made.finish("unsolved")
+
+
+def recording(folder, clock=time.perf_counter):
+    return Recorder(folder, demo_puzzle(), opened(demo_puzzle(), **ABOUT), clock)
 
 
 def assemblies(count):
@@ -86,7 +91,7 @@ def test_a_run_that_is_killed_has_left_what_it_knew(recorder, clock):
 
 
 def test_the_record_of_an_hour_of_improvements_is_small_and_ends_with_the_best(tmp_path, clock):
-    recorder = Recorder(tmp_path, demo_puzzle(), clock=clock, **ABOUT)
+    recorder = recording(tmp_path, clock)
     some, loss, taken, n = list(assemblies(8)), 1.0, 0, 20 * HOUR
     for k in range(n):
         clock.now = k / 20
@@ -144,7 +149,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_run(recorder, clock):
 
 def test_runs_in_one_folder_are_numbered_and_nothing_is_overwritten(tmp_path):
     (tmp_path / "answer.json").write_text("mine")
-    made = [Recorder(tmp_path, demo_puzzle(), **ABOUT) for _ in range(2)]
+    made = [recording(tmp_path) for _ in range(2)]
     for one in made:
         one.finish("unsolved", {"k": one.number})
     assert [one.path.name for one in made] == ["record-2.json", "record-3.json"]
