@@ -87,9 +87,13 @@ def with_activation(puzzle: Puzzle, run: "Run", devices: int | None) -> Puzzle:
     if puzzle.activation_given:
         return puzzle
     budget = min(run.budget, run.elapsed + min(run.budget / 4, GUESS_SECONDS))
-    own = Run(budget, run.memory, run.watch, run.observers, run.started)
+    own = Run(budget, run.memory, observers=run.observers, started=run.started)
+    own.watch = lambda progress: own.stop() if run.stopped else None
     run.begin(Label("guess_activation"))
-    (name, mse), *others = guess_activation(puzzle, own, devices)
+    try:
+        (name, mse), *others = guess_activation(puzzle, own, devices)
+    except KeyboardInterrupt:  # the search itself will end before it begins, with an answer to show
+        return puzzle
     if name != puzzle.activation:
         told = f", against {others[0][1]:.3g} with {others[0][0]}" if others else ""
         terminal.note(f"note: the activation is read as {name}, with which the MSE falls to {mse:.3g}{told}")

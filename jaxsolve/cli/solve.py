@@ -1,6 +1,7 @@
 """Host: ``jaxsolve solve``."""
 
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -88,7 +89,7 @@ def solve(
     run = Run(budget, memory=size, started=begun)
     run.seconds["import"] = imported - begun
     with terminal.stopping(run.stop):
-        with live.watching(run):
+        with live.watching(run) if first else nullcontext():
             with run.phase("read"):
                 given, start = prepared()
             arguments.remark(given)

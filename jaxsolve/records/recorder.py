@@ -82,7 +82,7 @@ class Recorder(Observer):
         self._earlier = 0
         """Evaluations before the count last began anew."""
         self._best: tuple[float, Assembly | None] = (float("inf"), None)
-        self._kept_best, self._kept_at = self._best[1], clock()
+        self._kept_best, self._kept_at = self._best[1], clock() - SECONDS  # the first answer is kept at once
         self._attempt = Attempt()
         self._accepted = self._rejected = 0
         self._setting: Mapping[str, Any] = {}
