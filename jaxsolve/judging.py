@@ -23,6 +23,7 @@ from jaxsolve.certificate import (
 from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, running, unused
 from jaxsolve.run import Run
 from jaxsolve.search import begin, descend
+from jaxsolve.telling import tell
 
 FURTHER = 0.5
 """Share of the lowest error weighed so far below which another answer is weighed at once."""
@@ -59,11 +60,13 @@ class Judge:
 
     def _search(self, puzzle: Puzzle, attempt: Attempt) -> bool:
         floor = reachable(puzzle, attempt.descent.assembly)
+        tell(self.run, puzzle, attempt)
         self.run.measure = partial(mean_squared_error, puzzle) if self.config.trace else None
         for stop in (floor, 0.0):
             with self.run.phase("search"):
                 descend(attempt.problem, attempt.descent, attempt.search, self.run, floor=stop)
             certificate = attempt.judge(puzzle, self.config.sha256, self.run)
+            self.run.judged(certificate.mse, certificate.solved)
             if certificate.solved or attempt.descent.loss > floor:
                 break
             rounded = certificate.tolerance < certificate.mse <= floor

@@ -12,7 +12,8 @@ from typing import Any
 from jaxsolve.errors import OutputError, UsageError
 from jaxsolve.joint import JointConfig, joint_search
 from jaxsolve.puzzle import Puzzle
-from jaxsolve.run import Run
+from jaxsolve.records import flat_table
+from jaxsolve.run import Label, Run
 from jaxsolve.search import stages_named
 
 RESULTS = "runs.jsonl"
@@ -59,8 +60,8 @@ def configurations(path: Path) -> list[tuple[dict[str, Any], JointConfig]]:
         raise UsageError(f"{path}: grid and options are tables, [grid] and [options]")
     if unknown := set(table) - SETTINGS:
         raise UsageError(f"{path}: no setting {', '.join(sorted(unknown))}; there are {', '.join(sorted(SETTINGS))}")
-    grid = {key: values if isinstance(values, list) else [values] for key, values in _flat(grid).items()}
-    base = {**table, "options": _flat(options)}
+    grid = {key: values if isinstance(values, list) else [values] for key, values in flat_table(grid).items()}
+    base = {**table, "options": flat_table(options)}
     count = 1
     for values in grid.values():
         count *= len(values)
@@ -78,14 +79,6 @@ def configurations(path: Path) -> list[tuple[dict[str, Any], JointConfig]]:
             raise UsageError(f"{path}: a setting has a value of the wrong kind ({error})") from error
         runs.append((setting, config))
     return runs
-
-
-def _flat(table: dict[str, Any], before: str = "") -> dict[str, Any]:
-    """Return nested tables as one, keys joined by dots: [grid.beam] width is beam.width."""
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        flat |= _flat(value, f"{before}{key}.") if isinstance(value, dict) else {f"{before}{key}": value}
-    return flat
 
 
 def read_outcomes(folder: Path, puzzle: Puzzle) -> list[Outcome]:
@@ -127,6 +120,7 @@ def run_sweep(
         own = replace(run, seconds=dict(run.seconds), evaluations=0, loss=float("inf"), best=None, stopped=False)
         began = run.elapsed
         own.watch = lambda progress, own=own: own.stop() if run.stopped else None
+        run.begin(Label(config.method, config.pairing or "", rows=config.rows or puzzle.rows, setting=setting))
         solution = joint_search(puzzle, config, own, devices=devices)
         run.slots = own.slots
         if solution.status in ("interrupted", "lost", "out_of_time"):

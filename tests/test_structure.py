@@ -16,6 +16,7 @@ ROOMS = [
     "puzzle",
     "engine",
     "run",
+    "records",
     "pairing",
     "ordering",
     "search",
@@ -24,6 +25,7 @@ ROOMS = [
     "blind",
     "guided",
     "attempts",
+    "telling",
     "activation",
     "judging",
     "sweep",
@@ -85,7 +87,7 @@ def test_files_are_short_and_say_which_world_they_belong_to(file):
 def test_help_and_inspect_do_not_load_jax():
     code = (
         "import sys; from jaxsolve.cli.app import app\n"
-        "for arguments in (['--help'], ['solve', '--help'], ['version'], ['inspect', 'demo']):\n"
+        "for arguments in (['--help'], ['solve', '--help'], ['version'], ['inspect', 'demo'], ['runs']):\n"
         "    app(arguments, standalone_mode=False)\n"
         "sys.exit('jax' in sys.modules)"
     )

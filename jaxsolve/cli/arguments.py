@@ -57,6 +57,7 @@ ProcessId = Annotated[int | None, typer.Option(metavar="K", help="Which of them 
 Cluster = Annotated[
     bool, typer.Option("--cluster", help="Be one of the processes that Slurm, Open MPI or Kubernetes started.")
 ]
+NoRecord = Annotated[bool, typer.Option("--no-record", help="Keep no record of the run ('jaxsolve runs').")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -81,12 +82,18 @@ def remark(puzzle: Puzzle) -> None:
 def with_activation(puzzle: Puzzle, run: "Run", devices: int | None) -> Puzzle:
     """Return a puzzle read with the activation that lets the error fall, where nobody has said which it is."""
     from jaxsolve.activation import guess_activation
-    from jaxsolve.run import Run
+    from jaxsolve.run import Label, Run
 
     if puzzle.activation_given:
         return puzzle
-    own = Run(min(run.budget / 4, GUESS_SECONDS), run.memory, run.watch)
-    (name, mse), *others = guess_activation(puzzle, own, devices)
+    budget = min(run.budget, run.elapsed + min(run.budget / 4, GUESS_SECONDS))
+    own = Run(budget, run.memory, observers=run.observers, started=run.started)
+    own.watch = lambda progress: own.stop() if run.stopped else None
+    run.begin(Label("guess_activation"))
+    try:
+        (name, mse), *others = guess_activation(puzzle, own, devices)
+    except KeyboardInterrupt:  # the search itself will end before it begins, with an answer to show
+        return puzzle
     if name != puzzle.activation:
         told = f", against {others[0][1]:.3g} with {others[0][0]}" if others else ""
         terminal.note(f"note: the activation is read as {name}, with which the MSE falls to {mse:.3g}{told}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jaxsolve.cli import INTERRUPTED, arguments, terminal
-from jaxsolve.cli.answers import check_folder
+from jaxsolve.cli.keeping import check_folder
 from jaxsolve.engine import OPTIMISERS
 from jaxsolve.errors import UsageError
 from jaxsolve.generation.data import DATA

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jaxsolve.cli import arguments, started, terminal
-from jaxsolve.cli.answers import check_folder
+from jaxsolve.cli.keeping import check_folder
 from jaxsolve.cli.version import versions
 from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.errors import UsageError

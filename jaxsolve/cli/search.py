@@ -1,14 +1,15 @@
 """Host: ``jaxsolve search``."""
 
 import time
-from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import INTERRUPTED, arguments, started, terminal
-from jaxsolve.cli.answers import CHECKPOINT_SECONDS, AnswerFolder, answer_of, check_folder, data_folder
+from jaxsolve.cli import INTERRUPTED, arguments, live, started, terminal
+from jaxsolve.cli.answers import answer_of
+from jaxsolve.cli.keeping import TROUBLE, Keeper, why
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import ACTIVATIONS, read_as
@@ -17,8 +18,10 @@ from jaxsolve.search import METHODS, options_of
 if TYPE_CHECKING:
     from jaxsolve.joint import JointConfig, JointSolution, Stored
     from jaxsolve.puzzle import Puzzle
+    from jaxsolve.run import Run
 
 EXIT = {"solved": 0, "unsolved": 1, "out_of_time": 1, "lost": 3, "interrupted": INTERRUPTED}
+CHECKPOINT_SECONDS = 2.0
 SHOWN_POINTS = 12
 """Points of the curve that people are shown."""
 
@@ -75,6 +78,7 @@ def search(
     ] = None,
     devices: arguments.Devices = None,
     memory: arguments.Memory = None,
+    no_record: arguments.NoRecord = False,
     json: arguments.Json = False,
 ) -> None:
     """Search for pairs and order together, without believing the weights.
@@ -98,15 +102,14 @@ def search(
     stored, config = _config(asked, options, resume)
     if start is not None and stored is not None:
         raise UsageError("--resume goes on from where the search was; leave --start out")
-    if out is not None:
-        check_folder(out, "--out")
+    keeper = Keeper("search", resume or out, record=not no_record)
     names = arguments.start(devices, None, None, None, False)
-    _run(puzzle, activation, config, stored, start, budget, size, resume or out, devices, names, json)
+    _run(puzzle, activation, config, stored, start, budget, size, keeper, devices, names, json)
 
 
 def _run(
     path: str, activation: str, config: "JointConfig", stored: "Stored | None", start: str | None, budget: float,
-    memory: float | None, folder: Path | None, devices: int | None, names: list[str], json: bool,
+    memory: float | None, keeper: Keeper, devices: int | None, names: list[str], json: bool,
 ) -> None:  # fmt: skip
     """Search, keep, and print."""
     from jaxsolve.joint import joint_search
@@ -114,27 +117,33 @@ def _run(
     from jaxsolve.run import Run
 
     run = Run(budget + (stored[0].get("seconds", 0.0) if stored else 0.0), memory, started=started())
-    with terminal.stopping(run.stop), terminal.watching() as watch:
-        run.watch = watch
-        with run.phase("read"):
-            puzzle = arguments.load(path, activation)
-        if stored is None:
-            puzzle = arguments.with_activation(puzzle, run, devices)
-        else:  # the fingerprint of what is stored tells which activation it was read with
-            readings = [puzzle] if puzzle.activation_given else [read_as(puzzle, name) for name in ACTIVATIONS]
-            puzzle = next((one for one in readings if one.fingerprint == stored[0].get("puzzle")), puzzle)
-        begin = None if start is None else puzzle.assembly(read_answer(start))
-        folder = folder or data_folder() / f"search-{puzzle.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-        keep, finish = _keeper(folder)
-        solution = joint_search(puzzle, config, run, start=begin, resume=stored, keep=keep, devices=devices)
-        finish()
+    with terminal.stopping(run.stop):
+        with live.watching(run):
+            with run.phase("read"):
+                puzzle = arguments.load(path, activation)
+            settings = asdict(config) | {"activation": activation, "budget": budget, "start": start, "memory": memory}
+            with keeper.recording(run, puzzle, path, settings, config.seed, names, resumed=stored is not None):
+                puzzle = _read_as(puzzle, stored, run, devices)
+                begin = None if start is None else puzzle.assembly(read_answer(start))
+                checkpoints, going_on = Checkpoints(keeper, puzzle.name), {"resume": stored, "devices": devices}
+                solution = joint_search(puzzle, config, run, start=begin, keep=checkpoints.keep, **going_on)
+                checkpoints.finish()
         report = _report(puzzle, solution, names)
-    saved = AnswerFolder(folder).save(report, puzzle.name)
+        keeper.finish(solution.status, report, solution.certificate)
+    saved = keeper.save(report, puzzle.name)
     terminal.result_json(report) if json else terminal.result(_shown(report))
     terminal.note(saved)
-    if solution.status in ("out_of_time", "interrupted", "lost"):
-        terminal.note(f"go on with: jaxsolve search {path} --resume {folder}")
+    if solution.status in ("out_of_time", "interrupted", "lost") and not checkpoints.broken:
+        terminal.note(f"go on with: jaxsolve search {path} --resume {keeper.folder(puzzle.name)}")
     raise typer.Exit(EXIT[solution.status])
+
+
+def _read_as(puzzle: "Puzzle", stored: "Stored | None", run: "Run", devices: int | None) -> "Puzzle":
+    """Return a puzzle with its activation: guessed, or that of the search that goes on, told by its fingerprint."""
+    if stored is None:
+        return arguments.with_activation(puzzle, run, devices)
+    readings = [puzzle] if puzzle.activation_given else [read_as(puzzle, name) for name in ACTIVATIONS]
+    return next((one for one in readings if one.fingerprint == stored[0].get("puzzle")), puzzle)
 
 
 def _rows(text: str | None) -> int | None:
@@ -179,29 +188,35 @@ def _config(asked: dict[str, Any], options: dict[str, Any], resume: Path | None)
     return stored, config
 
 
-def _keeper(folder: Path) -> "tuple[Callable[[Stored], None], Callable[[], None]]":
-    """Return what keeps a search in a folder every few seconds, and what keeps the last that was not."""
-    from jaxsolve.run import save_checkpoint
+class Checkpoints:
+    """Keeps a search every few seconds; where the user has named no folder for it, it goes on without, if need be."""
 
-    last, waiting = 0.0, None
+    def __init__(self, keeper: Keeper, puzzle: str) -> None:
+        self._keeper, self._puzzle = keeper, puzzle
+        self._last, self._waiting = 0.0, None
+        self.broken = False
+        """Whether that was not possible."""
 
-    def write(stored: "Stored") -> None:
-        nonlocal last, waiting
-        check_folder(folder, "--out")
-        save_checkpoint(folder, *stored)
-        last, waiting = time.monotonic(), None
+    def keep(self, stored: "Stored") -> None:
+        """Keep a search, at once or together with the next."""
+        self._waiting = stored
+        if time.monotonic() - self._last >= CHECKPOINT_SECONDS:
+            self.finish()
 
-    def keep(stored: "Stored") -> None:
-        nonlocal waiting
-        waiting = stored
-        if time.monotonic() - last >= CHECKPOINT_SECONDS:
-            write(stored)
+    def finish(self) -> None:
+        """Keep what was not kept yet."""
+        from jaxsolve.run import save_checkpoint
 
-    def finish() -> None:
-        if waiting is not None:
-            write(waiting)
-
-    return keep, finish
+        if self._waiting is None or self.broken:
+            return
+        stored, self._waiting, self._last = self._waiting, None, time.monotonic()
+        try:
+            save_checkpoint(self._keeper.folder(self._puzzle), *stored)
+        except TROUBLE as error:
+            if self._keeper.named:
+                raise
+            self.broken = True
+            terminal.note(f"note: this search cannot be resumed ({why(error)})")
 
 
 def _report(puzzle: "Puzzle", solution: "JointSolution", devices: list[str]) -> dict[str, Any]:

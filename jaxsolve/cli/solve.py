@@ -1,33 +1,30 @@
 """Host: ``jaxsolve solve``."""
 
 import time
+from contextlib import nullcontext
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import INTERRUPTED, arguments, started, terminal
+from jaxsolve.cli import INTERRUPTED, arguments, live, started, terminal
 from jaxsolve.cli.ahead import ahead
-from jaxsolve.cli.answers import AnswerFolder, answer_of
+from jaxsolve.cli.answers import answer_of
+from jaxsolve.cli.keeping import Keeper
 from jaxsolve.cli.reasons import counted, reasons
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import OutputError
 from jaxsolve.ordering import SEEDS
 from jaxsolve.pairing import PAIRINGS
-from jaxsolve.puzzle.padding import padded
 from jaxsolve.puzzle.source import TABLE
 from jaxsolve.search import SEARCHES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from jaxsolve.certificate import Gap
     from jaxsolve.puzzle import Puzzle
-    from jaxsolve.run import Progress, Run
     from jaxsolve.solve import Config, Solution, Start
-
-    Watch = Callable[[Progress], None]
 
 AHEAD_BYTES = 64 << 20
 """Puzzles up to this size are read in a copy of the process, which has to send them over."""
@@ -67,6 +64,7 @@ def solve(
     processes: arguments.Processes = None,
     process_id: arguments.ProcessId = None,
     cluster: arguments.Cluster = False,
+    no_record: arguments.NoRecord = False,
     json: arguments.Json = False,
 ) -> None:
     """Find the order of the pieces and prove it.
@@ -86,33 +84,36 @@ def solve(
     prepared = ahead(work) if _size(puzzle) < AHEAD_BYTES else work
     names = arguments.start(devices, coordinator, processes, process_id, cluster)
     imported = time.perf_counter()
-    reports = engine.is_first()
-    answers = AnswerFolder(out)
+    first = engine.is_first()  # the others know the same, and say nothing
+    keeper = Keeper("solve", out, record=first and not no_record)
     run = Run(budget, memory=size, started=begun)
     run.seconds["import"] = imported - begun
     with terminal.stopping(run.stop):
-        with terminal.watching() as watch:
-            run.watch = watch
+        with live.watching(run) if first else nullcontext():
             with run.phase("read"):
                 given, start = prepared()
             arguments.remark(given)
-            if reports and engine.processes() > 1:
-                run.watch = _keeping(watch, run, answers, given)
-            solution = solve(given, config, run, start)
-        if not reports and solution.status != "lost":  # process 0 knows the same, and says it
-            raise typer.Exit(EXIT[solution.status])
-        report = _report(solution, config.seed, names)
-        saved = answers.save(report, given.name) if out or solution.status != "solved" else None
-        try:
-            terminal.result_json(report) if json else terminal.result(_shown(report))
-        except OSError as error:  # nobody can read the answer: keep it
-            saved = saved or answers.save(report, given.name)
-            if not isinstance(error, BrokenPipeError):
-                raise OutputError(f"the answer cannot be printed ({error.strerror or error}); {saved}") from error
-        answers.forget()
-        if saved:
-            terminal.note(saved)
+            settings = asdict(config) | {"activation": activation, "memory": size}
+            with keeper.recording(run, given, puzzle, settings, seed, names):
+                solution = solve(given, config, run, start)
+        if first or solution.status == "lost":
+            report = _report(solution, seed, names)
+            keeper.finish(solution.status, report, solution.certificate)
+            _conclude(report, keeper, given.name, out is not None, json)
     raise typer.Exit(EXIT[solution.status])
+
+
+def _conclude(report: dict[str, Any], keeper: Keeper, puzzle: str, named: bool, json: bool) -> None:
+    """Print a report, and save it where it is asked for, not the end, or cannot be printed."""
+    saved = keeper.save(report, puzzle) if named or report["status"] != "solved" else None
+    try:
+        terminal.result_json(report) if json else terminal.result(_shown(report))
+    except OSError as error:  # nobody can read the answer: keep it
+        saved = saved or keeper.save(report, puzzle)
+        if not isinstance(error, BrokenPipeError):
+            raise OutputError(f"the answer cannot be printed ({error.strerror or error}); {saved}") from error
+    if saved:
+        terminal.note(saved)
 
 
 def _size(path: str) -> int:
@@ -130,18 +131,6 @@ def _prepared(path: str, activation: str, config: "Config") -> tuple["Puzzle", "
 
     puzzle = arguments.read(path, activation)
     return puzzle, first_start(puzzle, config)
-
-
-def _keeping(watch: "Watch", run: "Run", answers: AnswerFolder, puzzle: "Puzzle") -> "Watch":
-    """Return a watcher that keeps the best answer so far as well: where this process dies, so does the run."""
-
-    def both(progress: "Progress") -> None:
-        watch(progress)
-        if run.best is not None:
-            wide = padded(puzzle, len(run.best.ins) - puzzle.blocks)  # it may leave pieces out
-            answers.keep(wide.permutation(run.best), puzzle.name)
-
-    return both
 
 
 def _report(solution: "Solution", seed: int, devices: list[str]) -> dict[str, Any]:

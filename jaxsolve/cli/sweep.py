@@ -1,13 +1,13 @@
 """Host: ``jaxsolve sweep``."""
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import arguments, started, terminal
-from jaxsolve.cli.answers import check_folder, data_folder
+from jaxsolve.cli import arguments, live, started, terminal
+from jaxsolve.cli.keeping import TROUBLE, Keeper, why
+from jaxsolve.errors import OutputError
 
 if TYPE_CHECKING:
     from jaxsolve.sweep import Outcome
@@ -29,6 +29,7 @@ def sweep(
     ] = None,
     devices: arguments.Devices = None,
     memory: arguments.Memory = None,
+    no_record: arguments.NoRecord = False,
     json: arguments.Json = False,
 ) -> None:
     """Run a joint search with every combination of some settings.
@@ -42,36 +43,38 @@ def sweep(
     from jaxsolve.sweep import configurations, consensus, read_outcomes, run_sweep
 
     size, todo = arguments.bytes_of(memory), configurations(config)
-    if out is not None:
-        check_folder(out, "--out")
-    arguments.start(devices, None, None, None, False)
+    keeper = Keeper("sweep", out, record=not no_record)
+    names = arguments.start(devices, None, None, None, False)
     given = arguments.load(puzzle, activation)
-    folder = out or data_folder() / f"sweep-{given.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    check_folder(folder, "--out")
+    try:
+        folder = keeper.folder(given.name)
+    except TROUBLE as error:
+        raise OutputError(f"results of a sweep need a folder; name one with --out ({why(error)})") from error
     run = Run(budget, size, started=started())
-    with terminal.stopping(run.stop):
-        given = arguments.with_activation(given, run, devices)
-        done = read_outcomes(folder, given)
-        for outcome in run_sweep(given, todo, run, folder, done, devices):
-            terminal.note(f"{len(done)} of {len(todo)}: {_named(outcome)}: MSE {outcome.mse:.6g} on all rows")
-    ranked = sorted(done, key=lambda outcome: outcome.mse)
-    pairs = consensus(ranked[:best])
-    if json:
-        listed = [{"pair": list(pair), "runs": count} for pair, count in pairs]
-        terminal.result_json(
-            {
-                "puzzle": given.name,
-                "runs": [vars(one) for one in ranked],
-                "best": len(ranked[:best]),
-                "consensus": listed,
-            }
-        )
-    else:
-        terminal.result(_shown(ranked, pairs, min(best, len(ranked))))
+    settings = {"runs": [setting for setting, _ in todo], "config": str(config), "best": best, "budget": budget}
+    with terminal.stopping(run.stop), live.watching(run):
+        with keeper.recording(run, given, puzzle, settings, None, names):
+            given = arguments.with_activation(given, run, devices)
+            done = read_outcomes(folder, given)
+            for outcome in run_sweep(given, todo, run, folder, done, devices):
+                terminal.note(f"{len(done)} of {len(todo)}: {_named(outcome)}: MSE {outcome.mse:.6g} on all rows")
+        ranked = sorted(done, key=lambda outcome: outcome.mse)
+        report = _report(given.name, ranked, best) | {"left": len(todo) - len(done)}
+        status = "finished" if not report["left"] else "interrupted" if run.stopped else "out_of_time"
+        keeper.finish(status, report, answer=(ranked[0].permutation, ranked[0].mse) if ranked else None)
+    terminal.result_json(report) if json else terminal.result(_shown(ranked, consensus(ranked[:best]), report["best"]))
     terminal.note(f"results are in {folder}")
-    if len(done) < len(todo):
-        terminal.note(f"{len(todo) - len(done)} runs are left; go on with --out {folder}")
+    if report["left"]:
+        terminal.note(f"{report['left']} runs are left; go on with --out {folder}")
         raise typer.Exit(1)
+
+
+def _report(puzzle: str, ranked: list["Outcome"], best: int) -> dict[str, Any]:
+    from jaxsolve.sweep import consensus
+
+    listed = [{"pair": list(pair), "runs": count} for pair, count in consensus(ranked[:best])]
+    runs = [vars(one) for one in ranked]
+    return {"puzzle": puzzle, "runs": runs, "best": len(ranked[:best]), "consensus": listed}
 
 
 def _named(outcome: "Outcome") -> str:

@@ -1,29 +1,29 @@
 """Host: everything the command line prints: results on stdout, all else on stderr."""
 
 import functools
-import json
-import math
 import os
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ParamSpec
+from contextlib import contextmanager, suppress
+from typing import Any, ParamSpec, TextIO
 
 import typer
 
 from jaxsolve.cli import INTERRUPTED
 from jaxsolve.errors import JaxsolveError
-
-if TYPE_CHECKING:
-    from jaxsolve.run import Progress
+from jaxsolve.records import to_json
 
 P = ParamSpec("P")
 
 INTERNAL_ERROR = 70
 LONGEST_NOTE = 2000
+COLUMNS = 80
+"""Width of a terminal that does not tell."""
+ERASE = "\x1b[K"
+"""What makes a terminal erase the rest of a line."""
 PRESSES_TO_LEAVE = 3
 """Interrupts after which a run that should come to its end is left at once."""
 
@@ -38,19 +38,6 @@ def result_json(value: dict[str, Any]) -> None:
     result(to_json(value))
 
 
-def to_json(value: Any) -> str:
-    """Return JSON text; infinite and undefined numbers become null."""
-
-    def plain(item: Any) -> Any:
-        if isinstance(item, dict):
-            return {key: plain(entry) for key, entry in item.items()}
-        if isinstance(item, list | tuple):
-            return [plain(entry) for entry in item]
-        return None if isinstance(item, float) and not math.isfinite(item) else item
-
-    return json.dumps(plain(value), allow_nan=False)
-
-
 def keep_stdout_clean() -> None:
     """Send to stderr what libraries print to stdout behind Python's back; results still go to stdout."""
     try:
@@ -61,10 +48,60 @@ def keep_stdout_clean() -> None:
     sys.stdout = os.fdopen(results, "w", encoding="utf-8", errors="backslashreplace")
 
 
+class StatusLine:
+    """One line at the bottom of a terminal that is written again and again; remarks go above it.
+
+    Nothing but carriage returns and erasures is sent. A terminal that goes away ends it without a word.
+    """
+
+    shown: "StatusLine | None" = None
+    """The one that is there now."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._lock, self._text = stream, threading.RLock(), ""
+
+    def __enter__(self) -> "StatusLine":
+        """Take the bottom of the terminal."""
+        StatusLine.shown = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing behind."""
+        StatusLine.shown = None
+        self.show("")
+
+    @property
+    def columns(self) -> int:
+        """Width of the terminal now."""
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or COLUMNS
+        except (OSError, ValueError):
+            return COLUMNS
+
+    def show(self, text: str) -> None:
+        """Replace the line, cut to the width of the terminal."""
+        with self._lock:
+            self._text = "".join(filter(str.isprintable, text))[: max(0, self.columns - 1)]
+            self._write(f"\r{ERASE}{self._text}")
+
+    def above(self, text: str) -> None:
+        """Print a line above it."""
+        with self._lock:
+            self._write(f"\r{ERASE}{text}\n{self._text}")
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # the terminal is gone, or the stream closed
+            self._stream.write(text)
+            self._stream.flush()
+
+
 def note(text: str) -> None:
     """Print a remark."""
-    if sys.stderr is not None:
-        print(f"jaxsolve: {one_line(text)[:LONGEST_NOTE]}", file=sys.stderr, flush=True)
+    line = f"jaxsolve: {one_line(text)[:LONGEST_NOTE]}"
+    if StatusLine.shown is not None:
+        StatusLine.shown.above(line)
+    elif sys.stderr is not None:
+        print(line, file=sys.stderr, flush=True)
 
 
 def one_line(text: object) -> str:
@@ -121,6 +158,8 @@ def stopping(stop: Callable[[], None]) -> Iterator[None]:
         presses += 1
         stop()
         if presses >= PRESSES_TO_LEAVE:
+            if StatusLine.shown is not None:
+                os.write(2, b"\n")
             os._exit(INTERRUPTED)
 
     if threading.current_thread() is not threading.main_thread():
@@ -131,20 +170,3 @@ def stopping(stop: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def watching() -> Iterator[Callable[["Progress"], None]]:
-    """Yield a watcher that keeps one line on stderr up to date, where stderr is a terminal."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda progress: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("reading") as status:
-
-        def show(progress: "Progress") -> None:
-            best = f"MSE {progress.loss:.3g}" if math.isfinite(progress.loss) else "no answer yet"
-            status.update(f"{progress.phase}  {best}  {progress.evaluations} evaluations  {progress.elapsed:.1f} s")
-
-        yield show

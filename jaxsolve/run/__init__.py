@@ -2,14 +2,18 @@
 
 from jaxsolve.run.checkpoint import load_checkpoint, save_checkpoint
 from jaxsolve.run.evaluator import ROOM, WORK, Evaluator
+from jaxsolve.run.observer import Label, Observer, Pass, Progress
 from jaxsolve.run.ranking import race, rungs, screen, screen_applications, screen_rows
-from jaxsolve.run.run import OutOfTime, Progress, Run
+from jaxsolve.run.run import OutOfTime, Run
 
 __all__ = [
     "ROOM",
     "WORK",
     "Evaluator",
+    "Label",
+    "Observer",
     "OutOfTime",
+    "Pass",
     "Progress",
     "Run",
     "load_checkpoint",

@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxsolve import engine
 from jaxsolve.puzzle import Assembly
+from jaxsolve.run.observer import Label, Observer, Pass, Progress
 
 MEBIBYTE = 1 << 20
 PHASES = ("import", "read", "compile", "pair", "seed", "search", "certify")
@@ -15,18 +16,6 @@ PHASES = ("import", "read", "compile", "pair", "seed", "search", "certify")
 
 class OutOfTime(Exception):  # noqa: N818  (a stop, not an error)
     """The budget is spent; whoever holds the best answer so far reports it."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a watcher is told between device programs."""
-
-    phase: str
-    loss: float
-    """Best mean squared error so far on the rows that candidates are compared on; infinity before the first."""
-    evaluations: int
-    elapsed: float
-    """Seconds since the run began."""
 
 
 @dataclass(eq=False)
@@ -38,6 +27,9 @@ class Run:
     memory: float | None = None
     """Bytes that evaluations may take, of the machine or of each accelerator; None: half of what is free."""
     watch: Callable[[Progress], None] = lambda progress: None
+    """Is told of phases and work, and may stop the run."""
+    observers: list[Observer] = field(default_factory=list)
+    """Are told the same and more."""
     started: float = field(default_factory=time.perf_counter)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
     """Seconds by phase, compilation apart from the phase it happened in."""
@@ -102,10 +94,27 @@ class Run:
             self.memory = float(-engine.agree(-int(free / MEBIBYTE)) * MEBIBYTE)
         return self.memory
 
+    def begin(self, label: Label, start: Assembly | None = None, loss: float = float("inf")) -> None:
+        """Say that an attempt begins, and where."""
+        for observer in self.observers:
+            observer.began(label, start, loss)
+
     def found(self, assembly: Assembly, loss: float) -> None:
         """Note where a search has come to."""
         if loss < self.loss:
             self.loss, self.best = loss, assembly
+        for observer in self.observers:
+            observer.found(assembly, loss)
+
+    def passed(self, done: Pass) -> None:
+        """Say what a round has decided."""
+        for observer in self.observers:
+            observer.passed(done)
+
+    def judged(self, mse: float, solved: bool) -> None:
+        """Say what the end of an attempt is worth over all rows."""
+        for observer in self.observers:
+            observer.judged(mse, solved)
 
     def stop(self) -> None:
         """Have the run end before its next piece of work; may be called from a signal handler."""
@@ -119,4 +128,7 @@ class Run:
         self._booked = now
 
     def _tell(self) -> None:
-        self.watch(Progress(self._phase, self.loss, self.evaluations, self.elapsed))
+        progress = Progress(self._phase, self.loss, self.evaluations, self.elapsed)
+        self.watch(progress)
+        for observer in self.observers:
+            observer.progressed(progress)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from jaxsolve import engine
 from jaxsolve.engine import Moves, Neighbourhood
 from jaxsolve.puzzle import Assembly
-from jaxsolve.run import Evaluator, Run
+from jaxsolve.run import Evaluator, Pass, Run
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +72,9 @@ def recorded(descent: Descent, neighbourhood: str, run: Run) -> Iterator[None]:
         yield
     finally:
         taken, spent = descent.moves - moves, run.evaluations - evaluations
+        seconds = time.perf_counter() - began
+        run.passed(Pass(neighbourhood, descent.loss, seconds, taken, max(0, spent - taken)))
         if taken:
-            seconds = time.perf_counter() - began
             done = Round(neighbourhood, taken, descent.assembly, descent.loss, spent, seconds)
             descent.rounds.append(done)
     if taken and run.measure:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.errors import UsageError
+from jaxsolve.run import Label, Pass
 from jaxsolve.search.method import Method, Population, Setting, State, population
 
 ELITES = 64
@@ -69,12 +70,15 @@ class Pipeline:
             name, method = self.stages[self.at]
             setting = replace(self.setting, starts=self.elites or self.setting.starts, seed=self.setting.seed + self.at)
             with self.setting.run.phase("search"):
+                self._begin(name)
                 if self.state is None:
                     self.state = method.init(setting)
                 work = method.place(setting, self.state)
                 while not method.finished(self.state) and self.loss > floor:
+                    before, began = _decided(self.state), time.perf_counter()
                     self.state, work = method.step(setting, self.state, work)
                     self._note(name, method.found(self.state))
+                    self._tell(name, before, time.perf_counter() - began)
                     watch(self)
                 self._note(name, method.found(self.state))
             if method.finished(self.state):
@@ -123,6 +127,19 @@ class Pipeline:
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise UsageError(f"this is no stored search ({type(error).__name__}: {error})") from error
 
+    def _begin(self, stage: str) -> None:
+        problem, starts = self.setting.problem, self.elites or self.setting.starts
+        label = Label(stage, rows=problem.rows, activation=problem.activation)
+        if starts is None:
+            self.setting.run.begin(label)
+        else:
+            self.setting.run.begin(label, starts.best, float(starts.losses[0]))
+
+    def _tell(self, stage: str, before: tuple[int, int], seconds: float) -> None:
+        taken, refused = (after - then for after, then in zip(_decided(self.state), before, strict=True))
+        if taken or refused:  # passes of local searches speak for themselves
+            self.setting.run.passed(Pass(stage, self.loss, seconds, taken, refused))
+
     def _note(self, stage: str, found: Population) -> None:
         if found.size:
             known = found if self.elites is None else self.elites.with_more(found)
@@ -131,6 +148,12 @@ class Pipeline:
         run = self.setting.run
         if self.elites is not None and (not self.curve or self.loss < self.curve[-1].loss):
             self.curve.append(Point(stage, run.evaluations, run.elapsed, self.loss))
+
+
+def _decided(state: State) -> tuple[int, int]:
+    """Return how many moves were taken and refused so far; none of a search that does not count them."""
+    proposed, accepted = (int(np.sum(getattr(state, name, 0))) for name in ("proposed", "accepted"))
+    return accepted, proposed - accepted
 
 
 def _named(stages: Any) -> str:

@@ -13,10 +13,11 @@ from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
 from jaxsolve.cli.app import app
-from jaxsolve.cli.terminal import one_line, to_json
+from jaxsolve.cli.terminal import one_line
 from jaxsolve.ordering import SEEDS
 from jaxsolve.pairing import PAIRINGS
 from jaxsolve.puzzle import demo_puzzle, write_puzzle
+from jaxsolve.records import to_json
 from jaxsolve.search import SEARCHES
 from tests import reference
 
@@ -101,7 +102,12 @@ def test_an_unsolved_puzzle_exits_with_1_and_saves_the_best_answer(tmp_path, dat
         assert result.exit_code == 1, result.stderr
         assert json.loads(result.stdout)["status"] == "unsolved"
     saved = sorted(file.name for file in (tmp_path / "out").iterdir())
-    assert saved == ["answer-2.json", "answer.json"]
+    kept = [
+        f"{name}{number}.{kind}"
+        for name, kind in (("answer", "json"), ("record", "json"), ("trace", "jsonl"))
+        for number in ("-2", "")
+    ]
+    assert saved == kept
     assert not data_home.exists()
     assert call(*arguments, "--budget", 1).exit_code == 1
     (kept,) = data_home.rglob("answer.json")

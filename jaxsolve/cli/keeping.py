@@ -1,0 +1,151 @@
+"""Host: what commands keep of their runs: a record as it goes, and the answer. Nothing that exists is overwritten."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jaxsolve.cli import terminal
+from jaxsolve.cli.version import versions
+from jaxsolve.errors import OutputError
+from jaxsolve.puzzle.write import write_new
+from jaxsolve.records import Recorder, data_folder, new_folder, numbered, opened, to_json
+
+if TYPE_CHECKING:
+    from jaxsolve.certificate import Certificate
+    from jaxsolve.puzzle import Puzzle
+    from jaxsolve.run import Run
+
+TROUBLE = (OutputError, OSError, RuntimeError)
+"""What keeps a folder from being written; `RuntimeError` of a user without a home."""
+
+
+def check_folder(folder: Path, option: str) -> None:
+    """Make a folder if it is not there; `OutputError`, before any work is done, if it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be a folder for {option} ({error.strerror or error})") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{folder}: this folder cannot be written; choose another for {option}")
+
+
+class Keeper:
+    """Keeps a run in the folder a user named, or else in one of its own in the user's folder for such data.
+
+    Raises
+    ------
+    OutputError
+        The named folder cannot be written: said before the search and not after it.
+    """
+
+    def __init__(self, command: str, named: Path | None, *, record: bool = True) -> None:
+        self._command, self._named, self._record = command, named, record
+        self._made: Path | None = None
+        self._recorder: Recorder | None = None
+        if named is not None:
+            check_folder(named, "--out")
+
+    @property
+    def named(self) -> bool:
+        """Whether the user has named the folder."""
+        return self._named is not None
+
+    def folder(self, puzzle: str) -> Path:
+        """Return the folder, made if need be, of a run on a puzzle of this name; `OSError` if that fails."""
+        if self._named is not None:
+            return self._named
+        if self._made is None:
+            plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in puzzle)[:80]
+            self._made = new_folder(data_folder(), f"{self._command}-{plain}-{time.strftime('%Y%m%d-%H%M%S')}")
+        return self._made
+
+    @contextmanager
+    def recording(
+        self,
+        run: "Run",
+        puzzle: "Puzzle",
+        path: str,
+        settings: Mapping[str, Any],
+        seed: int | None,
+        devices: list[str],
+        *,
+        resumed: bool = False,
+    ) -> Iterator[None]:
+        """Record what a run does inside. A run that fails before it has found anything leaves nothing behind.
+
+        Raises
+        ------
+        OutputError
+            The folder that the user named cannot be written; with one of its own, a run goes on without a record.
+        """
+        if not self._record:
+            yield
+            return
+        try:
+            about: dict[str, Any] = {"command": self._command, "path": path, "settings": settings, "seed": seed}
+            record = opened(puzzle, devices=devices, versions=versions(), resumed=resumed, **about)
+            self._recorder = recorder = Recorder(self.folder(puzzle.name), puzzle, record)
+        except TROUBLE as error:
+            if self._named is not None:
+                raise OutputError(f"{self._named}: the run cannot be recorded here ({why(error)})") from error
+            terminal.note(f"note: this run is not recorded ({why(error)})")
+            yield
+            return
+        run.observers.append(recorder)
+        try:
+            yield
+        except BaseException as error:
+            self._failed(recorder, error)
+            raise
+        finally:
+            run.observers.remove(recorder)
+
+    def save(self, report: dict[str, Any], puzzle: str) -> str:
+        """Write a report under the first free name, and say where, or why not: an answer is shown all the same."""
+        try:
+            folder, first = self.folder(puzzle), 1 if self._recorder is None else self._recorder.number
+            taken = (folder / numbered("answer.json", k) for k in count(first))
+            path = next(path for path in taken if not path.exists())
+            write_new(path, f"{to_json(report)}\n".encode())
+        except TROUBLE as error:
+            return f"not saved: {why(error)}"
+        return f"saved {path}"
+
+    def finish(
+        self,
+        status: str,
+        report: dict[str, Any],
+        certificate: "Certificate | None" = None,
+        answer: tuple[list[int], float] | None = None,
+    ) -> None:
+        """Put what came of the run into its record: the certificate of its answer, or that and its error alone."""
+        if self._recorder is None:
+            return
+        known = None
+        if certificate is not None:
+            known = asdict(replace(certificate, evidence=None))
+            answer = certificate.permutation, certificate.mse
+        self._recorder.finish(status, report, answer, known)
+        if self._recorder.trouble:
+            terminal.note(f"note: the record of this run is not complete ({self._recorder.trouble})")
+
+    def _failed(self, recorder: Recorder, error: BaseException) -> None:
+        if recorder.anything:
+            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            recorder.finish(status, error=terminal.one_line(f"{type(error).__name__}: {error}"))
+            return
+        recorder.discard()
+        if self._made is not None and not any(self._made.iterdir()):
+            self._made.rmdir()
+
+
+def why(error: Exception) -> str:
+    """Return in a few words what kept a folder from being written."""
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+    return str(error)

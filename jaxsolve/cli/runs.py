@@ -1,0 +1,214 @@
+"""Host: ``jaxsolve runs``: lists, shows and compares the records of runs. JAX is not needed for it."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jaxsolve.cli import arguments, terminal
+from jaxsolve.cli.reasons import counted
+from jaxsolve.errors import UsageError
+from jaxsolve.records import (
+    Milestone,
+    Record,
+    data_folder,
+    differences,
+    find_run,
+    milestones,
+    read_record,
+    records_in,
+    shared_places,
+    summary,
+)
+
+SHOWN = 20
+"""Runs that are listed if nothing is said."""
+LONGEST = 60
+"""Characters of a value that people are shown."""
+
+runs = typer.Typer(invoke_without_command=True)
+
+Folder = Annotated[
+    Path | None, typer.Option("--in", metavar="DIR", help="Folder of the runs. Default: the one in your data folder.")
+]
+Run = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="Name of a run or the start of it, 'last', or the path of a folder or record."),
+]
+
+
+Command = Annotated[str | None, typer.Option(metavar="NAME", help="Only runs of this command.")]
+PuzzleName = Annotated[str | None, typer.Option("--puzzle", metavar="NAME", help="Only runs on puzzles of this name.")]
+Status = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only those that ended so, as solved, or that are unfinished.")
+]
+Last = Annotated[int, typer.Option(metavar="N", min=1, help="The last so many of them.")]
+
+
+@runs.callback()
+def default(
+    context: typer.Context,
+    command: Command = None,
+    puzzle: PuzzleName = None,
+    status: Status = None,
+    last: Last = SHOWN,
+    folder: Folder = None,
+    json: arguments.Json = False,
+) -> None:
+    """List, show and compare the records of runs; without a command, list."""
+    if context.invoked_subcommand is None:
+        list_runs(command, puzzle, status, last, folder, json)
+
+
+@runs.command("list")
+@terminal.guarded
+def list_runs(
+    command: Command = None,
+    puzzle: PuzzleName = None,
+    status: Status = None,
+    last: Last = SHOWN,
+    folder: Folder = None,
+    json: arguments.Json = False,
+) -> None:
+    """List the runs that are kept, the newest at the end."""
+    wanted = {"command": command, "puzzle": puzzle, "status": status}
+    every = _all(folder)
+    found = [one for one in map(summary, every) if all(value in (None, one[key]) for key, value in wanted.items())]
+    shown = found[-last:]
+    if json:
+        terminal.result_json({"runs": shown})
+        return
+    if not shown:
+        filters = ", ".join(f"{key} {value}" for key, value in wanted.items() if value is not None)
+        held = f"none of {len(every)} runs has {filters}" if every else f"no runs in {_base(folder)} yet"
+        terminal.note(held)
+        return
+    rows = [("run", "puzzle", "status", "MSE", "evaluations", "seconds", "seed")]
+    for one in shown:
+        figures = _number(one["mse"]), str(one["evaluations"]), f"{one['seconds']:.1f}"
+        rows.append((one["run"], str(one["puzzle"]), one["status"], *figures, _text(one["seed"])))
+    terminal.result(terminal.table([tuple(map(terminal.one_line, row)) for row in rows]))
+    if len(found) > len(shown):
+        terminal.note(f"{len(found) - len(shown)} older ones are not shown; --last {len(found)} lists all")
+
+
+@runs.command("show")
+@terminal.guarded
+def show(run: Run, folder: Folder = None, json: arguments.Json = False) -> None:
+    """Show what was run, on what, how it went and what came of it."""
+    record = _find(run, folder)
+    if json:
+        terminal.result_json({**record.fields, "status": record.status, "run": record.name})
+        return
+    fields, puzzle = record.fields, record.fields["puzzle"]
+    report = fields["report"] or {}
+    shape = f"{puzzle.get('blocks')} blocks of {puzzle.get('features')}/{puzzle.get('hidden')}"
+    counts = counted(fields["evaluations"], "evaluation"), counted(fields["attempts"], "attempt")
+    rows = [
+        ("run", f"{record.name}, {record.status}{', resumed' if fields['resumed'] else ''}"),
+        ("begun", fields["started"]),
+        ("puzzle", f"{puzzle.get('name')}, {shape}, {puzzle.get('rows')} rows, {puzzle.get('path')}"),
+        ("settings", _listed(fields["settings"])),
+        ("machine", f"{_listed(fields['machine'])}; {', '.join(map(str, fields['devices']))}"),
+        ("versions", _listed(fields["versions"])),
+        *((("failed", fields["error"]),) if fields["error"] else ()),
+        *((("message", report["message"]),) if "message" in report else ()),
+        ("MSE", _fit(record)),
+        ("work", f"{', '.join(counts)}, {fields['seconds']:.1f} s"),
+        ("answer", ",".join(map(str, fields["permutation"] or [])) or "none yet"),
+        ("kept in", str(record.path.parent)),
+    ]
+    terminal.result(terminal.table([(key, terminal.one_line(value)) for key, value in rows]))
+    reached = milestones(record)
+    if reached:
+        table = [("MSE at most", "evaluations", "seconds")]
+        told = [one for one, following in pairwise(reached) if one[1:] != following[1:]] + reached[-1:]
+        table += [(f"{one.loss:.0e}", str(one.evaluations), f"{one.seconds:.2f}") for one in told]
+        terminal.result(f"\n{terminal.table(table)}")
+
+
+@runs.command("diff")
+@terminal.guarded
+def diff(a: Run, b: Run, folder: Folder = None, json: arguments.Json = False) -> None:
+    """Compare two runs: what was run otherwise, what came of it, and how soon."""
+    one, other = _find(a, folder), _find(b, folder)
+    changed, shared = differences(one, other), shared_places(one, other)
+    reached = [{mark.loss: mark for mark in milestones(record)} for record in (one, other)]
+    outcome = [_outcome(record) for record in (one, other)]
+    marks = sorted({*reached[0], *reached[1]}, reverse=True)
+    if json:
+        found: dict[str, Any] = {"runs": [one.name, other.name]}
+        found["differences"] = {key: list(values) for key, values in changed.items()}
+        found["outcomes"] = {key: [values[key] for values in outcome] for key in outcome[0]}
+        found["shared"] = shared and dict(zip(("pairs", "positions", "of"), shared, strict=True))
+        found["milestones"] = [
+            {"mse": mark, "reached": [r[mark][1:] if mark in r else None for r in reached]} for mark in marks
+        ]
+        terminal.result_json(found)
+        return
+    rows: list[tuple[str, ...]] = [("", one.name, other.name)]
+    rows += [(key, _text(first), _text(second)) for key, (first, second) in changed.items()]
+    rows += [(key, _number(first), _number(outcome[1][key])) for key, first in outcome[0].items()]
+    when = {mark: [_when(found.get(mark)) for found in reached] for mark in marks}
+    for mark, following in pairwise([*marks, None]):
+        if mark and when[mark] != (following and when[following]):  # of what was reached at once, the lowest
+            rows.append((f"MSE at most {mark:.0e}", *when[mark]))
+    terminal.result(terminal.table([tuple(map(terminal.one_line, row)) for row in rows]))
+    if shared is not None:
+        pairs, places, blocks = shared
+        terminal.result(f"\nThe answers share {pairs} of {blocks} pairs; {places} stand at the same position.")
+
+
+def _base(folder: Path | None) -> Path:
+    try:
+        return folder or data_folder()
+    except RuntimeError as error:
+        raise UsageError(f"there is no data folder ({error}); name one with --in") from error
+
+
+def _all(folder: Path | None) -> list[Record]:
+    """Return the readable runs of a folder, the oldest first, and say which cannot be read."""
+    base, found = _base(folder), []
+    for path in records_in(base) if folder is not None or base.is_dir() else []:
+        try:
+            found.append(read_record(path))
+        except UsageError as error:
+            terminal.note(f"note: {error}")
+    return sorted(found, key=lambda record: record.fields["started"])
+
+
+def _find(text: str, folder: Path | None) -> Record:
+    return read_record(find_run(text, _base(folder)))
+
+
+def _outcome(record: Record) -> dict[str, Any]:
+    fields = record.fields
+    spent = (fields["report"] or {}).get("seconds")
+    phases = {f"seconds.{name}": value for name, value in spent.items()} if isinstance(spent, dict) else {}
+    figures = {"MSE over all rows": fields["mse"], "MSE of the search": fields["loss"]}
+    total = {"evaluations": fields["evaluations"], "attempts": fields["attempts"], "seconds": fields["seconds"]}
+    return {"status": record.status, **figures, **total, **phases}
+
+
+def _when(mark: Milestone | None) -> str:
+    return "-" if mark is None else f"{mark.evaluations} evaluations, {mark.seconds:.2f} s"
+
+
+def _fit(record: Record) -> str:
+    fields = record.fields
+    parts = [("over all rows", fields["mse"]), ("on the rows of the search", fields["loss"])]
+    return ", ".join(f"{_number(value)} {where}" for where, value in parts if value is not None) or "none yet"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else _text(value)
+
+
+def _listed(table: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {_text(value)}" for key, value in table.items() if value not in (None, {}, []))
+
+
+def _text(value: Any) -> str:
+    text = "-" if value is None else str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -1,0 +1,31 @@
+"""Host: what is kept of every run, and how it is found and read again, whatever version has written it."""
+
+from jaxsolve.records.compare import Milestone, differences, flat_table, milestones, shared_places
+from jaxsolve.records.files import numbered, to_json
+from jaxsolve.records.folders import data_folder, find_run, new_folder, records_in
+from jaxsolve.records.formats import FORMAT, UPGRADES, Upgrade
+from jaxsolve.records.opening import opened
+from jaxsolve.records.read import Record, read_record, summary
+from jaxsolve.records.recorder import Recorder
+
+__all__ = [
+    "FORMAT",
+    "UPGRADES",
+    "Milestone",
+    "Record",
+    "Recorder",
+    "Upgrade",
+    "data_folder",
+    "differences",
+    "find_run",
+    "flat_table",
+    "milestones",
+    "new_folder",
+    "numbered",
+    "opened",
+    "read_record",
+    "records_in",
+    "shared_places",
+    "summary",
+    "to_json",
+]

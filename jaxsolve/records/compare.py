@@ -1,0 +1,63 @@
+"""Host: what two records differ in, and how soon each run got how far."""
+
+import math
+from typing import Any, NamedTuple
+
+from jaxsolve.records.read import Record
+
+COMPARED = ("command", "puzzle", "settings", "seed", "devices", "versions", "machine", "resumed")
+"""Fields of a record that say what was run, on what."""
+
+
+class Milestone(NamedTuple):
+    """When a run first had a loss at most so high."""
+
+    loss: float
+    """A power of ten."""
+    evaluations: int
+    seconds: float
+
+
+def differences(one: Record, other: Record) -> dict[str, tuple[Any, Any]]:
+    """Return what was run otherwise, by names with dots; None where one of two has no such thing."""
+    tables = [flat_table({key: record.fields[key] for key in COMPARED}) for record in (one, other)]
+    keys = dict.fromkeys([*tables[0], *tables[1]])
+    pairs = {key: (tables[0].get(key), tables[1].get(key)) for key in keys}
+    return {key: values for key, values in pairs.items() if values[0] != values[1]}
+
+
+def milestones(record: Record) -> list[Milestone]:
+    """Return when the best loss first fell below each power of ten, the highest first."""
+    found, exponent = [], math.inf
+    for event in record.events():
+        loss = event.get("loss")
+        if event["event"] != "frame" or not isinstance(loss, int | float):
+            continue
+        reached = math.ceil(math.log10(max(loss, 1e-99)))
+        if reached < exponent:
+            exponents = [reached] if math.isinf(exponent) else range(int(exponent) - 1, reached - 1, -1)
+            found += [Milestone(10.0**k, event["evaluations"], event["t"]) for k in exponents]
+            exponent = reached
+    return found
+
+
+def shared_places(one: Record, other: Record) -> tuple[int, int, int] | None:
+    """Return how many pairs two answers share, how many blocks stand at the same position, and of how many.
+
+    None where they are of different puzzles, or one has no answer.
+    """
+    answers = [record.fields["permutation"] for record in (one, other)]
+    same = one.fields["puzzle"].get("fingerprint") == other.fields["puzzle"].get("fingerprint")
+    if not same or None in answers:
+        return None
+    blocks = [list(zip(answer[:-1:2], answer[1::2], strict=True)) for answer in answers]
+    at_once = sum(a == b for a, b in zip(*blocks, strict=False))
+    return len({*blocks[0]} & {*blocks[1]}), at_once, max(map(len, blocks))
+
+
+def flat_table(table: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """Return nested tables as one, keys joined by dots: {"beam": {"width": 2}} is {"beam.width": 2}."""
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        flat |= flat_table(value, f"{before}{key}.") if isinstance(value, dict) else {f"{before}{key}": value}
+    return flat

@@ -1,0 +1,97 @@
+"""Host: where records are, and which one is meant by a name."""
+
+import os
+import re
+from itertools import count
+from pathlib import Path
+
+from jaxsolve.errors import UsageError
+
+RECORD = re.compile(r"record(?:-([2-9]|[1-9]\d+))?\.json")
+MOST_NAMED = 6
+"""Names that an error lists."""
+
+
+def data_folder() -> Path:
+    """Return the user's folder for data of this program (XDG base directories; LOCALAPPDATA on Windows).
+
+    `RuntimeError` of a user without a home.
+    """
+    base = os.environ.get("XDG_DATA_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".local" / "share"
+    return Path(base) / "jaxsolve"
+
+
+def new_folder(base: Path, name: str) -> Path:
+    """Make a folder of a name, or with a number behind it, that only the user can look into; `OSError` if it fails."""
+    base.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for number in count(1):
+        folder = base / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError("there are always more numbers")
+
+
+def records_in(folder: Path) -> list[Path]:
+    """Return the records in a folder and in the folders in it, that written to last at the end.
+
+    Raises
+    ------
+    UsageError
+        The folder cannot be looked into.
+    """
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError as error:
+        raise UsageError(f"{folder}: no folder of runs ({error.strerror or error})") from error
+    found = [path for path in inside if RECORD.fullmatch(path.name)]
+    for one in inside:
+        if one.is_dir() and os.access(one, os.R_OK | os.X_OK):
+            found += [path for path in sorted(one.iterdir()) if RECORD.fullmatch(path.name)]
+    return sorted(found, key=lambda path: (path.stat().st_mtime, path.parent.name, number_of(path)))
+
+
+def number_of(path: Path) -> int:
+    """Return which run in its folder a record is of."""
+    match = RECORD.fullmatch(path.name)
+    return int(match[1] or 1) if match else 1
+
+
+def name_of(path: Path) -> str:
+    """Return the name of a run: that of its folder, and which one in it where it is not the first."""
+    number = number_of(path)
+    folder = path.parent.resolve().name
+    return folder if number == 1 else f"{folder}:{number}"
+
+
+def find_run(text: str, base: Path) -> Path:
+    """Return the record that is meant: by its path or that of its folder, or by its name in `base` or the start of it.
+
+    Of a folder with several runs the last one is meant; ``NAME:K`` is its run number K; ``last`` is the newest of all.
+
+    Raises
+    ------
+    UsageError
+        There is no such run, or more than one.
+    """
+    path = Path(text)
+    if path.is_file():
+        return path
+    if path.is_dir() and (own := [one for one in records_in(path) if one.parent == path]):
+        return max(own, key=number_of)
+    known = records_in(base) if base.is_dir() else []
+    if text == "last" and known:
+        return known[-1]
+    exact = [one for one in known if text in (name_of(one), f"{one.parent.name}:{number_of(one)}")]
+    if not exact:
+        exact = [one for one in known if name_of(one).startswith(text)]
+    folders = {one.parent for one in exact}
+    if len(folders) == 1:
+        return max(exact, key=number_of)
+    if not folders:
+        raise UsageError(f"no run {text!r} in {base}; 'jaxsolve runs' lists them, and a path does as well")
+    names = sorted(folder.name for folder in folders)
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    raise UsageError(f"{text!r} begins the names of {len(names)} runs: {', '.join(names[:MOST_NAMED])}{more}")

@@ -1,0 +1,125 @@
+"""Host: records read again, of this version or an older one, of a run that has ended, still goes on or was killed."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType
+from typing import Any
+
+from jaxsolve.errors import UsageError
+from jaxsolve.records.files import is_open
+from jaxsolve.records.folders import name_of
+from jaxsolve.records.formats import Json, upgraded, upgraded_event
+
+MAX_BYTES = 64 << 20
+NUMBER = (int, float, NoneType)
+FIELDS: dict[str, tuple[type, ...]] = {
+    "command": (str,),
+    "status": (str,),
+    "error": (str, NoneType),
+    "started": (str,),
+    "puzzle": (dict,),
+    "settings": (dict,),
+    "seed": (int, NoneType),
+    "devices": (list,),
+    "versions": (dict,),
+    "machine": (dict,),
+    "resumed": (bool,),
+    "trace": (str,),
+    "permutation": (list, NoneType),
+    "loss": NUMBER,
+    "mse": NUMBER,
+    "evaluations": (int,),
+    "seconds": (int, float),
+    "attempts": (int,),
+    "certificate": (dict, NoneType),
+    "report": (dict, NoneType),
+}
+"""What a record of the current format has to have, and of which type."""
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What is known of a run."""
+
+    path: Path
+    """The file ``record.json``, or whatever number it has."""
+    name: str
+    fields: Json
+    """As `jaxsolve.records.formats` describes them, in the format of this version."""
+    format: int
+    """The format that it was written in."""
+
+    @property
+    def status(self) -> str:
+        """As it is written; ``unfinished`` where the run was killed before it could say how it ended."""
+        status = self.fields["status"]
+        return (
+            "unfinished" if status == "running" and not is_open(self.path.with_name(self.fields["trace"])) else status
+        )
+
+    @property
+    def fit(self) -> float:
+        """Mean squared error over all rows where it is known, else on the rows of the search; infinite before."""
+        known = (self.fields[key] for key in ("mse", "loss"))
+        return next((float(value) for value in known if value is not None), float("inf"))
+
+    def events(self) -> Iterator[Json]:
+        """Yield the lines of the trace in the format of this version; what was cut off or is damaged is left out."""
+        try:
+            with self.path.with_name(self.fields["trace"]).open(encoding="utf-8", errors="replace") as lines:
+                for line in lines:
+                    try:
+                        event = json.loads(line)
+                    except (ValueError, RecursionError):
+                        continue
+                    if isinstance(event, dict) and "event" in event:
+                        event = upgraded_event(event, self.format)
+                        if event is not None:
+                            yield event
+        except OSError:
+            return  # without its trace a record still says what came of the run
+
+
+def read_record(path: Path) -> Record:
+    """Return a record, whatever version up to this one has written it.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read, is damaged, or is of a newer version.
+    """
+    try:
+        with path.open("rb") as file:
+            found = json.loads(file.read(MAX_BYTES))
+        if not isinstance(found, dict):
+            raise UsageError("no object in it")
+        version, fields = found.get("format"), upgraded(found)
+        for key, kinds in FIELDS.items():
+            if not isinstance(fields.get(key, ...), kinds):
+                raise UsageError(f"no usable {key!r} in it")
+        if Path(fields["trace"]).name != fields["trace"]:
+            raise UsageError("its trace is not beside it")
+    except OSError as error:
+        raise UsageError(f"{path}: this record cannot be read ({error.strerror or error})") from error
+    except (ValueError, RecursionError, UsageError) as error:
+        why = "no JSON in it" if isinstance(error, ValueError) else error
+        raise UsageError(f"{path}: this record cannot be read ({why})") from error
+    return Record(path, name_of(path), fields, int(version or 0))
+
+
+def summary(record: Record) -> dict[str, Any]:
+    """Return what lists show of a run."""
+    fields = record.fields
+    return {
+        "run": record.name,
+        "command": fields["command"],
+        "puzzle": fields["puzzle"].get("name"),
+        "status": record.status,
+        "mse": record.fit,
+        "evaluations": fields["evaluations"],
+        "seconds": fields["seconds"],
+        "seed": fields["seed"],
+        "started": fields["started"],
+    }

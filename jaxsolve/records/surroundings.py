@@ -1,0 +1,17 @@
+"""Host: what a run depends on besides the puzzle and its settings."""
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+
+def machine() -> dict[str, Any]:
+    """Return the system, the processor and how many cores of it there are; not the name of the machine."""
+    model = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model)
+    return {"system": platform.platform(terse=True), "processor": model, "cores": os.cpu_count()}

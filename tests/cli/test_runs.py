@@ -1,0 +1,164 @@
+"""`jaxsolve runs` lists, shows and compares what commands have kept."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from jaxsolve.cli.app import app
+from jaxsolve.puzzle import write_puzzle
+from tests import reference
+
+STORED = Path(__file__).parent.parent / "records" / "format-1"
+JAXSOLVE = [sys.executable, "-c", "from jaxsolve.cli import main; main()"]
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return tmp_path / "data" / "jaxsolve"
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A folder with the runs of a search, twice, and of a sweep."""
+    folder = tmp_path_factory.mktemp("kept")
+    puzzle, _ = reference.random_puzzle(71, n=3, rows=40)
+    write_puzzle(puzzle, folder / "three")
+    write_puzzle(puzzle.replace(y=puzzle.y[::-1].copy()), folder / "wrong")
+    (folder / "grid.toml").write_text("rows = 40\n[grid]\nwidth = [1, 2]\n")
+    given, runs = ("--rows", "all", "--activation", "relu"), folder / "runs"
+    call("search", folder / "three", "--width", 36, *given, "--out", runs / "right")
+    call("search", folder / "wrong", "--width", 2, "--seed", 3, *given, "--out", runs / "wrong")
+    call("search", folder / "wrong", "--resume", runs / "wrong", "--activation", "relu")
+    call("sweep", folder / "three", folder / "grid.toml", "--activation", "relu", "--out", runs / "swept")
+    return runs
+
+
+def call(*arguments: object):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def listed(*arguments: object) -> list[dict]:
+    return json.loads(call("runs", "list", *arguments, "--json").stdout)["runs"]
+
+
+def test_without_runs_that_is_said(data):
+    result = call("runs")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert f"no runs in {data} yet" in result.stderr
+
+
+def test_a_solve_is_recorded_and_found_without_a_path(data):
+    assert call("solve", "--no-record").exit_code == 0
+    assert not data.exists()
+    assert call("solve").exit_code == 0
+    (one,) = json.loads(call("runs", "--json").stdout)["runs"]
+    assert (one["command"], one["puzzle"], one["status"], one["seed"]) == ("solve", "demo", "solved", 0)
+    found = json.loads(call("runs", "show", one["run"][:9], "--json").stdout)
+    assert found["report"]["permutation"] == found["permutation"] == found["certificate"]["permutation"]
+    assert (found["puzzle"]["path"], found["settings"]["pairing"], found["mse"]) == (
+        "demo",
+        "auto",
+        found["report"]["mse"],
+    )
+    assert call("verify", "demo", data / one["run"] / "record.json").exit_code == 0
+    shown = call("runs", "show", "last").stdout
+    assert "Solved: all 2000 predictions" in shown
+    assert "MSE at most" in shown
+
+
+def test_lists_are_filtered_the_oldest_first(kept):
+    names = [one["run"] for one in listed("--in", kept)]
+    assert names == ["right", "wrong", "wrong:2", "swept"]
+    assert [one["run"] for one in listed("--in", kept, "--last", 2)] == names[2:]
+    assert [one["run"] for one in listed("--in", kept, "--status", "solved")] == ["right"]
+    assert [one["run"] for one in listed("--in", kept, "--puzzle", "wrong", "--command", "search")] == names[1:3]
+    assert listed("--in", kept, "--command", "solve") == []
+    assert "none of 4 runs has command solve" in call("runs", "--in", kept, "--command", "solve").stderr
+    text = call("runs", "--in", kept, "--last", 1)
+    assert text.stdout.splitlines()[-1].startswith("swept")
+    assert "3 older ones are not shown; --last 4 lists all" in text.stderr
+
+
+def test_a_resumed_search_and_a_sweep_are_shown(kept):
+    again = json.loads(call("runs", "show", "wrong:2", "--in", kept, "--json").stdout)
+    assert (again["resumed"], again["status"], again["seed"]) == (True, "unsolved", 3)
+    swept = json.loads(call("runs", "show", kept / "swept", "--json").stdout)
+    assert (swept["command"], swept["status"], len(swept["report"]["runs"])) == ("sweep", "finished", 2)
+    trace = [json.loads(line) for line in (kept / "swept" / "trace.jsonl").read_text().splitlines()]
+    settings = [event["setting"] for event in trace if event["event"] == "attempt"]
+    assert settings == [{"width": 1}, {"width": 2}]
+    assert all(event["evaluations"] <= trace[-1]["evaluations"] for event in trace)
+
+
+def test_two_runs_are_compared(kept):
+    found = json.loads(call("runs", "diff", "right", "wrong:1", "--in", kept, "--json").stdout)
+    assert found["runs"] == ["right", "wrong"]
+    assert found["differences"]["settings.options.width"] == [36, 2]
+    assert found["differences"]["seed"] == [0, 3]
+    assert "versions.numpy" not in found["differences"]
+    assert found["outcomes"]["status"] == ["solved", "unsolved"]
+    assert found["shared"] is None
+    assert found["milestones"][-1]["reached"][1] is None
+    text = call("runs", "diff", "wrong:1", "wrong:2", "--in", kept).stdout
+    assert "The answers share 3 of 3 pairs; 3 stand at the same position." in text
+    assert "resumed" in text
+    assert "settings.options.width" not in text
+
+
+def test_an_old_record_is_shown_and_compared_with_a_new_one(kept):
+    assert call("runs", "show", STORED).stdout.startswith("run       format-1, solved")
+    shared = json.loads(call("runs", "diff", STORED, kept / "right", "--json").stdout)["shared"]
+    assert shared == {"pairs": 3, "positions": 3, "of": 3}
+
+
+def test_a_killed_run_is_unfinished_and_says_what_was_known(data, kept, tmp_path):
+    command = [*JAXSOLVE, "search", str(kept.parent / "wrong"), "--method", "annealing", "--steps", "100000000"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ})
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not any('"frame"' in path.read_text() for path in data.rglob("trace.jsonl")):
+        time.sleep(0.1)
+    assert [one["status"] for one in listed()] == ["running"]
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert [one["status"] for one in listed()] == ["unfinished"]
+    assert call("runs", "list", "--status", "unfinished").stdout.count("search-wrong-") == 1
+    assert call("runs", "show", "search").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["show", "nonsense"], "no run 'nonsense' in"),
+        (["show", "/nowhere"], "no run '/nowhere' in"),
+        (["show", ""], "'' begins the names of"),
+        (["show", "wrong:7"], "no run 'wrong:7'"),
+        (["diff", "right", "nonsense"], "no run 'nonsense' in"),
+        (["list", "--in", "/nowhere"], "/nowhere: no folder of runs (No such file or directory)"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_with_2(kept, arguments, why):
+    here = [] if "--in" in arguments else ["--in", kept]
+    result = call("runs", *arguments, *here)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert why in result.stderr
+
+
+def test_a_damaged_record_is_said_and_hides_no_other(kept, tmp_path):
+    shutil.copytree(kept / "right", tmp_path / "good")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "record.json").write_text('{"format": 1')
+    result = call("runs", "--in", tmp_path)
+    assert result.exit_code == 0
+    assert "good" in result.stdout
+    assert "bad/record.json: this record cannot be read (no JSON in it)" in result.stderr
+    assert call("runs", "show", "bad", "--in", tmp_path).exit_code == 2
