@@ -54,7 +54,7 @@ MOST_HEATED = 12.0
 COOLING = 100.0
 """By which it falls in a round."""
 KEPT = 4
-"""Best assemblies that are kept, each of other pairs; rounds begin with two of them."""
+"""Best assemblies that are kept, each of other pairs; rounds begin with two of them, the best and another."""
 PARTNER = 0.1
 """Share of moves of racers that exchange partners, paid for by their log odds."""
 DRAWS = 30
@@ -102,12 +102,15 @@ class Guide:
         known["gain"][assembly.ins] = of_pairs(np.where(np.isfinite(gains), gains, 0.0))
         return learned(known, (assembly.ins.astype(np.intp), assembly.outs.astype(np.intp)))
 
-    def racers(self, rng: np.random.Generator) -> tuple[Population, NDArray[np.float64]]:
-        """Return assemblies to race, and costs of pairs, `[N, N]`, by the best.
+    def leaders(self, k: int) -> Population:
+        """Return the best assembly and, by turns, one of the others that are kept."""
+        return self.elites.take(np.unique([0, 1 + k % max(1, self.elites.size - 1)])[: self.elites.size])
 
-        They are the two best, and their orders with other pairs, drawn by what is known.
+    def racers(self, best: Population, rng: np.random.Generator) -> tuple[Population, NDArray[np.float64]]:
+        """Return assemblies to race, and costs of pairs, `[N, N]`, by the first.
+
+        They are some that lead, and their orders with other pairs, drawn by what is known.
         """
-        best = self.elites.take(slice(2))
         odds = [self.pairs(Assembly(*halves)) for halves in zip(best.ins, best.outs, strict=True)]
         ins = best.ins[np.arange(RACERS) % best.size]
         outs = best.outs[np.arange(RACERS) % best.size]
@@ -169,9 +172,8 @@ def guided_rounds(
         loss = float(guide.elites.losses[0])
         hot = max((1.0 if racing else heat) * min(HOTTEST * float(puzzle.y.var()), WARM * loss), 1e-12)
         setting.seed = (seed + 2 * k) % MOST_SEED
-        setting.starts, setting.prior = guide.elites.take(slice(2)), None
-        if racing:
-            setting.starts, setting.prior = guide.racers(setting.rng(k))
+        first = guide.leaders(k)
+        setting.starts, setting.prior = guide.racers(first, setting.rng(k)) if racing else (first, None)
         setting.places = guide.places()
         options = ANNEALING | {
             "annealing.chains": RACERS if racing else 2,
