@@ -99,11 +99,12 @@ class Judge:
 
     def _weigh(self, puzzle: Puzzle, attempt: Attempt) -> Evidence:
         """Return the evidence for where an attempt has come to, and add it to its certificate."""
-        self.run.spend(0)
+        check = partial(self.run.spend, 0)
+        check()
         certificate = attempt.certificate or attempt.judge(puzzle, self.config.sha256, self.run)
         if certificate.evidence is None:
             with self.run.phase("certify"):
-                certificate = with_evidence(puzzle, certificate)
+                certificate = with_evidence(puzzle, certificate, check)
         attempt.certificate = certificate
         self.weighed = min(self.weighed, certificate.mse)
         assert certificate.evidence is not None

@@ -1,11 +1,13 @@
 """Host: whether what an answer leaves is noise: no move lowers it, and nothing that is known predicts it."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from jaxsolve.certificate.certify import ROUNDING_FACTOR, tolerance
+from jaxsolve.certificate.grid import Quantum, quantum
 from jaxsolve.certificate.neighbour import Rival, changes_in_parts, rivals, some_rows
 from jaxsolve.puzzle import Assembly, Network, Puzzle, predict
 from jaxsolve.puzzle.types import Floats
@@ -35,57 +37,6 @@ FEATURES = 12_000
 RIDGES = 3.0, 0.3, 0.03
 """Noise over signal that the regressions expect."""
 SHUFFLES = 100
-DIGITS = 12
-"""Most decimals that are looked for."""
-CHANCE = 1e-9
-"""Probability below which values on a grid are there by rounding."""
-BINARY = {"bfloat16": (8, -133), "float16": (11, -24)}
-"""Significant bits, and the exponent of the smallest number."""
-
-
-@dataclass(frozen=True)
-class Quantum:
-    """The grid that numbers were rounded to."""
-
-    name: str
-    """``2 decimals``, ``float16`` or ``bfloat16``."""
-    decimals: int | None = None
-
-    def __str__(self) -> str:
-        return self.name
-
-    def steps(self, y: Floats) -> Floats:
-        """Return the distance of neighbours on the grid at each number, as `y`."""
-        if self.decimals is not None:
-            return np.full(np.shape(y), 10.0**-self.decimals)
-        bits, smallest = BINARY[self.name]
-        return np.ldexp(1.0, np.maximum(np.frexp(y)[1] - bits, smallest))
-
-
-def quantum(y: Floats) -> Quantum | None:
-    """Return the coarsest grid that all numbers `[R]` are on, decimal first, then bfloat16 and float16; None: on none.
-
-    Numbers may have been stored in float32 after rounding. A grid counts where so many different numbers on it
-    are no chance, for numbers that float32 could have put between; two at least, so that a constant says nothing.
-    """
-    values = np.unique(np.abs(y[np.isfinite(y)]))
-    values = values[values > 0]
-    if len(values) < 2 or not np.isfinite(y).all():
-        return None
-    storage = values * np.finfo(np.float32).eps / 2 * 1.001
-    for decimals in range(DIGITS + 1):
-        scale = 10.0**decimals
-        spare = 2 * storage * scale
-        if spare.min() >= 1 or np.log(np.minimum(spare, 1)).sum() > math.log(CHANCE):
-            break
-        if (np.abs(values - np.rint(values * scale) / scale) <= storage).all():
-            return Quantum(f"{decimals} decimals", decimals)
-    for name, (bits, _) in BINARY.items():
-        steps = Quantum(name).steps(values)
-        chance = (bits - 24) * math.log(2) * len(values)
-        if chance < math.log(CHANCE) and (np.rint(values / steps) * steps == values).all():
-            return Quantum(name)
-    return None
 
 
 @dataclass(frozen=True)
@@ -187,7 +138,9 @@ class Evidence:
         return f"{left}; {count} equally well and cannot be told from it (positions {places})"
 
 
-def weigh(puzzle: Puzzle, assembly: Assembly, *, every: bool = False) -> Evidence:
+def weigh(
+    puzzle: Puzzle, assembly: Assembly, *, every: bool = False, check: Callable[[], None] = lambda: None
+) -> Evidence:
     """Weigh what an answer leaves unexplained, the cheap tests first.
 
     Parameters
@@ -196,6 +149,8 @@ def weigh(puzzle: Puzzle, assembly: Assembly, *, every: bool = False) -> Evidenc
         The puzzle and the answer.
     every
         Go through all tests, also after one has failed.
+    check
+        Called every second or so, to raise what is to end it.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         errors = predict(puzzle, assembly) - puzzle.y
@@ -211,10 +166,10 @@ def weigh(puzzle: Puzzle, assembly: Assembly, *, every: bool = False) -> Evidenc
     found = Evidence(puzzle.rows, mse, rounding, fit, grid, step, outside)
     if not math.isfinite(mse) or (found.doubt and not every):
         return found
-    found = _with_rivals(puzzle, assembly, found, errors, steps)
+    found = _with_rivals(puzzle, assembly, found, errors, steps, check)
     if (found.doubt and not every) or ((found.exact or found.rounded) and not every):
         return found
-    return replace(found, explained=explained(puzzle, assembly, errors))
+    return replace(found, explained=explained(puzzle, assembly, errors, check))
 
 
 def _outside(errors: Floats, steps: Floats, rounding: float) -> int:
@@ -222,10 +177,18 @@ def _outside(errors: Floats, steps: Floats, rounding: float) -> int:
     return int((~(np.abs(errors) <= steps / 2 + math.sqrt(rounding))).sum())
 
 
-def _with_rivals(puzzle: Puzzle, assembly: Assembly, evidence: Evidence, errors: Floats, steps: Floats) -> Evidence:
+def _with_rivals(
+    puzzle: Puzzle,
+    assembly: Assembly,
+    evidence: Evidence,
+    errors: Floats,
+    steps: Floats,
+    check: Callable[[], None] = lambda: None,
+) -> Evidence:
     """Return the evidence with the rivals that come closest, until no more of them fit equally well."""
     compared, best, alike = 0, None, []
     for some in rivals(puzzle, assembly, errors):
+        check()
         compared, before = compared + len(some), len(alike)
         for rival, found in some:
             if evidence.rounded and not evidence.exact and _outside(found, steps, evidence.rounding):
@@ -240,7 +203,7 @@ def _with_rivals(puzzle: Puzzle, assembly: Assembly, evidence: Evidence, errors:
     return replace(evidence, compared=compared, best_rival=best, alike=tuple(alike))
 
 
-def explained(puzzle: Puzzle, assembly: Assembly, errors: Floats) -> float:
+def explained(puzzle: Puzzle, assembly: Assembly, errors: Floats, check: Callable[[], None] = lambda: None) -> float:
     """Return how far above chance the errors `[R]` of an answer can be predicted, in standard deviations.
 
     Leave-one-out predictions of kernel ridge regressions on `EXPLAIN_ROWS` rows are correlated with the errors, and
@@ -259,7 +222,10 @@ def explained(puzzle: Puzzle, assembly: Assembly, errors: Floats) -> float:
         states, directions = _states(puzzle, assembly, rows), _directions(puzzle, assembly, rows)
         kernels = [_gaussian(states), *([directions.T @ directions / len(directions)] if len(directions) else [])]
         trials = len(kernels) * len(RIDGES) + 1
-        found = [(z, trials) for kernel in kernels for z in _predicted(kernel.astype(np.float64), residual)]
+        found = []
+        for kernel in kernels:
+            check()
+            found += [(z, trials) for z in _predicted(kernel.astype(np.float64), residual)]
         if len(directions):
             single = np.abs(directions @ (residual / np.linalg.norm(residual))).max()
             found.append((float(single), trials * len(directions)))

@@ -1,11 +1,13 @@
 """Host: how low the error of an answer can get, whether it is worth weighing, and its certificate after that."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from jaxsolve.certificate.certify import Certificate, certify, tolerance
-from jaxsolve.certificate.evidence import FIT, quantum, weigh
+from jaxsolve.certificate.evidence import FIT, weigh
+from jaxsolve.certificate.grid import quantum
 from jaxsolve.puzzle import Assembly, Puzzle
 
 CHANCE_FACTOR = 1.25
@@ -47,12 +49,12 @@ def promising(puzzle: Puzzle) -> float:
     return (1 - FIT) * float(np.var(puzzle.y))
 
 
-def with_evidence(puzzle: Puzzle, certificate: Certificate) -> Certificate:
-    """Return a certificate with the evidence for its answer.
+def with_evidence(puzzle: Puzzle, certificate: Certificate, check: Callable[[], None] = lambda: None) -> Certificate:
+    """Return a certificate with the evidence for its answer; `check` is as `weigh` takes it.
 
     Where that is not the answer whose hash is expected, but one of those that fit equally well is, it is that one's.
     """
-    evidence = weigh(puzzle, puzzle.assembly(certificate.permutation))
+    evidence = weigh(puzzle, puzzle.assembly(certificate.permutation), check=check)
     if evidence.is_noise and not certificate.solved and certificate.expected_sha256 is not None:
         for rival in evidence.alike:
             other = certify(puzzle, rival.assembly, expected_sha256=certificate.expected_sha256)
