@@ -32,6 +32,7 @@ ROOMS = [
     "solve",
     "analysis",
     "figures",
+    "report",
     "generation",
     "profiling",
     "cli",
