@@ -19,6 +19,7 @@ ROWS = 2000
 """Rows on which activations are measured, at most."""
 LARGEST = 200
 """Halves of a kind in a heat map, at most: every pair is a mark."""
+ELSEWHERE = "--puzzle PATH says where it is now"
 BY_POSITION = {
     "delta-norm": ("forward", "delta_norm"),
     "update-ratio": ("forward", "ratio"),
@@ -30,7 +31,7 @@ BY_POSITION = {
 """Figures of values by position: the measurement, and which of its values."""
 
 
-class Unknown(JaxsolveError):
+class NotDrawnError(JaxsolveError):
     """There is nothing to draw of a puzzle; the reason is for the reader of the report."""
 
 
@@ -40,23 +41,23 @@ def puzzle_of(record: Record, given: str | None = None) -> Puzzle:
     Raises
     ------
     JaxsolveError
-        It is no longer there, cannot be read, or has changed since; of kind `Unknown` where nothing was named.
+        It is no longer there, cannot be read, or has changed since; of kind `NotDrawnError` where nothing was named.
     """
     about = record.fields["puzzle"]
     path = str(about.get("path") or "") if given is None else given
     activation = about.get("activation")
     if given is None and not path:
-        raise Unknown("the record does not say where the puzzle is")
+        raise NotDrawnError(f"the record does not say where the puzzle is; {ELSEWHERE}")
     try:
         where = DEMO_FILE if path == "demo" else Path(path)
         puzzle = read_puzzle(where, activation=activation if activation in ACTIVATIONS else "relu")
     except (JaxsolveError, ValueError, OSError) as error:
         if given is not None and isinstance(error, JaxsolveError):
             raise
-        raise Unknown(f"the puzzle cannot be read ({error})") from error
+        raise NotDrawnError(f"{str(error).split('; ')[0]}; {ELSEWHERE}") from error
     if puzzle.fingerprint != about.get("fingerprint"):
         text = f"{path}: another puzzle than that of the run, or changed since"
-        raise Unknown(text) if given is None else UsageError(f"--puzzle {text}")
+        raise NotDrawnError(f"{text}; {ELSEWHERE}") if given is None else UsageError(f"--puzzle {text}")
     return puzzle
 
 
@@ -65,12 +66,12 @@ def measured(record: Record, puzzle: Puzzle) -> Analysis:
 
     Raises
     ------
-    Unknown
+    NotDrawnError
         There is no answer yet, or it runs no block.
     """
     permutation = permutation_of(record.fields)
     if permutation is None:
-        raise Unknown("there is no answer yet whose blocks could be measured")
+        raise NotDrawnError("there is no answer yet whose blocks could be measured")
     activation = (record.fields["report"] or {}).get("activation")
     if activation in ACTIVATIONS:
         puzzle = read_as(puzzle, activation)
@@ -78,7 +79,7 @@ def measured(record: Record, puzzle: Puzzle) -> Analysis:
         subject = subject_of(puzzle, permutation, rows=ROWS)
         return analyze(subject, ("pair_scores", "products", "forward"))
     except JaxsolveError as error:
-        raise Unknown(f"the answer does not fit the puzzle ({error})") from error
+        raise NotDrawnError(f"the answer does not fit the puzzle ({error})") from error
 
 
 def pair_figures(analysis: Analysis, pairing: str | None) -> list[Figure]:
@@ -106,9 +107,8 @@ def position_figures(analysis: Analysis) -> list[Figure]:
             continue
         chart = FIGURES[name][1](analysis.results[needed], _note(subject))
         column = getattr(analysis.results[needed], values).tolist()
-        rows = [*enumerate(column)] if len(column) > len(pieces) else [*zip(range(len(column)), pieces, column)]
-        headings = ("position", "value") if len(column) > len(pieces) else ("position", "pieces", "value")
-        found.append(Figure(name, chart, headings, rows))
+        rows = [(t, pieces[t] if t < len(pieces) else "readout", value) for t, value in enumerate(column)]
+        found.append(Figure(name, chart, ("position", "pieces", "value"), rows))
     return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jaxsolve.records import COMPARED, Record, flat_table, milestones
+from jaxsolve.records import COMPARED, Record, flat_table, milestones_of
 from jaxsolve.report.curves import compared
 from jaxsolve.report.figure import Figure
 from jaxsolve.report.history import History
@@ -38,7 +38,7 @@ def comparison_section(records: Sequence[Record], histories: Sequence[History]) 
         parts.append(_table("What was run otherwise", names, changed))
     else:
         parts.append(element("p", "All of these were run alike: same settings, seed and versions."))
-    return Section("comparison", "Comparison", [*parts, *_milestones(names, records)])
+    return Section("comparison", "Comparison", [*parts, *_milestones(names, histories)])
 
 
 def _results(records: Sequence[Record]) -> list[tuple[object, ...]]:
@@ -59,15 +59,17 @@ def _differences(records: Sequence[Record]) -> list[tuple[object, ...]]:
     return [(key, *map(value_text, row)) for key, row in columns.items() if any(value != row[0] for value in row)]
 
 
-def _milestones(names: Sequence[str], records: Sequence[Record]) -> list[Markup]:
-    reached: list[dict[float, Any]] = [{mark.loss: mark for mark in milestones(record)} for record in records]
+def _milestones(names: Sequence[str], histories: Sequence[History]) -> list[Markup]:
+    reached: list[dict[float, Any]] = [{mark.loss: mark for mark in milestones_of(one.best)} for one in histories]
     marks = sorted({loss for one in reached for loss in one}, reverse=True)
     rows = []
     for loss in marks:
         cells = (one.get(loss) for one in reached)
         told = (f"{mark.evaluations:,} evaluations, {mark.seconds:.2f} s" if mark else None for mark in cells)
         rows.append((f"{loss:.0e}", *told))
-    rows = [row for row, following in zip(rows, [*rows[1:], None], strict=True) if not following or row[1:] != following[1:]]
+    rows = [
+        row for row, following in zip(rows, [*rows[1:], None], strict=True) if not following or row[1:] != following[1:]
+    ]
     return [_table("MSE at most", names, rows)] if rows else []
 
 

@@ -10,10 +10,12 @@ import numpy as np
 from jaxsolve.figures import Chart, altair, chart_of, titled
 from jaxsolve.report.figure import Figure
 from jaxsolve.report.history import History
+from jaxsolve.report.markup import counted
 
 WIDTH, HEIGHT = 1000, 260
-MOST_COLORS = 4
-"""Phases with colors of their own; the rarest share the last one."""
+MOST_COLORS = 3
+"""Phases with colors of their own, beside that of the line; the rarest share the last one."""
+LINE = "lowest so far"
 MOST_POINTS = 600
 """Of a curve."""
 BINS = 60
@@ -34,22 +36,24 @@ def error_curve(history: History, note: str) -> Figure:
         for frame in frames
     ]
     last = history.pace[-1][1]
-    line = [{"evaluations": spent, "mse": mse} for spent, mse in _lowest(history, 0, last)]
-    x = alt.X("evaluations:Q", title=EVALUATIONS, axis=alt.Axis(format="~s"))
+    line = [{"evaluations": spent, "mse": mse, "phase": LINE} for spent, mse in _lowest(history, 0, last)]
+    x = alt.X("evaluations:Q", title=EVALUATIONS, axis=_counts())
     y = alt.Y("mse:Q", title="MSE, on the rows of the search", scale=alt.Scale(type="log"), axis=_decades())
-    color = alt.Color("phase:N", title=None, scale=alt.Scale(domain=kept), legend=alt.Legend(orient="top"))
-    layers = [chart_of(line).mark_line(interpolate="step-after", opacity=0.6).encode(x, y)]
+    color = alt.Color(
+        "phase:N", title=None, scale=_domain([*kept[:2], LINE, *kept[2:]]), legend=alt.Legend(orient="top")
+    )
+    layers = [chart_of(line).mark_line(interpolate="step-after", opacity=0.8).encode(x, y, color)]
     layers.append(chart_of(points).mark_point(filled=True, size=28, opacity=0.9).encode(x, y, color))
     begun = [{"evaluations": attempt.evaluations} for attempt in history.attempts]
     if 1 < len(begun) <= MOST_RULES:
         layers.insert(0, chart_of(begun).mark_rule(opacity=0.6).encode(x))
     if history.judged:
         ends = [{"evaluations": one.evaluations, "mse": one.mse} for one in _some(history.judged, MOST_POINTS)]
-        layers.append(chart_of(ends).mark_point(shape="cross", size=70, angle=45).encode(x, y))
+        layers.append(chart_of(ends).mark_text(text="x", fontSize=18).encode(x, y))
     said = (
-        f"{len(history.frames)} best assemblies of {max(1, len(history.attempts))} attempts, "
+        f"{counted(len(history.frames), 'frame')} of {counted(max(1, len(history.attempts)), 'attempt')}, "
         f"{_from_to([mse for _, _, mse in history.best])}. "
-        "The line is the lowest so far; dashed lines are beginnings of attempts; crosses are ends of attempts, "
+        "Dashed lines are beginnings of attempts; crosses are ends of attempts, "
         "judged over all rows."
     )
     chart = titled(alt.layer(*layers).properties(width=WIDTH, height=HEIGHT), "Error against evaluations", said, note)
@@ -69,11 +73,16 @@ def decisions(history: History, note: str) -> Figure:
     rows = [{"evaluations": 0, "kind": kind, "count": 0} for kind in ("taken", "rejected")]
     for spent, _, _, _, yes, no in _some(table, MOST_POINTS):
         rows += [{"evaluations": spent, "kind": kind, "count": n} for kind, n in (("taken", yes), ("rejected", no))]
-    x = alt.X("evaluations:Q", title=EVALUATIONS, axis=alt.Axis(format="~s"))
-    y = alt.Y("count:Q", title="candidates so far", scale=alt.Scale(type="symlog"), axis=alt.Axis(format="~s"))
+    x = alt.X("evaluations:Q", title=EVALUATIONS, axis=_counts())
+    y = alt.Y(
+        "count:Q",
+        title="candidates so far",
+        scale=alt.Scale(type="symlog"),
+        axis=_powers(max(row["count"] for row in rows)),
+    )
     color = alt.Color("kind:N", title=None, scale=_domain(["taken", "rejected"]), legend=alt.Legend(orient="top"))
     chart = chart_of(rows).mark_line(interpolate="step-after", point=alt.OverlayMarkDef(size=22)).encode(x, y, color)
-    said = f"In {len(table)} rounds, {int(taken[-1]):,} candidates were taken and {int(refused[-1]):,} rejected."
+    said = f"In {counted(len(table), 'round')}, {int(taken[-1]):,} candidates were taken and {int(refused[-1]):,} rejected."
     chart = titled(chart.properties(width=WIDTH // 2, height=200), "Candidates taken and rejected", said, note)
     headings = ("evaluations", "round", "taken", "rejected", "taken so far", "rejected so far")
     return Figure("decisions", chart, headings, table)
@@ -90,10 +99,11 @@ def throughput(history: History, note: str) -> Figure:
         for (a, b), v in zip(pairwise(edges), speeds, strict=True)
     ]
     bars = chart_of(rows).mark_bar(binSpacing=0.5)
-    x = alt.X("from:Q", bin="binned", title=SECONDS)
+    x = alt.X("from:Q", bin="binned", title=SECONDS, axis=_counts())
     chart = bars.encode(x, alt.X2("to:Q"), alt.Y("speed:Q", title="evaluations a second", axis=alt.Axis(format="~s")))
     mean = spent[-1] / t[-1]
-    said = f"{int(spent[-1]):,} evaluations in {t[-1]:.3g} s: {mean:,.3g} a second in the mean, {speeds.max():,.3g} at most."
+    said = f"{int(spent[-1]):,} evaluations in {t[-1]:.3g} s: {_speed(mean)} a second in the mean"
+    said = f"{said}, {_speed(speeds.max())} at most."
     chart = titled(chart.properties(width=WIDTH // 2, height=200), "Speed over time", said, note)
     return Figure("throughput", chart, ("from s", "to s", "evaluations a second"), [[*row.values()] for row in rows])
 
@@ -107,7 +117,7 @@ def compared(histories: dict[str, History], by: str) -> Figure:
         rows += [{"run": name, "spent": spent, "mse": mse} for spent, mse in _lowest(history, which, end)]
     names = [*histories]
     title = EVALUATIONS if which == 0 else SECONDS
-    x = alt.X("spent:Q", title=title, axis=alt.Axis(format="~s"))
+    x = alt.X("spent:Q", title=title, axis=_counts())
     y = alt.Y("mse:Q", title="lowest MSE so far", scale=alt.Scale(type="log"), axis=_decades())
     legend = alt.Legend(orient="bottom", columns=1, labelLimit=260)
     color = alt.Color("run:N", title=None, scale=_domain(names), legend=legend)
@@ -137,6 +147,19 @@ def _from_to(values: list[float]) -> str:
 
 def _decades() -> Any:
     return altair().Axis(format="~e", tickCount=6)
+
+
+def _counts() -> Any:
+    return altair().Axis(format="~s", tickCount=6, labelOverlap="greedy", labelSeparation=8)
+
+
+def _powers(most: int) -> Any:
+    """Return an axis that begins at 0 and goes on in powers of ten."""
+    return altair().Axis(format="~s", values=[0, *(10**k for k in range(len(str(most))))])
+
+
+def _speed(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _domain(names: list[str]) -> Chart:

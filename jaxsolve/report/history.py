@@ -2,13 +2,17 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from jaxsolve.records import Record
 from jaxsolve.report.markup import clean
 
+LARGEST = 1e300
+"""Numbers that are not below are taken for damage."""
 FLOOR = 1e-40
 """Losses below are drawn as this, since logarithms have no 0."""
+WORDS = {"name": "search", "order_seed": "order_seed", "pairing": "pairing"}
+"""Fields of an attempt, and what the trace calls them."""
 Event = dict[str, Any]
 
 
@@ -22,7 +26,6 @@ class Attempt:
     """The search, or the method of a joint search."""
     order_seed: str
     pairing: str
-    rows: int
 
 
 @dataclass(frozen=True)
@@ -111,9 +114,8 @@ def permutation_of(fields: Event) -> list[int] | None:
 
 
 def _attempt(event: Event) -> Attempt:
-    words = [str(event.get(key) or "") for key in ("search", "order_seed", "pairing")]
-    rows = event.get("rows")
-    return Attempt(event["attempt"], event["evaluations"], *words, rows if isinstance(rows, int) else 0)
+    words = {new: str(event.get(key) or "") for new, key in WORDS.items()}
+    return Attempt(event["attempt"], event["evaluations"], **words)
 
 
 def _round(event: Event) -> Round:
@@ -154,10 +156,10 @@ def _whole(event: Event, *keys: str) -> bool:
     return all(type(event.get(key)) is int and 0 <= event[key] < 1 << 62 for key in keys)
 
 
-def _real(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and value >= 0  # pyright: ignore[reportArgumentType]
+def _real(value: object) -> TypeGuard[float]:
+    return type(value) in (int, float) and 0 <= value < LARGEST  # pyright: ignore[reportOperatorIssue]
 
 
-def _ids(value: object) -> bool:
+def _ids(value: object) -> TypeGuard[list[int]]:
     """Whether something is piece ids: two of each block, and the readout."""
     return isinstance(value, list) and len(value) % 2 == 1 and all(type(piece) is int for piece in value)

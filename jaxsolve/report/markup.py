@@ -30,7 +30,9 @@ def element(name: str, *children: object, **attributes: object) -> Markup:
 
 def joined(children: Iterable[object], between: str = "") -> Markup:
     """Return several children as one."""
-    return Markup(escape(between).join(child if isinstance(child, Markup) else escape(str(child)) for child in children))
+    return Markup(
+        escape(between).join(child if isinstance(child, Markup) else escape(str(child)) for child in children)
+    )
 
 
 def table(headings: Sequence[object], rows: Iterable[Sequence[object]], label: str) -> Markup:
@@ -66,12 +68,17 @@ def data(value: Any, **attributes: object) -> Markup:
 def shown(value: object) -> object:
     """Return a value as people read it: numbers with four digits; markup and text as they are."""
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4g}" if math.isfinite(value) else "–"
+        return f"{value:.4g}" if math.isfinite(value) else "-"
     return f"{value:,}" if isinstance(value, int) else value
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def clean(value: Any) -> Any:

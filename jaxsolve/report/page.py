@@ -9,7 +9,7 @@ from importlib.resources import files
 from string import Template
 
 from jaxsolve.records import Record
-from jaxsolve.report.blocks import Unknown, measured, pair_figures, position_figures, puzzle_of
+from jaxsolve.report.blocks import NotDrawnError, measured, pair_figures, position_figures, puzzle_of
 from jaxsolve.report.comparison import comparison_section, run_names
 from jaxsolve.report.figure import Figure, figure_element
 from jaxsolve.report.history import history_of
@@ -19,6 +19,7 @@ from jaxsolve.report.sections import (
     certificate_section,
     course_section,
     replay_section,
+    replays_section,
     summary_section,
 )
 
@@ -58,7 +59,7 @@ def report_of(record: Record, puzzle: str | None = None) -> Report:
     pairing = next((one.pairing for one in reversed(history.attempts) if one.pairing), None)
     try:
         analysis = measured(record, puzzle_of(record, puzzle))
-    except Unknown as error:
+    except NotDrawnError as error:
         text = f"Without pair scores and properties of blocks: {error}"
         notes.append(text)
         missing = element("p", clean(text), class_="missing")
@@ -88,8 +89,7 @@ def comparison_of(records: Sequence[Record]) -> Report:
     """
     histories, names = [history_of(record) for record in records], run_names(records)
     sections = [comparison_section(records, histories)]
-    for k, (record, history, name) in enumerate(zip(records, histories, names, strict=True), 1):
-        sections.append(replay_section(record, history, f"replay-{k}", f"Replay of {name}"))
+    sections.append(replays_section(records, histories, names))
     for k, (record, name) in enumerate(zip(records, names, strict=True), 1):
         sections.append(summary_section(record, f"summary-{k}", f"Summary of {name}"))
     return Report(f"{len(records)} runs: {', '.join(names)}", sections, ())

@@ -14,7 +14,7 @@ MOST_ROWS = 300
 SPEEDS = ("0.25", "0.5", "1", "2", "4")
 
 
-def replay(history: History, final: list[int] | None, name: str) -> Markup:
+def replay(history: History, final: list[int] | None, name: str, of: str = "the ordering") -> Markup:
     """Return the widget that plays the best assemblies of a run one after the other.
 
     Parameters
@@ -25,6 +25,8 @@ def replay(history: History, final: list[int] | None, name: str) -> Markup:
         The answer; bars stand for positions in it. None: of the last frame.
     name
         Unique on the page; letters, digits and hyphens.
+    of
+        What is replayed, for those who cannot see it.
     """
     frames = kept_frames(history.frames)
     if not frames:
@@ -33,7 +35,7 @@ def replay(history: History, final: list[int] | None, name: str) -> Markup:
     return element(
         "div",
         data(told, class_="replay-data"),
-        element("div", class_="stage", tabindex="0", role="img", aria_label="Replay of the ordering"),
+        element("div", class_="stage", tabindex="0", role="img", aria_label=f"Replay of {of}, told below"),
         _controls(len(told["orders"]), name),
         element("p", class_="now", id=f"{name}-now"),
         element("p", class_="spoken", role="status", aria_live="polite"),
@@ -42,7 +44,7 @@ def replay(history: History, final: list[int] | None, name: str) -> Markup:
         class_="replay",
         id=name,
         role="group",
-        aria_label="Replay of the ordering; space plays and pauses, arrow keys step, Home and End jump",
+        aria_label=f"Replay of {of}",
     )
 
 
@@ -97,7 +99,7 @@ def in_place(told: dict[str, Any], k: int) -> int:
 
 def _controls(frames: int, name: str) -> Markup:
     """Return buttons and sliders; they are shown by the script that serves them."""
-    speeds = [element("option", f"{speed}×", value=speed, selected=speed == "1") for speed in SPEEDS]
+    speeds = [element("option", f"{speed}x", value=speed, selected=speed == "1") for speed in SPEEDS]
     position = {"min": "0", "max": str(frames - 1), "value": "0", "step": "1"}
     return element(
         "div",
@@ -113,10 +115,10 @@ def _controls(frames: int, name: str) -> Markup:
 def _table(frames: list[Frame], told: dict[str, Any]) -> Markup:
     headings = ("frame", "phase", "move", "MSE", "evaluations", "seconds", f"in place (of {told['blocks']})")
     step = -(-len(frames) // MOST_ROWS)
+    numbers = lambda k: [told[key][k] for key in ("loss", "evaluations", "seconds")]
     chosen = sorted({*range(0, len(frames), step), len(frames) - 1})
     rows = [
-        (k + 1, told["phases"][told["phase"][k]], told["moves"][k] or "start", told["loss"][k])
-        + (told["evaluations"][k], told["seconds"][k], in_place(told, k))
+        (k + 1, told["phases"][told["phase"][k]], told["moves"][k] or "start", *numbers(k), in_place(told, k))
         for k in chosen
     ]
     some = element("p", f"Every {step}th frame.") if step > 1 else ""

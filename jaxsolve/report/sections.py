@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from jaxsolve.puzzle.types import sha256_of
-from jaxsolve.records import Record, flat_table, milestones
+from jaxsolve.records import Record, flat_table, milestones_of
 from jaxsolve.report.curves import decisions, error_curve, throughput
 from jaxsolve.report.figure import Figure
 from jaxsolve.report.history import History, permutation_of
-from jaxsolve.report.markup import Markup, clean, element, facts, folded, joined, shown, table
+from jaxsolve.report.markup import Markup, clean, counted, element, facts, folded, joined, shown, table
 from jaxsolve.report.replay import replay
 
 UNFINISHED = {
@@ -26,6 +26,13 @@ CERTIFIED = {
     "rows": "rows",
 }
 """Fields of a certificate, and what they are called."""
+REPLAY = (
+    "Each bar is a block: it stands where the frame has it, and its height and color are its position in the answer. "
+    "Pale bars are not in place yet, dashed ones have another partner, outlined ones have just moved. Below is the "
+    "error of every frame, the lowest so far as a line and others as grey dots, under the phase that found it. Space "
+    "plays and pauses, arrow keys step, Home and End jump."
+)
+"""How a replay is read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +69,8 @@ def summary_section(record: Record, name: str = "summary", title: str = "Summary
         ("rows of data", puzzle.get("rows")),
         ("MSE, all rows", fields["mse"]),
         ("MSE, search's rows", fields["loss"]),
-        ("work", f"{shown(fields['evaluations'])} evaluations, {shown(fields['attempts'])} attempts"),
-        ("time", f"{float(fields['seconds']):.4g} s"),
+        ("work", f"{counted(fields['evaluations'], 'evaluation')}, {counted(fields['attempts'], 'attempt')}"),
+        ("time", f"{shown(fields['seconds'])} s"),
         ("left out", _listed(report.get("unused"))),
         *_reasons(report),
     ]
@@ -95,7 +102,7 @@ def course_section(record: Record, history: History) -> Section:
     parts += [throughput(history, note)] if history.pace[-1][0] > 0 else []
     if not history.frames:
         parts.insert(0, element("p", "No assemblies were kept of this run, so there is no curve.", class_="missing"))
-    reached = [(f"{one.loss:.0e}", one.evaluations, one.seconds) for one in milestones(record)]
+    reached = [(f"{one.loss:.0e}", one.evaluations, one.seconds) for one in milestones_of(history.best)]
     if reached:
         numbers = table(("MSE at most", "evaluations", "seconds"), reached, "How soon the error fell how far")
         parts.append(folded("How soon the error fell how far", numbers))
@@ -106,15 +113,21 @@ def course_section(record: Record, history: History) -> Section:
     return Section("course", "How it went", parts)
 
 
-def replay_section(record: Record, history: History, name: str = "replay", title: str = "Replay") -> Section:
+def replay_section(record: Record, history: History) -> Section:
     """Return the replay of the ordering."""
-    said = (
-        "Each bar is a block: it stands where the frame has it, and is as high, and as dark, as its position in the "
-        "answer says. Pale bars are not in place yet, dashed ones have another partner; outlined ones have just moved. "
-        "Below: the error of every frame (grey dots: above the lowest so far) and the phase that found it."
+    widget = replay(history, permutation_of(record.fields), "widget")
+    return Section("replay", "Replay", [element("p", REPLAY, class_="note"), widget])
+
+
+def replays_section(records: Sequence[Record], histories: Sequence[History], names: Sequence[str]) -> Section:
+    """Return the replays of several runs side by side."""
+    widgets = [
+        element("div", element("h3", name), replay(history, permutation_of(record.fields), f"widget-{k}", name))
+        for k, (record, history, name) in enumerate(zip(records, histories, names, strict=True), 1)
+    ]
+    return Section(
+        "replays", "Replays", [element("p", REPLAY, class_="note"), element("div", *widgets, class_="figures")]
     )
-    widget = replay(history, permutation_of(record.fields), f"widget-{name}")
-    return Section(name, title, [element("p", said, class_="note"), widget])
 
 
 def _reasons(report: Mapping[str, Any]) -> list[tuple[str, object]]:
@@ -147,7 +160,7 @@ def _values(found: Mapping[str, Any]) -> list[tuple[str, object]]:
 
 def value_text(value: Any) -> object:
     """Return a setting as a table shows it."""
-    return joined([_listed(value) or "–"]) if isinstance(value, list) else value
+    return joined([_listed(value) or "-"]) if isinstance(value, list) else value
 
 
 def _listed(value: Any) -> str | None:

@@ -3,7 +3,7 @@
 // frame, how high they are and which color they have is their position in the answer. Below, the error of each frame.
 (() => {
   const SVG = "http://www.w3.org/2000/svg";
-  const BARS = 150, CURVE = 150, GAP = 30, LEFT = 46, RIGHT = 8, TRIED = 22, PHASE = 16;
+  const BARS = 150, CURVE = 150, GAP = 30, LEFT = 58, RIGHT = 8, TRIED = 22, PHASE = 16;
   const SHORTEST = 40, LONGEST = 450, WHOLE = 20000; // milliseconds: of a frame, and of all of them
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -185,6 +185,7 @@
       const path = (until) => this.lowest.slice(0, until + 1)
         .map((loss, k) => `${k ? `H${this.x(k).toFixed(1)}V` : `M${this.x(0)} `}${this.y(loss).toFixed(1)}`).join("");
       this.path = path;
+      told.start.forEach((start, k) => start && k && make("line", { x1: this.x(k - 0.5), x2: this.x(k - 0.5), y1: top, y2: bottom, class: "begins" }, svg));
       make("path", { d: path(this.count - 1), class: "ahead" }, svg);
       this.dots = told.loss.map((loss, k) => loss > this.lowest[k]
         && make("circle", { cx: this.x(k), cy: this.y(loss), r: 1.8, class: "dot" }, svg));
