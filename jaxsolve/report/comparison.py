@@ -62,14 +62,13 @@ def _differences(records: Sequence[Record]) -> list[tuple[object, ...]]:
 def _milestones(names: Sequence[str], histories: Sequence[History]) -> list[Markup]:
     reached: list[dict[float, Any]] = [{mark.loss: mark for mark in milestones_of(one.best)} for one in histories]
     marks = sorted({loss for one in reached for loss in one}, reverse=True)
-    rows = []
+    rows = list[tuple[object, ...]]()
     for loss in marks:
         cells = (one.get(loss) for one in reached)
-        told = (f"{mark.evaluations:,} evaluations, {mark.seconds:.2f} s" if mark else None for mark in cells)
+        told = [f"{mark.evaluations:,} evaluations, {mark.seconds:.2f} s" if mark else None for mark in cells]
+        if rows and rows[-1][1:] == (*told,):  # of what was reached at once, the lowest
+            rows.pop()
         rows.append((f"{loss:.0e}", *told))
-    rows = [
-        row for row, following in zip(rows, [*rows[1:], None], strict=True) if not following or row[1:] != following[1:]
-    ]
     return [_table("MSE at most", names, rows)] if rows else []
 
 

@@ -22,6 +22,8 @@ BINS = 60
 MOST_RULES = 40
 """Attempts whose beginnings are marked."""
 OTHERS = "other phases"
+SHORT = "format(datum.value, '~s')"
+"""Labels with a prefix each, where one for all would make ``0k`` of 0."""
 SECONDS, EVALUATIONS = "seconds since the run began", "evaluations"
 
 
@@ -39,9 +41,7 @@ def error_curve(history: History, note: str) -> Figure:
     line = [{"evaluations": spent, "mse": mse, "phase": LINE} for spent, mse in _lowest(history, 0, last)]
     x = alt.X("evaluations:Q", title=EVALUATIONS, axis=_counts())
     y = alt.Y("mse:Q", title="MSE, on the rows of the search", scale=alt.Scale(type="log"), axis=_decades())
-    color = alt.Color(
-        "phase:N", title=None, scale=_domain([*kept[:2], LINE, *kept[2:]]), legend=alt.Legend(orient="top")
-    )
+    color = _colors("phase", [*kept[:2], LINE, *kept[2:]])
     layers = [chart_of(line).mark_line(interpolate="step-after", opacity=0.8).encode(x, y, color)]
     layers.append(chart_of(points).mark_point(filled=True, size=28, opacity=0.9).encode(x, y, color))
     begun = [{"evaluations": attempt.evaluations} for attempt in history.attempts]
@@ -74,15 +74,12 @@ def decisions(history: History, note: str) -> Figure:
     for spent, _, _, _, yes, no in _some(table, MOST_POINTS):
         rows += [{"evaluations": spent, "kind": kind, "count": n} for kind, n in (("taken", yes), ("rejected", no))]
     x = alt.X("evaluations:Q", title=EVALUATIONS, axis=_counts())
-    y = alt.Y(
-        "count:Q",
-        title="candidates so far",
-        scale=alt.Scale(type="symlog"),
-        axis=_powers(max(row["count"] for row in rows)),
-    )
-    color = alt.Color("kind:N", title=None, scale=_domain(["taken", "rejected"]), legend=alt.Legend(orient="top"))
+    axis = _powers(max(row["count"] for row in rows))
+    y = alt.Y("count:Q", title="candidates so far", scale=alt.Scale(type="symlog"), axis=axis)
+    color = _colors("kind", ["taken", "rejected"])
     chart = chart_of(rows).mark_line(interpolate="step-after", point=alt.OverlayMarkDef(size=22)).encode(x, y, color)
-    said = f"In {counted(len(table), 'round')}, {int(taken[-1]):,} candidates were taken and {int(refused[-1]):,} rejected."
+    counts = f"{int(taken[-1]):,} candidates were taken and {int(refused[-1]):,} rejected"
+    said = f"In {counted(len(table), 'round')}, {counts}."
     chart = titled(chart.properties(width=WIDTH // 2, height=200), "Candidates taken and rejected", said, note)
     headings = ("evaluations", "round", "taken", "rejected", "taken so far", "rejected so far")
     return Figure("decisions", chart, headings, table)
@@ -100,7 +97,7 @@ def throughput(history: History, note: str) -> Figure:
     ]
     bars = chart_of(rows).mark_bar(binSpacing=0.5)
     x = alt.X("from:Q", bin="binned", title=SECONDS, axis=_counts())
-    chart = bars.encode(x, alt.X2("to:Q"), alt.Y("speed:Q", title="evaluations a second", axis=alt.Axis(format="~s")))
+    chart = bars.encode(x, alt.X2("to:Q"), alt.Y("speed:Q", title="evaluations a second", axis=_counts()))
     mean = spent[-1] / t[-1]
     said = f"{int(spent[-1]):,} evaluations in {t[-1]:.3g} s: {_speed(mean)} a second in the mean"
     said = f"{said}, {_speed(speeds.max())} at most."
@@ -150,16 +147,21 @@ def _decades() -> Any:
 
 
 def _counts() -> Any:
-    return altair().Axis(format="~s", tickCount=6, labelOverlap="greedy", labelSeparation=8)
+    return altair().Axis(labelExpr=SHORT, tickCount=6, labelOverlap="greedy", labelSeparation=8)
 
 
 def _powers(most: int) -> Any:
     """Return an axis that begins at 0 and goes on in powers of ten."""
-    return altair().Axis(format="~s", values=[0, *(10**k for k in range(len(str(most))))])
+    return altair().Axis(labelExpr=SHORT, values=[0, *(10**k for k in range(len(str(most))))])
 
 
 def _speed(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _colors(field: str, names: list[str]) -> Any:
+    alt = altair()
+    return alt.Color(f"{field}:N", title=None, scale=_domain(names), legend=alt.Legend(orient="top"))
 
 
 def _domain(names: list[str]) -> Chart:

@@ -11,6 +11,8 @@ MOST_NUMBERS = 300_000
 """Pieces in all frames together: what keeps the page small."""
 MOST_ROWS = 300
 """Of the table of frames."""
+COLORS = 4
+"""Of phases, in the style of the page."""
 SPEEDS = ("0.25", "0.5", "1", "2", "4")
 
 
@@ -36,6 +38,7 @@ def replay(history: History, final: list[int] | None, name: str, of: str = "the 
         "div",
         data(told, class_="replay-data"),
         element("div", class_="stage", tabindex="0", role="img", aria_label=f"Replay of {of}, told below"),
+        _legend(told["phases"]),
         _controls(len(told["orders"]), name),
         element("p", class_="now", id=f"{name}-now"),
         element("p", class_="spoken", role="status", aria_live="polite"),
@@ -95,6 +98,12 @@ def replay_data(frames: list[Frame], final: list[int]) -> dict[str, Any]:
 def in_place(told: dict[str, Any], k: int) -> int:
     """Return how many blocks of a frame stand where the answer has them, with their partners."""
     return sum(block >= 0 and told["places"][block] == t for t, block in enumerate(told["orders"][k]))
+
+
+def _legend(phases: list[str]) -> Markup:
+    """Return the phases with their colors, which some share where there are many."""
+    items = (element("li", element("span", class_=f"p{k % COLORS}"), phase) for k, phase in enumerate(phases))
+    return element("ul", *items, class_="phases", aria_label="Phases")
 
 
 def _controls(frames: int, name: str) -> Markup:

@@ -28,6 +28,7 @@
       this.frame = 0;
       this.laid = Infinity; // blocks of the first order that are shown
       this.timer = null;
+      this.playing = false;
       this.lowest = [];
       for (const loss of this.told.loss) this.lowest.push(Math.min(loss, this.lowest.at(-1) ?? Infinity));
       const find = (selector) => root.querySelector(selector);
@@ -56,7 +57,7 @@
     }
 
     toggle() {
-      this.timer === null ? this.play() : this.pause();
+      this.playing ? this.pause() : this.play();
     }
 
     play() {
@@ -69,7 +70,6 @@
 
     pause() {
       clearTimeout(this.timer);
-      this.timer = null;
       this.laid = Infinity;
       this.running(false);
       this.show();
@@ -77,6 +77,7 @@
     }
 
     running(playing) {
+      this.playing = playing;
       this.button.textContent = playing ? "Pause" : "Play";
       this.button.setAttribute("aria-pressed", String(playing));
       this.root.classList.toggle("playing", playing);
@@ -99,7 +100,7 @@
     seek(frame, aloud) {
       this.frame = Math.max(0, Math.min(this.count - 1, frame));
       this.laid = Infinity;
-      if (this.timer !== null) this.pause();
+      if (this.playing) this.pause();
       this.show();
       if (aloud) this.say();
     }
@@ -127,7 +128,7 @@
     }
 
     say() {
-      this.spoken.textContent = `${this.timer === null ? "" : "Playing. "}${this.words()}`;
+      this.spoken.textContent = `${this.playing ? "Playing. " : ""}${this.words()}`;
     }
 
     x(frame) {
