@@ -96,7 +96,7 @@ def throughput(history: History, note: str) -> Figure:
         for (a, b), v in zip(pairwise(edges), speeds, strict=True)
     ]
     bars = chart_of(rows).mark_bar(binSpacing=0.5)
-    x = alt.X("from:Q", bin="binned", title=SECONDS, axis=_counts())
+    x = alt.X("from:Q", bin="binned", title=SECONDS, axis=alt.Axis(tickCount=6))
     chart = bars.encode(x, alt.X2("to:Q"), alt.Y("speed:Q", title="evaluations a second", axis=_counts()))
     mean = spent[-1] / t[-1]
     said = f"{int(spent[-1]):,} evaluations in {t[-1]:.3g} s: {_speed(mean)} a second in the mean"
@@ -114,7 +114,7 @@ def compared(histories: dict[str, History], by: str) -> Figure:
         rows += [{"run": name, "spent": spent, "mse": mse} for spent, mse in _lowest(history, which, end)]
     names = [*histories]
     title = EVALUATIONS if which == 0 else SECONDS
-    x = alt.X("spent:Q", title=title, axis=_counts())
+    x = alt.X("spent:Q", title=title, axis=alt.Axis(tickCount=6) if which else _counts())
     y = alt.Y("mse:Q", title="lowest MSE so far", scale=alt.Scale(type="log"), axis=_decades())
     legend = alt.Legend(orient="bottom", columns=1, labelLimit=260)
     color = alt.Color("run:N", title=None, scale=_domain(names), legend=legend)

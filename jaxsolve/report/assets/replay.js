@@ -3,7 +3,7 @@
 // frame, how high they are and which color they have is their position in the answer. Below, the error of each frame.
 (() => {
   const SVG = "http://www.w3.org/2000/svg";
-  const BARS = 150, CURVE = 150, GAP = 30, LEFT = 58, RIGHT = 8, TRIED = 22, PHASE = 16;
+  const BARS = 150, CURVE = 150, GAP = 30, LEFT = 58, RIGHT = 8, TRIED = 22, PHASE = 20;
   const SHORTEST = 40, LONGEST = 450, WHOLE = 20000; // milliseconds: of a frame, and of all of them
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -135,14 +135,15 @@
       return LEFT + (this.count < 2 ? 0 : (frame / (this.count - 1)) * (this.drawn - LEFT - RIGHT));
     }
 
+    // Decades get narrower downwards: the last step to the answer may be ten of them, and all others within two.
     y(loss) {
-      const [low, high] = this.range;
-      return BARS + GAP + PHASE + (1 - (power(loss) - low) / (high - low)) * (CURVE - PHASE);
+      const deep = (value) => (this.high - power(value)) / (1 + this.high - power(value));
+      return BARS + GAP + PHASE + (deep(loss) / (deep(this.least) || 1)) * (CURVE - PHASE - 4);
     }
 
     draw() {
       this.drawn = this.stage.clientWidth || 600;
-      const height = BARS + GAP + CURVE + TRIED + 24;
+      const height = BARS + GAP + CURVE + TRIED + 28;
       this.stage.replaceChildren();
       const svg = make("svg", { viewBox: `0 0 ${this.drawn} ${height}`, height, width: this.drawn, "aria-hidden": true }, this.stage);
       this.drawBars(svg);
@@ -173,13 +174,15 @@
     }
 
     drawCurve(svg) {
-      const told = this.told, low = Math.min(...told.loss.map(power)), high = Math.max(...told.loss.map(power));
-      this.range = [Math.floor(low), Math.max(Math.ceil(high), Math.floor(low) + 1)];
+      const told = this.told;
+      this.least = Math.min(...told.loss);
+      this.high = power(Math.max(...told.loss));
       const top = BARS + GAP, bottom = top + CURVE;
       this.drawPhases(svg, top, bottom);
-      const decades = this.range[1] - this.range[0], step = Math.ceil(decades / 5);
-      for (let k = this.range[1]; k >= this.range[0]; k -= step) {
+      for (let k = Math.floor(this.high), last = 0; k >= power(this.least); k -= 1) {
         const y = this.y(10 ** k);
+        if (y - last < 14) continue;
+        last = y;
         make("line", { x1: LEFT, x2: this.drawn - RIGHT, y1: y, y2: y, class: "grid" }, svg);
         make("text", { x: LEFT - 6, y: y + 4, class: "word", "text-anchor": "end" }, svg, k === 0 ? "1" : `1e${k}`);
       }
