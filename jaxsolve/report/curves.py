@@ -18,6 +18,8 @@ MOST_COLORS = 3
 LINE = "lowest so far"
 MOST_POINTS = 600
 """Of a curve."""
+MOST_STEPS, MOST_DOTS = 200, 60
+"""Of the curves of candidates, and up to how many of them have dots: each is an element of the picture."""
 BINS = 60
 MOST_RULES = 40
 """Attempts whose beginnings are marked."""
@@ -71,13 +73,14 @@ def decisions(history: History, note: str) -> Figure:
         for k, one in enumerate(history.rounds)
     ]
     rows = [{"evaluations": 0, "kind": kind, "count": 0} for kind in ("taken", "rejected")]
-    for spent, _, _, _, yes, no in _some(table, MOST_POINTS):
+    for spent, _, _, _, yes, no in _some(table, MOST_STEPS):
         rows += [{"evaluations": spent, "kind": kind, "count": n} for kind, n in (("taken", yes), ("rejected", no))]
     x = alt.X("evaluations:Q", title=EVALUATIONS, axis=_counts())
+    points = alt.OverlayMarkDef(size=22) if len(table) <= MOST_DOTS else False
     axis = _powers(max(row["count"] for row in rows))
     y = alt.Y("count:Q", title="candidates so far", scale=alt.Scale(type="symlog"), axis=axis)
     color = _colors("kind", ["taken", "rejected"])
-    chart = chart_of(rows).mark_line(interpolate="step-after", point=alt.OverlayMarkDef(size=22)).encode(x, y, color)
+    chart = chart_of(rows).mark_line(interpolate="step-after", point=points).encode(x, y, color)
     counts = f"{int(taken[-1]):,} candidates were taken and {int(refused[-1]):,} rejected"
     said = f"In {counted(len(table), 'round')}, {counts}."
     chart = titled(chart.properties(width=WIDTH // 2, height=200), "Candidates taken and rejected", said, note)

@@ -97,6 +97,7 @@ def history_of(record: Record) -> History:
     attempts = tuple(_attempt(event) for event in kinds.get("attempt", []))
     rounds = tuple(_round(event) for event in kinds.get("round", []) if _whole(event, "accepted", "rejected"))
     frames = [event for event in kinds.get("frame", []) if _real(event.get("loss")) and _ids(event.get("permutation"))]
+    frames.sort(key=lambda event: event["evaluations"])  # the best of an attempt may be written after others began
     judged = [event for event in kinds.get("judged", []) if _real(event.get("mse"))]
     return History(
         attempts,

@@ -29,8 +29,8 @@ CERTIFIED = {
 REPLAY = (
     "Each bar is a block: it stands where the frame has it, and its height and color are its position in the answer. "
     "Pale bars are not in place yet, dashed ones have another partner, outlined ones have just moved. Below is the "
-    "error of every frame (decades get narrower downwards), the lowest so far as a line and others as grey dots, under the phase that found it. Space "
-    "plays and pauses, arrow keys step, Home and End jump."
+    "error of every frame, under the phase that found it: the lowest so far as a line, others as grey dots; decades "
+    "get narrower downwards. Space plays and pauses, arrow keys step, Home and End jump."
 )
 """How a replay is read."""
 

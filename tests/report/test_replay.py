@@ -62,6 +62,15 @@ def test_frames_hold_positions_in_the_answer_and_phases(record, three):
         assert [told["places"][block] for block in order] == [firsts.index(i) for i, _ in blocks_of(frame.permutation)]
 
 
+def test_frames_that_were_written_late_are_shown_when_they_were_found(record, three):
+    _, answer, _ = three
+    whole = {"event": "frame", "t": 1.0, "permutation": answer, "start": False}
+    told = [whole | {"evaluations": n, "attempt": a, "loss": x} for n, a, x in ((5, 1, 0.5), (9, 2, 0.7), (7, 1, 0.1))]
+    history = history_of(record(events=told))
+    assert [frame.evaluations for frame in history.frames] == [5, 7, 9]
+    assert history.best == [(5, 1.0, 0.5), (7, 1.0, 0.1)]
+
+
 def test_a_block_with_another_partner_is_told_from_one_in_place():
     one = Frame(0, 0.0, 1, 1.0, True, (0, 11, 1, 10, 9), "start")
     told = replay_data([one], [0, 10, 1, 11, 9])
