@@ -26,7 +26,7 @@ ARRIVED = 0.2
 """Loss of an attempt over that of first orders by the weights, at most, where rounds go on from it."""
 LEANER = 0.7
 """Share of its loss that the best answer has without a block, at most, where that is looked into."""
-TURNS = ("guided", "leaner", "guided", "guided", "joint")
+TURNS = ("guided", "leaner", *["guided"] * 5, "joint")
 """Rounds near the best answer, the same with fewer blocks where that helps, and searches that begin elsewhere."""
 PAIRINGS_TRIED = 3
 """Pairings that rounds may begin with; first orders of the best supported are searched from before."""

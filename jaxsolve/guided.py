@@ -6,7 +6,8 @@ lie far from where their weights belong (`ordering.expected_places`), which is l
 
 An order bends around wrong pairs: exchanging partners alone no longer lowers the error, and only once the order has
 followed it shows which pairs were better. So pairs are raced: assemblies whose pairs are drawn by what is known of
-them (`pairing.learned`) anneal side by side from the same order, each with its own pairs held, and the best go on.
+them (`pairing.learned`) anneal side by side from the same order, which makes up for few exchanges itself, and the best
+of each pairing go on.
 """
 
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ STEPS = 12
 """Moves of each chain in the first round, in units of `CHUNK_STEPS`."""
 RACERS = 8
 """Assemblies that race, the best so far with its own pairs among them."""
-RACE = 0.7
+RACE = 0.5
 """Moves of each, in units of those of a chain that does not race."""
 STAYS = 0.85
 """Share of the best loss so far below which a round of one kind is followed by another of the same kind."""
@@ -42,9 +43,9 @@ NO_BETTER = 0.97
 """Share of the best loss so far above which a round has found nothing that counts."""
 LONGER = 1.15
 """By which a round that found nothing better makes the next ones longer."""
-HOTTEST = 0.006
+HOTTEST = 0.01
 """Highest temperature, in units of the variance of the predictions."""
-WARM = 0.1
+WARM = 0.08
 """Temperature of a round at its start, in units of the best loss so far."""
 HEATING = 1.7
 """By which a round that found nothing better makes the next ones hotter, until one does."""
@@ -53,17 +54,21 @@ MOST_HEATED = 12.0
 COOLING = 100.0
 """By which it falls in a round."""
 KEPT = 4
-"""Best assemblies that are kept; rounds begin with two of them."""
+"""Best assemblies that are kept, each of other pairs; rounds begin with two of them, the best and another."""
+PARTNER = 0.1
+"""Share of moves of racers that exchange partners, paid for by their log odds."""
 DRAWS = 30
 """Most times that pairs are drawn for a racer until nobody has raced with them before."""
+SHARP = 5.0
+"""How seriously log odds are taken at first: likely pairs are raced before others."""
 FLATTER = 0.9
 """By which log odds are taken less seriously each time."""
 ANNEALING = {
     "annealing.swap": 0.4,
     "annealing.insertion": 0.5,
     "annealing.reversal": 0.1,
-    "annealing.partner": 0.0,
     "annealing.reach": 2.0,
+    "annealing.prior": 1.0,
 }
 """What is the same in all rounds: mostly short insertions and swaps of whole blocks."""
 
@@ -97,19 +102,25 @@ class Guide:
         known["gain"][assembly.ins] = of_pairs(np.where(np.isfinite(gains), gains, 0.0))
         return learned(known, (assembly.ins.astype(np.intp), assembly.outs.astype(np.intp)))
 
-    def racers(self, rng: np.random.Generator) -> Population:
-        """Return assemblies to race: the two best, and their orders with other pairs, drawn by what is known."""
-        best = self.elites.take(slice(2))
+    def leaders(self, k: int) -> Population:
+        """Return the best assembly and, by turns, one of the others that are kept."""
+        return self.elites.take(np.unique([0, 1 + k % max(1, self.elites.size - 1)])[: self.elites.size])
+
+    def racers(self, best: Population, rng: np.random.Generator) -> tuple[Population, NDArray[np.float64]]:
+        """Return assemblies to race, and costs of pairs, `[N, N]`, by the first.
+
+        They are some that lead, and their orders with other pairs, drawn by what is known.
+        """
         odds = [self.pairs(Assembly(*halves)) for halves in zip(best.ins, best.outs, strict=True)]
         ins = best.ins[np.arange(RACERS) % best.size]
         outs = best.outs[np.arange(RACERS) % best.size]
         for k in range(best.size, RACERS):
             outs[k] = self._new_pairs(odds[k % best.size], rng)[ins[k]]
-        return Population(ins, outs, np.full(RACERS, np.inf))
+        return Population(ins, outs, np.full(RACERS, np.inf)), -odds[0]
 
     def _new_pairs(self, odds: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
         """Return partners of first halves, `[N]`, that nobody has raced with before, if some are found."""
-        partner = drawn(odds, rng)
+        partner, odds = drawn(SHARP * odds, rng), SHARP * odds
         for _ in range(DRAWS):
             if partner.tobytes() not in self._raced:
                 break
@@ -159,12 +170,14 @@ def guided_rounds(
     guide = Guide(puzzle, whole, _judged(judging, run, start))
     for k in count():
         loss = float(guide.elites.losses[0])
-        hot = max(heat * min(HOTTEST * float(puzzle.y.var()), WARM * loss), 1e-12)
+        hot = max((1.0 if racing else heat) * min(HOTTEST * float(puzzle.y.var()), WARM * loss), 1e-12)
         setting.seed = (seed + 2 * k) % MOST_SEED
-        setting.starts = guide.racers(setting.rng(k)) if racing else guide.elites.take(slice(2))
+        first = guide.leaders(k)
+        setting.starts, setting.prior = guide.racers(first, setting.rng(k)) if racing else (first, None)
         setting.places = guide.places()
         options = ANNEALING | {
             "annealing.chains": RACERS if racing else 2,
+            "annealing.partner": PARTNER if racing else 0.0,
             "annealing.steps": CHUNK_STEPS * round(steps * (RACE if racing else 1)),
             "annealing.cold": hot / COOLING,
             "annealing.hot": hot,
@@ -177,18 +190,26 @@ def guided_rounds(
                 found.append(pipeline.elites)
         if pipeline.elites is None:
             continue
-        few = pipeline.elites.take(slice(2 * KEPT))
-        guide.elites = _judged(judging, run, guide.elites.with_more(few)).take(slice(KEPT))
+        more = _of_each_pairing(pipeline.elites).take(slice(KEPT))
+        both = _judged(judging, run, guide.elites.with_more(more))
+        guide.elites = _of_each_pairing(both).take(slice(KEPT))
         best = guide.elites.take(slice(1))
         better = best.losses[0] < NO_BETTER * loss
-        heat = 1.0 if better else min(heat * HEATING, MOST_HEATED)
-        steps *= 1.0 if better else LONGER
+        if better or not racing:
+            heat = 1.0 if better else min(heat * HEATING, MOST_HEATED)
+            steps *= 1.0 if better else LONGER
         racing = not held and racing == bool(best.losses[0] < STAYS * loss)
         yield guide.elites
         if best.losses[0] > MISLEADING * setting.losses(best.ins, best.outs)[0] and rows < whole.rows:
             rows = min(4 * rows, whole.rows)
             setting.problem, judging = (engine.place(puzzle, many, devices) for many in (rows, JUDGED * rows))
             guide.elites = _judged(judging, run, guide.elites)
+
+
+def _of_each_pairing(some: Population) -> Population:
+    """Return the best assembly of each pairing: an order that follows other pairs is behind at first."""
+    partners = np.take_along_axis(some.outs, np.argsort(some.ins, axis=1), axis=1)
+    return some.take(np.sort(np.unique(partners, axis=0, return_index=True)[1]))
 
 
 def _judged(judging: "engine.Problem", run: Run, some: Population) -> Population:

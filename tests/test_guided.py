@@ -137,7 +137,7 @@ def test_pairs_are_raced_where_their_order_gets_no_further_unless_they_are_known
         expected.append(not held and expected[-1] == (after < 0.85 * before))
     assert [options["annealing.chains"] == guided.RACERS for options in seen] == expected
     assert any(expected) != held
-    assert {options["annealing.partner"] for options in seen} == {0.0}
+    assert [options["annealing.partner"] > 0 for options in seen] == expected
 
 
 def test_rounds_are_as_warm_as_what_is_left_and_longer_and_hotter_where_they_find_nothing(right, monkeypatch):
@@ -149,7 +149,7 @@ def test_rounds_are_as_warm_as_what_is_left_and_longer_and_hotter_where_they_fin
     for k, (options, left) in enumerate(zip(seen, loss, strict=True)):
         if k:
             heat = 1.0 if left < 0.97 * loss[k - 1] else min(1.7 * heat, 12.0)
-        hot = heat * min(0.1 * left, 0.05 * np.var(puzzle.y))
+        hot = heat * min(0.08 * left, 0.05 * np.var(puzzle.y))
         assert options["annealing.hot"] == pytest.approx(hot, rel=1e-4)
         assert options["annealing.cold"] == pytest.approx(hot / 100, rel=1e-4)
     longer = [1 if after < 0.97 * before else 2 for before, after in itertools.pairwise(loss)]
@@ -176,7 +176,8 @@ def test_racers_are_the_best_and_their_orders_with_pairs_that_nobody_has_raced_w
     best = answer, disordered(mispaired(answer))
     guide, seen = guide_of(puzzle, *best), set()
     for k in range(3):
-        racers = guide.racers(np.random.default_rng(k))
+        racers, costs = guide.racers(guide.leaders(k), np.random.default_rng(k))
+        np.testing.assert_allclose(costs, -guide.pairs(best[0]))
         assert racers.size == guided.RACERS
         for own, (ins, outs) in enumerate(zip(racers.ins, racers.outs, strict=True)):
             np.testing.assert_array_equal(ins, best[own % 2].ins)
