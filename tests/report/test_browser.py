@@ -4,7 +4,10 @@ import re
 import time
 
 import pytest
+from typer.testing import CliRunner
 
+from jaxsolve.cli.app import app
+from jaxsolve.records import read_record
 from jaxsolve.report import comparison_of, page, report_of
 
 WIDTHS = (1280, 390)
@@ -199,3 +202,19 @@ def test_several_runs_are_compared_each_with_a_replay_of_its_own(opened, record,
 
 def test_a_run_without_frames_has_a_page_without_trouble(opened, record):
     assert opened(report_of(record(events=[], permutation=None))).is_clean()
+
+
+def test_the_report_of_the_famous_puzzle_is_small_and_its_replay_ends_in_order(browser, real_path, tmp_path):
+    options = ("--order-seed", "w_out_l1", "--search", "descent", "--out", str(tmp_path / "run"))
+    assert CliRunner().invoke(app, ["solve", str(real_path), *options]).exit_code == 0
+    path = tmp_path / "page.html"
+    path.write_bytes(page(report_of(read_record(tmp_path / "run" / "record.json"))))
+    assert path.stat().st_size < 1_500_000
+    shown = Watched(browser, path, viewport={"width": 390, "height": 800})
+    shown.page.select_option(".speed", "4")
+    shown.page.click(".play")
+    shown.waits_for("document.querySelector('.play').textContent === 'Play'")
+    assert "48 of 48 blocks where the answer has them" in shown.words()
+    assert shown.page.evaluate("document.documentElement.scrollWidth") == 390
+    assert shown.is_clean()
+    shown.context.close()
