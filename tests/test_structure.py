@@ -32,6 +32,7 @@ ROOMS = [
     "solve",
     "analysis",
     "figures",
+    "report",
     "generation",
     "profiling",
     "cli",
@@ -87,7 +88,7 @@ def test_files_are_short_and_say_which_world_they_belong_to(file):
 def test_help_and_inspect_do_not_load_jax():
     code = (
         "import sys; from jaxsolve.cli.app import app\n"
-        "for arguments in (['--help'], ['solve', '--help'], ['version'], ['inspect', 'demo'], ['runs']):\n"
+        "for arguments in (['--help'], ['solve', '--help'], ['report', '--help'], ['version'], ['inspect', 'demo'], ['runs']):\n"
         "    app(arguments, standalone_mode=False)\n"
         "sys.exit('jax' in sys.modules)"
     )

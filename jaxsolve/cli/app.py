@@ -9,6 +9,7 @@ from jaxsolve.cli.generate import generate
 from jaxsolve.cli.inspect import inspect
 from jaxsolve.cli.pair import pair
 from jaxsolve.cli.profile import profile
+from jaxsolve.cli.report import report
 from jaxsolve.cli.runs import runs
 from jaxsolve.cli.search import search
 from jaxsolve.cli.solve import solve
@@ -35,6 +36,6 @@ def run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-for command in (solve, search, sweep, inspect, pair, verify, analyze, export, generate, profile, version):
+for command in (solve, search, sweep, inspect, pair, verify, analyze, report, export, generate, profile, version):
     app.command()(command)
 app.add_typer(runs, name="runs")

@@ -81,7 +81,7 @@ def list_runs(
         return
     if not shown:
         filters = ", ".join(f"{key} {value}" for key, value in wanted.items() if value is not None)
-        held = f"none of {len(every)} runs has {filters}" if every else f"no runs in {_base(folder)} yet"
+        held = f"none of {len(every)} runs has {filters}" if every else f"no runs in {base_of(folder)} yet"
         terminal.note(held)
         return
     rows = [("run", "puzzle", "status", "MSE", "evaluations", "seconds", "seed")]
@@ -160,7 +160,8 @@ def diff(a: Run, b: Run, folder: Folder = None, json: arguments.Json = False) ->
         terminal.result(f"\nThe answers share {pairs} of {blocks} pairs; {places} stand at the same position.")
 
 
-def _base(folder: Path | None) -> Path:
+def base_of(folder: Path | None) -> Path:
+    """Return the folder of runs that is meant; `UsageError` of a user who has none."""
     try:
         return folder or data_folder()
     except RuntimeError as error:
@@ -169,7 +170,7 @@ def _base(folder: Path | None) -> Path:
 
 def _all(folder: Path | None) -> list[Record]:
     """Return the readable runs of a folder, the oldest first, and say which cannot be read."""
-    base, found = _base(folder), []
+    base, found = base_of(folder), []
     for path in records_in(base) if folder is not None or base.is_dir() else []:
         try:
             found.append(read_record(path))
@@ -179,7 +180,7 @@ def _all(folder: Path | None) -> list[Record]:
 
 
 def _find(text: str, folder: Path | None) -> Record:
-    return read_record(find_run(text, _base(folder)))
+    return read_record(find_run(text, base_of(folder)))
 
 
 def _outcome(record: Record) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from jaxsolve.figures.blocks import (
 from jaxsolve.figures.orders import cycle_margins, preferences, seed_correlation, seed_orders
 from jaxsolve.figures.pairs import norm_histogram, pair_heatmap, pair_histogram, residual_histogram, separation
 from jaxsolve.figures.registry import FIGURES, best_score, figures_of
-from jaxsolve.figures.rendering import Chart, altair, libraries, png, specification, svg
+from jaxsolve.figures.rendering import Chart, altair, chart_of, libraries, png, specification, svg, svg_of, titled
 from jaxsolve.figures.theme import theme
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "altair",
     "best_score",
     "block_properties",
+    "chart_of",
     "cycle_margins",
     "delta_norm",
     "effective_rank",
@@ -47,7 +48,9 @@ __all__ = [
     "specification",
     "state_norm",
     "svg",
+    "svg_of",
     "theme",
+    "titled",
     "traces",
     "update_ratio",
 ]

@@ -32,7 +32,12 @@ def specification(chart: Chart, *, dark: bool = False) -> Row:
 
 def svg(chart: Chart, *, dark: bool = False) -> bytes:
     """Return a chart as SVG."""
-    return _library("vl_convert").vegalite_to_svg(specification(chart, dark=dark)).encode()
+    return svg_of(specification(chart, dark=dark))
+
+
+def svg_of(drawing: Row) -> bytes:
+    """Return what a Vega-Lite specification describes as SVG."""
+    return _library("vl_convert").vegalite_to_svg(drawing).encode()
 
 
 def png(chart: Chart, *, dark: bool = False) -> bytes:

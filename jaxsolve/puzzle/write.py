@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -100,6 +101,21 @@ def write_new(path: Path, data: bytes) -> None:
                 raise
     except FileExistsError:
         raise OutputError(f"{path}: exists already and is not overwritten; choose another name") from None
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def write_over(path: Path, data: bytes) -> None:
+    """Write a file, whether there is one or not, beside it and renamed; `OutputError` if it cannot be written."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            beside.write_bytes(data)
+            beside.replace(path)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
 

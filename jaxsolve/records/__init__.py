@@ -1,6 +1,14 @@
 """Host: what is kept of every run, and how it is found and read again, whatever version has written it."""
 
-from jaxsolve.records.compare import Milestone, differences, flat_table, milestones, shared_places
+from jaxsolve.records.compare import (
+    COMPARED,
+    Milestone,
+    differences,
+    flat_table,
+    milestones,
+    milestones_of,
+    shared_places,
+)
 from jaxsolve.records.files import numbered, to_json
 from jaxsolve.records.folders import data_folder, find_run, new_folder, records_in
 from jaxsolve.records.formats import FORMAT, UPGRADES, Upgrade
@@ -9,6 +17,7 @@ from jaxsolve.records.read import Record, read_record, summary
 from jaxsolve.records.recorder import Recorder
 
 __all__ = [
+    "COMPARED",
     "FORMAT",
     "UPGRADES",
     "Milestone",
@@ -20,6 +29,7 @@ __all__ = [
     "find_run",
     "flat_table",
     "milestones",
+    "milestones_of",
     "new_folder",
     "numbered",
     "opened",

@@ -1,6 +1,7 @@
 """Host: what two records differ in, and how soon each run got how far."""
 
 import math
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from jaxsolve.records.read import Record
@@ -28,15 +29,22 @@ def differences(one: Record, other: Record) -> dict[str, tuple[Any, Any]]:
 
 def milestones(record: Record) -> list[Milestone]:
     """Return when the best loss first fell below each power of ten, the highest first."""
+    frames = (event for event in record.events() if event["event"] == "frame")
+    return milestones_of(
+        (event["evaluations"], event["t"], event["loss"])
+        for event in frames
+        if isinstance(event.get("loss"), int | float)
+    )
+
+
+def milestones_of(losses: Iterable[tuple[int, float, float]]) -> list[Milestone]:
+    """Return the same of evaluations, seconds and losses in the order in which they were found."""
     found, exponent = [], math.inf
-    for event in record.events():
-        loss = event.get("loss")
-        if event["event"] != "frame" or not isinstance(loss, int | float):
-            continue
+    for evaluations, t, loss in losses:
         reached = math.ceil(math.log10(max(loss, 1e-99)))
         if reached < exponent:
             exponents = [reached] if math.isinf(exponent) else range(int(exponent) - 1, reached - 1, -1)
-            found += [Milestone(10.0**k, event["evaluations"], event["t"]) for k in exponents]
+            found += [Milestone(10.0**k, evaluations, t) for k in exponents]
             exponent = reached
     return found
 

@@ -1,0 +1,92 @@
+"""Host: ``jaxsolve report``. JAX is not needed for it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jaxsolve.cli import terminal
+from jaxsolve.cli.keeping import check_folder
+from jaxsolve.cli.runs import Folder, base_of
+from jaxsolve.errors import OutputError, UsageError
+from jaxsolve.puzzle.write import write_new, write_over
+from jaxsolve.records import Record, find_run, read_record
+
+if TYPE_CHECKING:
+    from jaxsolve.report import Report
+
+LONGEST = 100
+"""Characters of the name of a file that nobody named."""
+
+Runs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN...",
+        help="Name of a run or the start of it, 'last', or the path of a folder or record; or several.",
+    ),
+]
+
+
+@terminal.guarded
+def report(
+    runs: Runs,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="File to write. Default: the name of the run, .html, in this folder."
+        ),
+    ] = None,
+    puzzle: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Where the puzzle is, if it is no longer where it was.")
+    ] = None,
+    svg: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the figures alone, as SVG.")] = None,
+    png: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the figures alone, as PNG.")] = None,
+    dark: Annotated[bool, typer.Option("--dark", help="Draw these figures for dark paper.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
+    folder: Folder = None,
+) -> None:
+    """Write what is known of a run as one HTML file that needs no network, with a replay of its ordering.
+
+    Of several runs, compare them. With --svg or --png, the figures are
+    written there, and the page only if --output names it.
+    """
+    from jaxsolve.figures import libraries
+    from jaxsolve.report import comparison_of, page, report_of
+
+    if puzzle is not None and len(runs) > 1:
+        raise UsageError("--puzzle is for the report of one run; comparing several needs no puzzle")
+    libraries()
+    records = [read_record(find_run(text, base_of(folder))) for text in runs]
+    for where, option in ((svg, "--svg"), (png, "--png")):
+        if where is not None:
+            check_folder(where, option)
+    wanted = output is not None or svg is png is None
+    path = output or Path(file_name(records))
+    if wanted and path.exists() and not force:
+        raise OutputError(f"{path}: exists already and is not overwritten; choose another --output, or --force")
+    made = report_of(records[0], puzzle) if len(records) == 1 else comparison_of(records)
+    for text in made.notes:
+        terminal.note(f"note: {text}")
+    if wanted:
+        (write_over if force else write_new)(path, page(made))
+        terminal.result(str(path))
+    _draw(made, svg, png, dark, force)
+
+
+def file_name(records: list[Record]) -> str:
+    """Return the name of a file for a report of these runs."""
+    name = "-and-".join(record.name for record in records)
+    return f"{''.join(c if c.isalnum() or c in '._-' else '-' for c in name)[:LONGEST]}.html"
+
+
+def _draw(made: "Report", svg: Path | None, png: Path | None, dark: bool, force: bool) -> None:
+    """Write every figure of a report where it is wanted."""
+    from jaxsolve import figures
+
+    write = write_over if force else write_new
+    for folder, kind, draw in ((svg, "svg", figures.svg), (png, "png", figures.png)):
+        if folder is None:
+            continue
+        for figure in made.figures:
+            write(folder / f"{figure.name}.{kind}", draw(figure.chart, dark=dark))
+        terminal.note(f"{len(made.figures)} figures are in {folder}")

@@ -1,0 +1,171 @@
+"""Host: charts of how runs went: error, candidates taken and rejected, speed; of one run, or of several."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from jaxsolve.figures import Chart, altair, chart_of, titled
+from jaxsolve.report.figure import Figure
+from jaxsolve.report.history import History
+from jaxsolve.report.markup import counted
+
+WIDTH, HEIGHT = 1000, 260
+MOST_COLORS = 3
+"""Phases with colors of their own, beside that of the line; the rarest share the last one."""
+LINE = "lowest so far"
+MOST_POINTS = 600
+"""Of a curve."""
+MOST_STEPS, MOST_DOTS = 200, 60
+"""Of the curves of candidates, and up to how many of them have dots: each is an element of the picture."""
+BINS = 60
+MOST_RULES = 40
+"""Attempts whose beginnings are marked."""
+OTHERS = "other phases"
+SHORT = "format(datum.value, '~s')"
+"""Labels with a prefix each, where one for all would make ``0k`` of 0."""
+SECONDS, EVALUATIONS = "seconds since the run began", "evaluations"
+
+
+def error_curve(history: History, note: str) -> Figure:
+    """Return the error of every frame against evaluations by phase, the lowest so far, and where attempts begin."""
+    alt = altair()
+    frames = _some(history.frames, MOST_POINTS)
+    common = [name for name, _ in Counter(frame.phase for frame in history.frames).most_common()]
+    kept = common if len(common) <= MOST_COLORS else [*common[: MOST_COLORS - 1], OTHERS]
+    points = [
+        {"evaluations": frame.evaluations, "mse": frame.loss, "phase": frame.phase if frame.phase in kept else OTHERS}
+        for frame in frames
+    ]
+    last = history.pace[-1][1]
+    line = [{"evaluations": spent, "mse": mse, "phase": LINE} for spent, mse in _lowest(history, 0, last)]
+    x = alt.X("evaluations:Q", title=EVALUATIONS, axis=_counts())
+    y = alt.Y("mse:Q", title="MSE, on the rows of the search", scale=alt.Scale(type="log"), axis=_decades())
+    color = _colors("phase", [*kept[:2], LINE, *kept[2:]])
+    layers = [chart_of(line).mark_line(interpolate="step-after", opacity=0.8).encode(x, y, color)]
+    layers.append(chart_of(points).mark_point(filled=True, size=28, opacity=0.9).encode(x, y, color))
+    begun = [{"evaluations": attempt.evaluations} for attempt in history.attempts]
+    if 1 < len(begun) <= MOST_RULES:
+        layers.insert(0, chart_of(begun).mark_rule(opacity=0.6).encode(x))
+    if history.judged:
+        ends = [{"evaluations": one.evaluations, "mse": one.mse} for one in _some(history.judged, MOST_POINTS)]
+        layers.append(chart_of(ends).mark_text(text="x", fontSize=18).encode(x, y))
+    said = (
+        f"{counted(len(history.frames), 'frame')} of {counted(max(1, len(history.attempts)), 'attempt')}, "
+        f"{_from_to([mse for _, _, mse in history.best])}. "
+        "Dashed lines are beginnings of attempts; crosses are ends of attempts, "
+        "judged over all rows."
+    )
+    chart = titled(alt.layer(*layers).properties(width=WIDTH, height=HEIGHT), "Error against evaluations", said, note)
+    rows = [(f.evaluations, f.t, f.attempt, f.phase, f.loss) for f in frames]
+    rows += [(one.evaluations, None, None, "judged, over all rows", one.mse) for one in history.judged]
+    return Figure("error", chart, ("evaluations", "seconds", "attempt", "phase", "MSE"), rows, large=True)
+
+
+def decisions(history: History, note: str) -> Figure:
+    """Return how many candidates were taken and rejected up to each round."""
+    alt = altair()
+    taken, refused = (np.cumsum([getattr(one, name) for one in history.rounds]) for name in ("accepted", "rejected"))
+    table = [
+        (one.evaluations, one.name, one.accepted, one.rejected, int(taken[k]), int(refused[k]))
+        for k, one in enumerate(history.rounds)
+    ]
+    rows = [{"evaluations": 0, "kind": kind, "count": 0} for kind in ("taken", "rejected")]
+    for spent, _, _, _, yes, no in _some(table, MOST_STEPS):
+        rows += [{"evaluations": spent, "kind": kind, "count": n} for kind, n in (("taken", yes), ("rejected", no))]
+    x = alt.X("evaluations:Q", title=EVALUATIONS, axis=_counts())
+    points = alt.OverlayMarkDef(size=22) if len(table) <= MOST_DOTS else False
+    axis = _powers(max(row["count"] for row in rows))
+    y = alt.Y("count:Q", title="candidates so far", scale=alt.Scale(type="symlog"), axis=axis)
+    color = _colors("kind", ["taken", "rejected"])
+    chart = chart_of(rows).mark_line(interpolate="step-after", point=points).encode(x, y, color)
+    counts = f"{int(taken[-1]):,} candidates were taken and {int(refused[-1]):,} rejected"
+    said = f"In {counted(len(table), 'round')}, {counts}."
+    chart = titled(chart.properties(width=WIDTH // 2, height=200), "Candidates taken and rejected", said, note)
+    headings = ("evaluations", "round", "taken", "rejected", "taken so far", "rejected so far")
+    return Figure("decisions", chart, headings, table)
+
+
+def throughput(history: History, note: str) -> Figure:
+    """Return evaluations a second over time, as means over parts of equal length."""
+    alt = altair()
+    t, spent = np.array(history.pace, np.float64).T
+    edges = np.linspace(0, t[-1], min(BINS, max(2, len(t))) + 1)
+    speeds = np.diff(np.interp(edges, t, spent)) / np.diff(edges)
+    rows = [
+        {"from": round(float(a), 4), "to": round(float(b), 4), "speed": round(float(v), 2)}
+        for (a, b), v in zip(pairwise(edges), speeds, strict=True)
+    ]
+    bars = chart_of(rows).mark_bar(binSpacing=0.5)
+    x = alt.X("from:Q", bin="binned", title=SECONDS, axis=alt.Axis(tickCount=6))
+    chart = bars.encode(x, alt.X2("to:Q"), alt.Y("speed:Q", title="evaluations a second", axis=_counts()))
+    mean = spent[-1] / t[-1]
+    said = f"{int(spent[-1]):,} evaluations in {t[-1]:.3g} s: {_speed(mean)} a second in the mean"
+    said = f"{said}, {_speed(speeds.max())} at most."
+    chart = titled(chart.properties(width=WIDTH // 2, height=200), "Speed over time", said, note)
+    return Figure("throughput", chart, ("from s", "to s", "evaluations a second"), [[*row.values()] for row in rows])
+
+
+def compared(histories: dict[str, History], by: str) -> Figure:
+    """Return the lowest errors of several runs so far over one another, against `by`: evaluations or seconds."""
+    alt, rows = altair(), list[dict[str, Any]]()
+    which = 0 if by == "evaluations" else 1
+    for name, history in histories.items():
+        end = history.pace[-1][1 - which]
+        rows += [{"run": name, "spent": spent, "mse": mse} for spent, mse in _lowest(history, which, end)]
+    names = [*histories]
+    title = EVALUATIONS if which == 0 else SECONDS
+    x = alt.X("spent:Q", title=title, axis=alt.Axis(tickCount=6) if which else _counts())
+    y = alt.Y("mse:Q", title="lowest MSE so far", scale=alt.Scale(type="log"), axis=_decades())
+    legend = alt.Legend(orient="bottom", columns=1, labelLimit=260)
+    color = alt.Color("run:N", title=None, scale=_domain(names), legend=legend)
+    dash = alt.StrokeDash("run:N", title=None, scale=_domain(names), legend=legend)
+    chart = chart_of(rows).mark_line(interpolate="step-after", strokeWidth=2).encode(x, y, color, dash)
+    ends = [f"{name} {_from_to([mse for _, _, mse in history.best])}" for name, history in histories.items()]
+    said = f"Lowest error so far of {len(names)} runs: {'; '.join(ends)}."
+    chart = titled(chart.properties(width=WIDTH // 2, height=HEIGHT), f"Error against {by}", said)
+    return Figure(f"compared-{by}", chart, ("run", title, "lowest MSE so far"), [[*row.values()] for row in rows])
+
+
+def _lowest(history: History, which: int, end: float) -> list[tuple[float, float]]:
+    """Return when each lowest error so far was found, and once more the last at the end of the run."""
+    found = [(one[which], one[2]) for one in _some(history.best, MOST_POINTS)]
+    return [*found, (max(end, found[-1][0]), found[-1][1])] if found else []
+
+
+def _some(items: Sequence[Any], most: int) -> list[Any]:
+    """Return items at equal distances, the last one among them."""
+    step = -(-len(items) // most) or 1
+    return [*items[::-1][::step]][::-1]
+
+
+def _from_to(values: list[float]) -> str:
+    return f"from MSE {values[0]:.3g} to {values[-1]:.3g}" if values else "without any assembly"
+
+
+def _decades() -> Any:
+    return altair().Axis(format="~e", tickCount=6)
+
+
+def _counts() -> Any:
+    return altair().Axis(labelExpr=SHORT, tickCount=6, labelOverlap="greedy", labelSeparation=8)
+
+
+def _powers(most: int) -> Any:
+    """Return an axis that begins at 0 and goes on in powers of ten."""
+    return altair().Axis(labelExpr=SHORT, values=[0, *(10**k for k in range(len(str(most))))])
+
+
+def _speed(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _colors(field: str, names: list[str]) -> Any:
+    alt = altair()
+    return alt.Color(f"{field}:N", title=None, scale=_domain(names), legend=alt.Legend(orient="top"))
+
+
+def _domain(names: list[str]) -> Chart:
+    return altair().Scale(domain=names)

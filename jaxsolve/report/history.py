@@ -1,0 +1,166 @@
+"""Host: how a run went, as its trace tells it: attempts, the best assemblies one after the other, rounds and speed."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+from jaxsolve.records import Record
+from jaxsolve.report.markup import clean
+
+LARGEST = 1e300
+"""Numbers that are not below are taken for damage."""
+FLOOR = 1e-40
+"""Losses below are drawn as this, since logarithms have no 0."""
+WORDS = {"name": "search", "order_seed": "order_seed", "pairing": "pairing"}
+"""Fields of an attempt, and what the trace calls them."""
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt of a run, or a stage of a search."""
+
+    number: int
+    evaluations: int
+    name: str
+    """The search, or the method of a joint search."""
+    order_seed: str
+    pairing: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The best assembly of an attempt so far."""
+
+    evaluations: int
+    t: float
+    """Seconds since the run began."""
+    attempt: int
+    loss: float
+    start: bool
+    permutation: tuple[int, ...]
+    phase: str
+    """The seed or start, or the neighbourhood or method that found it."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of a search, or several of a kind in a row."""
+
+    evaluations: int
+    t: float
+    attempt: int
+    name: str
+    loss: float | None
+    accepted: int
+    rejected: int
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the end of an attempt is worth over all rows."""
+
+    evaluations: int
+    mse: float
+    solved: bool
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What the trace of a run holds; what is damaged in it is left out."""
+
+    attempts: tuple[Attempt, ...]
+    frames: tuple[Frame, ...]
+    rounds: tuple[Round, ...]
+    judged: tuple[Judged, ...]
+    pace: tuple[tuple[float, int], ...]
+    """Seconds and evaluations of everything that happened, neither ever falling."""
+
+    @property
+    def best(self) -> list[tuple[int, float, float]]:
+        """Evaluations, seconds and loss of every frame that is the best of the run so far."""
+        found, least = [], math.inf
+        for frame in self.frames:
+            if frame.loss < least:
+                least = frame.loss
+                found.append((frame.evaluations, frame.t, least))
+        return found
+
+
+def history_of(record: Record) -> History:
+    """Return how a run went."""
+    events = [clean(event) for event in record.events()]
+    events = [event for event in events if _whole(event, "evaluations", "attempt") and _real(event.get("t"))]
+    kinds: dict[str, list[Event]] = {}
+    for event in events:
+        kinds.setdefault(str(event["event"]), []).append(event)
+    attempts = tuple(_attempt(event) for event in kinds.get("attempt", []))
+    rounds = tuple(_round(event) for event in kinds.get("round", []) if _whole(event, "accepted", "rejected"))
+    frames = [event for event in kinds.get("frame", []) if _real(event.get("loss")) and _ids(event.get("permutation"))]
+    frames.sort(key=lambda event: event["evaluations"])  # the best of an attempt may be written after others began
+    judged = [event for event in kinds.get("judged", []) if _real(event.get("mse"))]
+    return History(
+        attempts,
+        tuple(_frames(frames, rounds, attempts)),
+        rounds,
+        tuple(Judged(e["evaluations"], max(float(e["mse"]), FLOOR), e.get("solved") is True) for e in judged),
+        tuple(_pace(events)),
+    )
+
+
+def permutation_of(fields: Event) -> list[int] | None:
+    """Return the answer in a record; None where it has none, or no usable one."""
+    found = fields.get("permutation")
+    return found if _ids(found) else None
+
+
+def _attempt(event: Event) -> Attempt:
+    words = {new: str(event.get(key) or "") for new, key in WORDS.items()}
+    return Attempt(event["attempt"], event["evaluations"], **words)
+
+
+def _round(event: Event) -> Round:
+    loss = event.get("loss")
+    known = max(float(loss), FLOOR) if _real(loss) else None
+    counts = event["accepted"], event["rejected"]
+    return Round(event["evaluations"], event["t"], event["attempt"], str(event.get("name")), known, *counts)
+
+
+def _frames(events: list[Event], rounds: tuple[Round, ...], attempts: tuple[Attempt, ...]) -> list[Frame]:
+    """Return frames with the phases that they are of: a round is told of after what it has found."""
+    by_number = {attempt.number: attempt for attempt in attempts}
+    found, later = [], 0
+    for event in events:
+        number, spent, loss = event["attempt"], event["evaluations"], max(float(event["loss"]), FLOOR)
+        while later < len(rounds) and (rounds[later].attempt, rounds[later].evaluations) < (number, spent):
+            later += 1
+        attempt, start = by_number.get(number), event.get("start") is True
+        if start:
+            phase = f"seed {attempt.order_seed}" if attempt and attempt.order_seed else "start"
+        elif later < len(rounds) and rounds[later].attempt == number:
+            phase = rounds[later].name
+        else:
+            phase = attempt.name if attempt else "search"
+        found.append(Frame(spent, event["t"], number, loss, start, tuple(event["permutation"]), phase))
+    return found
+
+
+def _pace(events: list[Event]) -> list[tuple[float, int]]:
+    pace = [(0.0, 0)]
+    for event in events:
+        t, spent = pace[-1]
+        pace.append((max(t, float(event["t"])), max(spent, event["evaluations"])))
+    return pace
+
+
+def _whole(event: Event, *keys: str) -> bool:
+    return all(type(event.get(key)) is int and 0 <= event[key] < 1 << 62 for key in keys)
+
+
+def _real(value: object) -> TypeGuard[float]:
+    return type(value) in (int, float) and 0 <= value < LARGEST  # pyright: ignore[reportOperatorIssue]
+
+
+def _ids(value: object) -> TypeGuard[list[int]]:
+    """Whether something is piece ids: two of each block, and the readout."""
+    return isinstance(value, list) and len(value) % 2 == 1 and all(type(piece) is int for piece in value)
