@@ -23,7 +23,7 @@ from jaxsolve.pairing import drawn, learned, of_pairs, statistics
 from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.run import Run
 from jaxsolve.search import Pipeline, Population, Setting, population, stages_named
-from jaxsolve.search.annealing import CHUNK_STEPS
+from jaxsolve.search.annealing import CHUNK_STEPS, most_rows
 
 ROWS = 1024
 """Rows on which moves are decided; four times as many each time that they turn out to mislead."""
@@ -165,7 +165,8 @@ def guided_rounds(
     """
     whole = engine.place(puzzle, STATISTICS_ROWS, devices)
     setting = Setting(whole, run, whole=whole)
-    rows, steps, heat, racing = min(ROWS, puzzle.rows), float(STEPS), 1.0, False
+    most = min(whole.rows, most_rows(setting, RACERS))
+    rows, steps, heat, racing = min(ROWS, most), float(STEPS), 1.0, False
     setting.problem, judging = (engine.place(puzzle, many, devices) for many in (rows, JUDGED * rows))
     guide = Guide(puzzle, whole, _judged(judging, run, start))
     for k in count():
@@ -200,8 +201,8 @@ def guided_rounds(
             steps *= 1.0 if better else LONGER
         racing = not held and racing == bool(best.losses[0] < STAYS * loss)
         yield guide.elites
-        if best.losses[0] > MISLEADING * setting.losses(best.ins, best.outs)[0] and rows < whole.rows:
-            rows = min(4 * rows, whole.rows)
+        if best.losses[0] > MISLEADING * setting.losses(best.ins, best.outs)[0] and rows < most:
+            rows = min(4 * rows, most)
             setting.problem, judging = (engine.place(puzzle, many, devices) for many in (rows, JUDGED * rows))
             guide.elites = _judged(judging, run, guide.elites)
 

@@ -268,3 +268,23 @@ def test_rounds_go_on_with(right, what):
     for half in found.best:
         assert sorted(half) == list(range(puzzle.blocks))
     assert not np.isnan(found.losses[0])
+
+
+def test_rounds_take_no_more_rows_than_fit_into_memory(right, monkeypatch):
+    seen = []
+    monkeypatch.setattr(guided, "Pipeline", lambda stages, setting: seen.append(setting) or Instant(right[1]))
+    puzzle = noisy(right[0])
+    numbers = guided.RACERS * 2 * (N + 1) * puzzle.x.shape[1]
+    run = Run(memory=8.0 * numbers * (ROWS // 2))
+    list(itertools.islice(rounds(puzzle, right[1], run=run), 2))
+    assert {setting.problem.rows for setting in seen} == {ROWS // 2}
+
+
+class Instant:
+    """A pipeline that has found something already."""
+
+    def __init__(self, assembly):
+        self.elites = starting(assembly)
+
+    def drive(self, floor):
+        assert floor == FLOOR

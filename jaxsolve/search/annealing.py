@@ -22,6 +22,7 @@ from jaxsolve.search.method import (
     check_options,
     filled,
     population,
+    room,
 )
 
 CHUNK_WORK = 1e11
@@ -114,7 +115,7 @@ class Annealing:
     def init(self, setting: Setting) -> ChainState:
         """Return chains at the assemblies that the setting begins with."""
         rows, ladder = setting.problem.rows, np.zeros((2, self._rungs - 1), np.int64)
-        check_memory(setting, "chains", self.chains, 2 * (setting.blocks + 1) * setting.problem.x.size)
+        check_memory(setting, "chains", self.chains, _numbers_a_row(setting) * setting.problem.rows)
         begin = setting.begin(self.chains)
         sums = (begin.losses * rows).astype(np.float32)
         halves = begin.ins, begin.outs, sums
@@ -243,6 +244,15 @@ class Tempering(Annealing):
                 exchanges[1, k] += 1
                 temperature[a], temperature[b] = temperature[b], temperature[a]
         return state._replace(temperature=temperature, exchanges=exchanges), work
+
+
+def most_rows(setting: Setting, chains: int) -> int:
+    """Return on how many rows so many chains fit into the memory of a run, at least 1."""
+    return max(1, int(room(setting) // (chains * _numbers_a_row(setting))))
+
+
+def _numbers_a_row(setting: Setting) -> int:
+    return 2 * (setting.blocks + 1) * setting.problem.x.shape[1]
 
 
 def chunk_steps(setting: Setting, chains: int) -> int:

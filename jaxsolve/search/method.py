@@ -130,11 +130,16 @@ def check_options(method: "Method", *, positive: tuple[str, ...] = ()) -> None:
 
 def check_memory(setting: Setting, name: str, count: int, numbers: int) -> None:
     """Refuse more of something than fits into the memory of a run, so many numbers each, and what is made of them."""
+    fits = int(room(setting) // numbers)
+    if count > fits:
+        raise UsageError(f"{name} is {count}; on {setting.problem.rows} rows {fits} fit into memory: take fewer rows")
+
+
+def room(setting: Setting) -> float:
+    """Return how many numbers fit into the memory of a run, beside what is made of them."""
     problem = setting.problem
     sharing = 1 if problem.over.devices.flat[0].platform == "cpu" else problem.over.size
-    fits = int(sharing * setting.run.memory_on(problem) // (2 * 4 * numbers))
-    if count > fits:
-        raise UsageError(f"{name} is {count}; on {problem.rows} rows {fits} fit into memory: take fewer rows")
+    return sharing * setting.run.memory_on(problem) / (2 * 4)
 
 
 def filled(setting: Setting, table: NDArray[Any]) -> NDArray[Any]:
