@@ -86,10 +86,8 @@ class Guide:
 
     def places(self) -> NDArray[np.float64]:
         """Return costs of blocks at positions by the best assembly, `[N, N]`."""
-        ins, outs = self.elites.best
-        partner = np.empty(len(ins), np.int32)
-        partner[ins] = outs
-        return place_costs(*expected_places(self.puzzle, partner, ins, self._known))
+        best = self.elites.best
+        return place_costs(*expected_places(self.puzzle, best.partner, best.ins, self._known))
 
     def pairs(self, assembly: Assembly) -> NDArray[np.float64]:
         """Return log odds of all pairs by one assembly, `[N, N]`, up to a constant.
@@ -120,7 +118,8 @@ class Guide:
 
     def _new_pairs(self, odds: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
         """Return partners of first halves, `[N]`, that nobody has raced with before, if some are found."""
-        partner, odds = drawn(SHARP * odds, rng), SHARP * odds
+        odds = SHARP * odds
+        partner = drawn(odds, rng)
         for _ in range(DRAWS):
             if partner.tobytes() not in self._raced:
                 break
@@ -209,8 +208,7 @@ def guided_rounds(
 
 def _of_each_pairing(some: Population) -> Population:
     """Return the best assembly of each pairing: an order that follows other pairs is behind at first."""
-    partners = np.take_along_axis(some.outs, np.argsort(some.ins, axis=1), axis=1)
-    return some.take(np.sort(np.unique(partners, axis=0, return_index=True)[1]))
+    return some.take(np.sort(np.unique(Assembly(some.ins, some.outs).partner, axis=0, return_index=True)[1]))
 
 
 def _judged(judging: "engine.Problem", run: Run, some: Population) -> Population:

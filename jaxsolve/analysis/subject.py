@@ -82,10 +82,8 @@ class Subject:
     @cached_property
     def alone(self) -> tuple[Puzzle, NDArray[np.int32], NDArray[np.int32]]:
         """The blocks that run as a puzzle of no other pieces, the partner of each first half, and their order."""
-        puzzle, (ins, outs) = running(self.puzzle, self.permutation)
-        partner = np.empty(len(ins), np.int32)
-        partner[ins] = outs
-        return puzzle, partner, ins
+        puzzle, assembly = running(self.puzzle, self.permutation)
+        return puzzle, assembly.partner, assembly.ins
 
     def paired(self, rows: int) -> Paired:
         """Return what ordering seeds are given, on the first so many rows."""
@@ -101,9 +99,7 @@ class Subject:
     def whole(self) -> tuple[Puzzle, NDArray[np.int64]]:
         """Return the puzzle with the null halves that left-over ones go with, and the partner of each first half."""
         puzzle, assembly = fitting(self.puzzle, self.permutation)
-        partner = np.empty(puzzle.blocks, np.int64)
-        partner[assembly.ins] = assembly.outs
-        return puzzle, partner
+        return puzzle, assembly.partner.astype(np.int64)
 
 
 def subject_of(
@@ -141,10 +137,8 @@ def _assumed(puzzle: Puzzle, seed: int) -> tuple[list[int], str, str]:
     ins = np.flatnonzero(pairing.whole)
     unordered = puzzle.permutation(Assembly(ins, pairing.partner[ins]))
     alone, assembly = running(puzzle, unordered)
-    partner = np.empty(alone.blocks, np.int32)
-    partner[assembly.ins] = assembly.outs
     few = alone.first_rows(ORDER_ROWS)
-    paired = Paired(few, partner, Run(), seed)
+    paired = Paired(few, assembly.partner, Run(), seed)
     orders = {name: paired.assembly(seed_order(paired, name)) for name in QUICK_SEEDS}
     losses = {name: mean_squared_error(few, order, np.float32) for name, order in orders.items()}
     best = min(orders, key=lambda name: np.nan_to_num(losses[name], nan=np.inf))

@@ -28,6 +28,11 @@ class Assembly(NamedTuple):
     outs: Any
     """`[*B, N]` int32, rows of `Puzzle.w_out`."""
 
+    @property
+    def partner(self) -> NDArray[np.int32]:
+        """Second half of each first half, `[*B, N]`, whatever the order; on the host."""
+        return np.take_along_axis(self.outs, np.argsort(self.ins, axis=-1), axis=-1).astype(np.int32)
+
 
 @dataclass(frozen=True, eq=False)
 class Puzzle:

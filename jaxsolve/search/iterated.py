@@ -190,16 +190,12 @@ def _kinds(setting: Setting, settled: bool) -> list[str]:
 
 def pairing_hash(assembly: Assembly) -> int:
     """Return a number that tells pairings apart, whatever the order."""
-    partner = np.empty(len(assembly.ins), np.int32)
-    partner[assembly.ins] = assembly.outs
-    return int.from_bytes(hashlib.blake2b(partner.tobytes(), digest_size=8).digest(), "big", signed=True)
+    return int.from_bytes(hashlib.blake2b(assembly.partner.tobytes(), digest_size=8).digest(), "big", signed=True)
 
 
 def _changed(a: Assembly, b: Assembly) -> int:
     """Return how many first halves have another partner."""
-    partner = np.empty(len(a.ins), np.int32)
-    partner[a.ins] = a.outs
-    return int((partner[b.ins] != b.outs).sum())
+    return int((a.partner != b.partner).sum())
 
 
 def _distinct(ins: NDArray[np.int32], outs: NDArray[np.int32], losses: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -78,7 +78,7 @@ class Setting:
     partner: NDArray[np.int32] | None = None
     """`[N]` second half of each first half, where the pairs are given and only the order is searched."""
     prior: NDArray[np.float64] | None = None
-    """`[N, N]` standardised scores of all pairs, where such a thing is to be believed."""
+    """`[N, N]` costs of all pairs, in standard deviations of a score or as -log odds, where there are any."""
     places: NDArray[np.float64] | None = None
     """`[N, N]` how much less likely each first half is at each position than where it is expected, as -log odds."""
 

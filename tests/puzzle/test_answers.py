@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from jaxsolve.errors import AnswerError, OutputError
-from jaxsolve.puzzle import padded, read_answer, sha256_of, write_network
+from jaxsolve.puzzle import Assembly, padded, read_answer, sha256_of, write_network
 from jaxsolve.puzzle.write import write_new
 from tests import reference
 
@@ -18,6 +18,14 @@ from tests import reference
 @pytest.fixture
 def given():
     return reference.random_puzzle(1, n=3)
+
+
+def test_partners_are_those_of_each_position_for_one_assembly_and_for_many():
+    ins, outs = (np.random.default_rng(k).permuted(np.tile(np.arange(5), (2, 3, 1)), axis=-1) for k in (1, 2))
+    partner = Assembly(ins, outs).partner
+    for b in np.ndindex(2, 3):
+        np.testing.assert_array_equal(partner[b][ins[b]], outs[b])
+        np.testing.assert_array_equal(Assembly(ins[b], outs[b]).partner, partner[b])
 
 
 def test_assembly_and_permutation_are_inverses(given):
