@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from jaxsolve import engine
 from jaxsolve.joint import MOST_SEED, STATISTICS_ROWS
 from jaxsolve.ordering import expected_places, place_costs
-from jaxsolve.pairing import drawn, learned, of_pairs, statistics
+from jaxsolve.pairing import drawn, factors, learned, likeness, of_pairs, statistics
 from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.run import Run
 from jaxsolve.search import Pipeline, Population, Setting, population, stages_named
@@ -31,7 +31,7 @@ JUDGED = 4
 """Times as many rows on which what rounds have found is compared."""
 MISLEADING = 1.3
 """Loss on those rows over loss on the rows of a round above which more rows are taken."""
-STEPS = 12
+STEPS = 16
 """Moves of each chain in the first round, in units of `CHUNK_STEPS`."""
 RACERS = 8
 """Assemblies that race, the best so far with its own pairs among them."""
@@ -47,11 +47,12 @@ HOTTEST = 0.01
 """Highest temperature, in units of the variance of the predictions."""
 WARM = 0.08
 """Temperature of a round at its start, in units of the best loss so far."""
-HEATING = 1.7
-"""By which a round that found nothing better makes the next ones hotter, until one does."""
-MOST_HEATED = 12.0
-"""Most that they are heated."""
-COOLING = 100.0
+COOLER = 0.6
+"""By which a round that found nothing better makes the next ones colder, until one does: what is left are few defects
+in an order that hotter ones would melt."""
+COLDEST = 0.1
+"""Where they begin again as warm as at first."""
+COOLING = 15.0
 """By which it falls in a round."""
 KEPT = 4
 """Best assemblies that are kept, each of other pairs; rounds begin with two of them, the best and another."""
@@ -82,6 +83,7 @@ class Guide:
         """The best assemblies so far, with their losses on the rows that they are compared on."""
         self._every = every
         self._known = statistics(puzzle)
+        self._compared = factors(puzzle)
         self._raced: set[bytes] = set()
 
     def places(self) -> NDArray[np.float64]:
@@ -92,13 +94,16 @@ class Guide:
     def pairs(self, assembly: Assembly) -> NDArray[np.float64]:
         """Return log odds of all pairs by one assembly, `[N, N]`, up to a constant.
 
-        What second halves would gain at their positions is one more statistic of pairs, on as many rows as there are.
+        To the statistics of pairs comes how like they are to those around them, and what second halves would gain at
+        their positions, on as many rows as there are.
         """
+        pairs = assembly.ins.astype(np.intp), assembly.outs.astype(np.intp)
         with engine.watched():
             gains = np.asarray(engine.partner_gains(self._every, assembly), np.float64)
-        known = self._known | {"gain": np.empty_like(gains)}
+        known = self._known | likeness(self._compared, pairs, np.arange(len(gains)))
+        known["gain"] = np.empty_like(gains)
         known["gain"][assembly.ins] = of_pairs(np.where(np.isfinite(gains), gains, 0.0))
-        return learned(known, (assembly.ins.astype(np.intp), assembly.outs.astype(np.intp)))
+        return learned(known, pairs)
 
     def leaders(self, k: int) -> Population:
         """Return the best assembly and, by turns, one of the others that are kept."""
@@ -196,7 +201,7 @@ def guided_rounds(
         best = guide.elites.take(slice(1))
         better = best.losses[0] < NO_BETTER * loss
         if better or not racing:
-            heat = 1.0 if better else min(heat * HEATING, MOST_HEATED)
+            heat = heat * COOLER if not better and heat * COOLER >= COLDEST else 1.0
             steps *= 1.0 if better else LONGER
         racing = not held and racing == bool(best.losses[0] < STAYS * loss)
         yield guide.elites

@@ -140,18 +140,19 @@ def test_pairs_are_raced_where_their_order_gets_no_further_unless_they_are_known
     assert [options["annealing.partner"] > 0 for options in seen] == expected
 
 
-def test_rounds_are_as_warm_as_what_is_left_and_longer_and_hotter_where_they_find_nothing(right, monkeypatch):
+def test_rounds_are_as_warm_as_what_is_left_and_longer_and_colder_where_they_find_nothing(right, monkeypatch):
     puzzle, seen = noisy(right[0]), told(monkeypatch)
     monkeypatch.setattr(guided, "HOTTEST", 0.05)
-    found = list(itertools.islice(rounds(puzzle, disordered(right[1]), held=True), 5))
+    monkeypatch.setattr(guided, "COLDEST", 0.3)
+    found = list(itertools.islice(rounds(puzzle, disordered(right[1]), held=True), 6))
     loss = [reference.loss(puzzle, *disordered(right[1])), *(one.losses[0] for one in found[:-1])]
     heat = 1.0
     for k, (options, left) in enumerate(zip(seen, loss, strict=True)):
         if k:
-            heat = 1.0 if left < 0.97 * loss[k - 1] else min(1.7 * heat, 12.0)
+            heat = 1.0 if left < 0.97 * loss[k - 1] or 0.6 * heat < 0.3 else 0.6 * heat
         hot = heat * min(0.08 * left, 0.05 * np.var(puzzle.y))
         assert options["annealing.hot"] == pytest.approx(hot, rel=1e-4)
-        assert options["annealing.cold"] == pytest.approx(hot / 100, rel=1e-4)
+        assert options["annealing.cold"] == pytest.approx(hot / 15, rel=1e-4)
     longer = [1 if after < 0.97 * before else 2 for before, after in itertools.pairwise(loss)]
     assert set(longer) == {1, 2}
     assert [options["annealing.steps"] for options in seen] == (4 * CHUNK * np.cumprod([1, *longer])).tolist()

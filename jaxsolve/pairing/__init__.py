@@ -1,9 +1,10 @@
 """Host: which two halves belong together, by their weights and by the data."""
 
 from jaxsolve.pairing.assignment import Pairing, assign, drawn, margins, pair, rank_pairings
-from jaxsolve.pairing.discriminant import learned, of_pairs, statistics
+from jaxsolve.pairing.discriminant import learned, statistics
+from jaxsolve.pairing.neighbours import factors, likeness
 from jaxsolve.pairing.pairings import PAIRINGS
-from jaxsolve.pairing.scores import Scores, standardised
+from jaxsolve.pairing.scores import Scores, of_pairs, standardised
 
 __all__ = [
     "PAIRINGS",
@@ -11,7 +12,9 @@ __all__ = [
     "Scores",
     "assign",
     "drawn",
+    "factors",
     "learned",
+    "likeness",
     "margins",
     "of_pairs",
     "pair",

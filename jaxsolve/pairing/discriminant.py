@@ -15,6 +15,7 @@ from jaxsolve.pairing.scores import (
     Scores,
     nonlinear_responses,
     norm_balance,
+    of_pairs,
     readout_trace,
     standardised,
     traces,
@@ -27,8 +28,6 @@ ROUNDS = 10
 """Most times that weights are learned."""
 RESPONSE_ROWS = 4000
 """Rows from which hidden units' responses are taken."""
-ROUNDING = 1e-12
-"""Of the largest statistic: what is smaller than that is none."""
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Rows and columns of some entries of a score matrix."""
@@ -68,7 +67,11 @@ def discriminant(puzzle: Puzzle) -> Scores:
     stay as they are: once from those of `readout_trace` on, once from those that the data prefer. That which tells
     its pairs from their rivals more clearly is returned.
     """
-    known = statistics(puzzle)
+    return best_learned(puzzle, statistics(puzzle))
+
+
+def best_learned(puzzle: Puzzle, known: dict[str, Scores]) -> Scores:
+    """Return `discriminant` by the puzzle's `statistics`."""
     ends = [learned(known, assigned(first)) for first in (readout_trace(puzzle), known["ue"])]
     return max(ends, key=_clearness)
 
@@ -111,12 +114,6 @@ def _fisher(table: NDArray[np.float64], pairs: Pairs) -> Scores:
     spread = others - others.mean(axis=0)
     within = spread.T @ spread / len(others) + SHRINKAGE * np.eye(table.shape[2])
     return table @ np.linalg.solve(within, table[are].mean(axis=0) - others.mean(axis=0))
-
-
-def of_pairs(values: Scores) -> Scores:
-    """Return values without what belongs to either half alone; 0 where nothing but rounding is left."""
-    left = values - values.mean(axis=0) - values.mean(axis=1, keepdims=True) + values.mean()
-    return left * (np.abs(left).max() > ROUNDING * np.abs(values).max())
 
 
 def _direction(vector: Array) -> Array:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from jaxsolve.pairing.discriminant import discriminant
+from jaxsolve.pairing.neighbours import neighbours
 from jaxsolve.pairing.scores import (
     Scores,
     asymmetry,
@@ -46,4 +47,4 @@ def _named(*scores: Score) -> dict[str, Score]:
 
 WEIGHT_PAIRINGS = _named(trace, diagonal_dominance, readout_trace, asymmetry, gram, norm_balance)
 """Scores that look at the weights alone."""
-PAIRINGS = WEIGHT_PAIRINGS | _named(discriminant, probe)
+PAIRINGS = WEIGHT_PAIRINGS | _named(discriminant, neighbours, probe)

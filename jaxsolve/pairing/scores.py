@@ -15,6 +15,8 @@ from jaxsolve.puzzle.types import Flags
 
 Scores = NDArray[np.float64]
 Array = NDArray[Any]
+ROUNDING = 1e-12
+"""Of the largest statistic: what is smaller than that is none."""
 
 
 def trace(puzzle: Puzzle) -> Scores:
@@ -89,17 +91,22 @@ def probe(puzzle: Puzzle) -> Scores:
 
 
 def nonlinear_responses(puzzle: Puzzle) -> Array:
-    """Return E[a e], `[N, H]`: a hidden units on the inputs, e what is not linear in those of the predictions.
+    """Return `responses` to what is not linear in the inputs of the predictions."""
+    with np.errstate(all="ignore"):
+        design = np.column_stack([np.ones(max(1, puzzle.rows)), puzzle.x])
+        return responses(puzzle, puzzle.y - design @ np.linalg.lstsq(design, puzzle.y)[0])
 
-    Float64, gone through in float32; e has standard deviation 1. What overflows counts as nothing.
+
+def responses(puzzle: Puzzle, told: Array) -> Array:
+    """Return E[a e], `[N, H]`: a hidden units on the inputs, e what is told of each row, of standard deviation 1.
+
+    Float64, gone through in float32. What overflows counts as nothing.
     """
     network, rows = Network(puzzle, puzzle.activation, np.float32), max(1, puzzle.rows)
     with np.errstate(all="ignore"):
-        design = np.column_stack([np.ones(rows), puzzle.x])
-        left = puzzle.y - design @ np.linalg.lstsq(design, puzzle.y)[0]
-        left, x = (left / max(1e-30, float(left.std()))).astype(np.float32), puzzle.x.astype(np.float32)
+        told, x = (told / max(1e-30, float(told.std()))).astype(np.float32), puzzle.x.astype(np.float32)
         act = lambda i: network.activation(x @ network.w_in[i].T + network.b_in[i])
-        found = np.stack([left @ act(i) / rows for i in range(len(network.w_in))]).astype(np.float64)
+        found = np.stack([told @ act(i) / rows for i in range(len(network.w_in))]).astype(np.float64)
     return np.where(np.isfinite(found), found, 0.0)
 
 
@@ -111,6 +118,12 @@ def standardised(scores: Scores, real: Flags | None = None) -> Scores:
     if real is None or real.all():
         return _divide(scores - scores.mean(), scores.std())
     return np.where(real, _divide(scores - scores[real].mean(), scores[real].std()), 0.0)
+
+
+def of_pairs(values: Scores) -> Scores:
+    """Return values without what belongs to either half alone; 0 where nothing but rounding is left."""
+    left = values - values.mean(axis=0) - values.mean(axis=1, keepdims=True) + values.mean()
+    return left * (np.abs(left).max() > ROUNDING * np.abs(values).max())
 
 
 def traces(puzzle: Puzzle) -> Scores:

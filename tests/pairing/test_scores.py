@@ -61,12 +61,16 @@ def products(puzzle):
     tables.append(each(puzzle, lambda w_in, b_in, w_out: np.trace(w_out @ w_in)))
     tables.append(each(puzzle, lambda w_in, b_in, w_out: np.trace(w_out @ w_in @ covariance)))
     tables += [DEFINITIONS["norm_balance"](puzzle), along(puzzle, slope), along(puzzle, u)]
-    for table in tables:
-        own = np.zeros_like(table)
-        for i, j in np.ndindex(*table.shape):
-            own[i, j] = table[i, j] - table[i].mean() - table[:, j].mean() + table.mean()
-        rounding = np.abs(own).max() <= 1e-12 * np.abs(table).max()
-        yield 0 * own if rounding else standardised(own)
+    return [of_both(table) for table in tables]
+
+
+def of_both(table):
+    """A table without the parts of its rows and columns, in standard deviations."""
+    own = np.zeros_like(table)
+    for i, j in np.ndindex(*table.shape):
+        own[i, j] = table[i, j] - table[i].mean() - table[:, j].mean() + table.mean()
+    rounding = np.abs(own).max() <= 1e-12 * np.abs(table).max()
+    return 0 * own if rounding else standardised(own)
 
 
 def best_pairs(scores):
@@ -87,25 +91,63 @@ def clearness(scores):
     return np.median(above)
 
 
+def learned(tables, pairs):
+    """The projection of tables that tells pairs from others, by turns with the best pairs."""
+    for _ in range(10):
+        kinds = {True: [], False: []}
+        for at in np.ndindex(*tables[0].shape):
+            kinds[at in pairs].append([table[at] for table in tables])
+        others = np.mean(kinds[False], axis=0)
+        within = 0.3 * np.eye(len(tables))
+        for one in kinds[False]:
+            within += np.outer(one - others, one - others) / len(kinds[False])
+        weights = np.linalg.inv(within) @ (np.mean(kinds[True], axis=0) - others)
+        scores = sum(weight * table for weight, table in zip(weights, tables, strict=True))
+        before, pairs = pairs, best_pairs(scores)
+        if pairs == before:
+            break
+    return scores
+
+
 def discriminant(puzzle):
-    tables, ends = list(products(puzzle)), []
-    for first in (readout_trace(puzzle), tables[-1]):
-        pairs = best_pairs(first)
-        for _ in range(10):
-            kinds = {True: [], False: []}
-            for at in np.ndindex(*first.shape):
-                kinds[at in pairs].append([table[at] for table in tables])
-            others = np.mean(kinds[False], axis=0)
-            within = 0.3 * np.eye(len(tables))
-            for one in kinds[False]:
-                within += np.outer(one - others, one - others) / len(kinds[False])
-            weights = np.linalg.inv(within) @ (np.mean(kinds[True], axis=0) - others)
-            scores = sum(weight * table for weight, table in zip(weights, tables, strict=True))
-            before, pairs = pairs, best_pairs(scores)
-            if pairs == before:
-                break
-        ends.append(scores)
-    return max(ends, key=clearness)
+    tables = products(puzzle)
+    return max((learned(tables, best_pairs(first)) for first in (readout_trace(puzzle), tables[-1])), key=clearness)
+
+
+def like_neighbours(puzzle, pairs, depths):
+    """How like each pair's product, its readout, what reads the readout, and its answers are to those around it."""
+    first, second = puzzle.w_in - np.mean(puzzle.w_in, axis=0), puzzle.w_out - np.mean(puzzle.w_out, axis=0)
+    told = (puzzle.y - np.mean(puzzle.y)) / np.std(puzzle.y)
+    answers = [told @ reference.hidden_units(puzzle, puzzle.x, i) / puzzle.rows for i in range(len(first))]
+    answers -= np.mean(answers, axis=0)
+    products = (
+        lambda i, j: second[j] @ first[i],
+        lambda i, j: puzzle.w_last @ second[j] @ first[i],
+        lambda i, j: second[j] @ first[i] @ puzzle.w_last,
+        lambda i, j: second[j] @ answers[i],
+    )
+    for product in products:
+        table = np.zeros((len(first), len(second)))
+        for (i, _), depth in zip(pairs, depths, strict=True):
+            template = 0
+            for other, where in zip(pairs, depths, strict=True):
+                if other[0] != i:
+                    template = template + np.exp(-(((depth - where) / (0.2 * len(pairs))) ** 2) / 2) * product(*other)
+            for j in range(len(second)):
+                table[i, j] = np.sum(template * product(i, j))
+        yield of_both(table)
+
+
+def neighbours(puzzle):
+    tables, scores = products(puzzle), discriminant(puzzle)
+    for _ in range(10):
+        pairs = sorted(best_pairs(scores))
+        along = [tables[0][pair] for pair in pairs]
+        depths = [sum(other < one for other in along) for one in along]
+        scores = learned([*tables, *like_neighbours(puzzle, pairs, depths)], set(pairs))
+        if best_pairs(scores) == set(pairs):
+            break
+    return scores
 
 
 def antisymmetric_share(w_in, b_in, w_out):
@@ -123,12 +165,14 @@ DEFINITIONS = {
     "gram": lambda p: each(p, lambda w_in, b_in, w_out: cosine(w_in @ w_in.T, w_out.T @ w_out)),
     "norm_balance": lambda p: each(p, lambda w_in, b_in, w_out: cosine((w_in**2).sum(1) + b_in**2, (w_out**2).sum(0))),
     "discriminant": discriminant,
+    "neighbours": neighbours,
     "probe": probe,
 }
 
 
 DOUBLE = {"rtol": 1e-9, "atol": 1e-12}
-EXACT = {"probe": {"rtol": 1e-4, "atol": 1e-5}, "discriminant": {"rtol": 1e-4, "atol": 1e-4}}
+LEARNED = {"rtol": 1e-4, "atol": 1e-4}
+EXACT = {"probe": {"rtol": 1e-4, "atol": 1e-5}, "discriminant": LEARNED, "neighbours": LEARNED}
 """The data are gone through in float32."""
 
 
