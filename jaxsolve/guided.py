@@ -100,7 +100,7 @@ class Guide:
         pairs = assembly.ins.astype(np.intp), assembly.outs.astype(np.intp)
         with engine.watched():
             gains = np.asarray(engine.partner_gains(self._every, assembly), np.float64)
-        known = self._known | likeness(self._compared, pairs, np.arange(len(gains)))
+        known = self._known | likeness(self._compared, pairs, np.arange(len(gains), dtype=np.float64))
         known["gain"] = np.empty_like(gains)
         known["gain"][assembly.ins] = of_pairs(np.where(np.isfinite(gains), gains, 0.0))
         return learned(known, pairs)
