@@ -133,7 +133,7 @@ def check_memory(setting: Setting, name: str, count: int, numbers: int) -> None:
     fits = int(room(setting) // numbers)
     if count > fits:
         raise UsageError(
-            f"{name} is {count}; on {setting.problem.rows} rows {fits} fit into memory: take fewer, or more --memory"
+            f"{name} is {count}; on {setting.problem.rows} rows {fits} fit into memory: take fewer rows or more memory"
         )
 
 
