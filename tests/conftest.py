@@ -4,6 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 import threadpoolctl
 from jaxtyping import install_import_hook
@@ -37,6 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(folder.cleanup)
         os.environ["XDG_CACHE_HOME"] = folder.name
     keep_programs()
+    hypothesis.settings.register_profile("untimed", deadline=None)  # a machine may be busy with something else
+    hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,8 @@ def keep_programs() -> Path | None:
         return Path(named)
     try:
         folder = _base() / "jaxsolve" / f"programs-{__version__}-{_processor()}"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(exist_ok=True, mode=0o700)
         if not _private(folder):
             return None
         _prune(folder)
