@@ -68,6 +68,6 @@ def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        lines = [platform.processor()]
+        lines = [platform.version()]
     features = sorted({line for line in lines if line.startswith(("flags", "Features", "model name"))})
     return hashlib.sha256("\n".join([platform.machine(), *features]).encode()).hexdigest()[:12]
