@@ -21,3 +21,20 @@ class UsageError(JaxsolveError):
 
 class OutputError(JaxsolveError):
     """A result cannot be written."""
+
+
+class OutOfMemoryError(JaxsolveError):
+    """A piece of work needs more memory than there is, however small its parts are made."""
+
+
+EXHAUSTED = "RESOURCE_EXHAUSTED"
+"""What a failure of JAX begins with where a device, or the host for it, has no memory left."""
+
+
+def out_of_memory(error: BaseException) -> OutOfMemoryError | None:
+    """Return what is to be said of a failure for want of memory, of the host or of a device; None: it is another."""
+    what = str(error).strip().partition("\n")[0]
+    if not isinstance(error, MemoryError) and not what.startswith(EXHAUSTED):
+        return None
+    why = what.removeprefix(EXHAUSTED).lstrip(": ")[:200]
+    return OutOfMemoryError(f"out of memory{f' ({why})' if why else ''}; fewer rows, states or chains take less")

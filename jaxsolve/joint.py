@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.certificate import Certificate, certify, promising, reachable, with_evidence
-from jaxsolve.errors import UsageError
+from jaxsolve.errors import OutOfMemoryError, UsageError
 from jaxsolve.pairing import PAIRINGS, pair
 from jaxsolve.puzzle import Assembly, Puzzle, check_sha256, mean_squared_error
 from jaxsolve.run import OutOfTime, Run
@@ -46,6 +46,8 @@ class JointConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be searched with; `UsageError` names the option."""
+        if not isinstance(self.method, str):
+            raise UsageError(f"method is {self.method!r}; expected names of methods, joined by commas")
         if self.rows is not None and not (isinstance(self.rows, int) and self.rows >= 1):
             raise UsageError(f"rows is {self.rows!r}; expected a whole number, at least 1")
         if not (isinstance(self.seed, int) and 0 <= self.seed <= MOST_SEED):
@@ -62,7 +64,8 @@ class JointSolution:
     """The best assembly that a joint search has found, judged on all rows."""
 
     status: str
-    """``solved``, ``unsolved`` (all stages came to their end), ``out_of_time``, ``interrupted`` or ``lost``."""
+    """``solved``, ``unsolved`` (all stages came to their end), ``out_of_time``, ``out_of_memory``, ``interrupted`` or
+    ``lost``."""
     certificate: Certificate
     pipeline: Pipeline
     config: JointConfig
@@ -77,6 +80,7 @@ class JointSolution:
         begun = {
             "unsolved": f"Not solved by {self.config.method}",
             "out_of_time": f"Not solved in {self.run.budget:g} s",
+            "out_of_memory": "Not solved in the memory there is (fewer rows take less)",
             "interrupted": "Interrupted",
             "lost": "Another process of this run is gone",
         }[self.status]
@@ -117,6 +121,8 @@ def joint_search(
     ------
     UsageError
         The configuration names something that does not exist, or `resume` is of something else.
+    OutOfMemoryError
+        Memory runs out before there is a whole network.
     """
     config, run = config or JointConfig(), run or Run()
     stages = stages_named(config.method, config.options)
@@ -145,6 +151,10 @@ def joint_search(
             pipeline.drive(watch, floor)
     except OutOfTime:
         status = "out_of_time"
+    except OutOfMemoryError:
+        if pipeline.elites is None:
+            raise
+        status = "out_of_memory"
     except KeyboardInterrupt:
         status = "interrupted"
     except engine.ProcessLost:

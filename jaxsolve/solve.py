@@ -8,6 +8,7 @@ from jaxsolve import engine
 from jaxsolve.activation import Reading, equally_good, puzzle_of, readings
 from jaxsolve.attempts import AUTO, NONE, Attempt, Config, Start, first_start
 from jaxsolve.certificate import Certificate, Gap
+from jaxsolve.errors import OutOfMemoryError
 from jaxsolve.judging import Judge, concluded, gaps
 from jaxsolve.puzzle import Puzzle, mean_squared_error, unused
 from jaxsolve.run import OutOfTime, Run
@@ -24,7 +25,8 @@ class Solution:
     """The best answer found, the evidence for it, and the way there."""
 
     status: str
-    """``solved``, ``unsolved``, ``interrupted``, or ``lost`` where another process of the run has died."""
+    """``solved``, ``unsolved``, ``out_of_memory``, ``interrupted``, or ``lost`` where another process of the run has
+    died."""
     attempt: Attempt
     """The attempt that led to the answer."""
     certificate: Certificate
@@ -78,6 +80,7 @@ class Solution:
             return f"Solved: {self.certificate.sentence}{left}."
         seconds = f"{self.run.elapsed:.1f} s and {self.run.evaluations} evaluations"
         begun = {
+            "out_of_memory": f"Not solved in the memory there is (fewer rows take less), after {seconds}; best so far",
             "interrupted": f"Interrupted after {seconds}; best so far",
             "lost": f"Another process of this run is gone after {seconds}; best so far",
         }.get(self.status)
@@ -114,6 +117,8 @@ def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None, 
         The configuration names a method that does not exist.
     KeyboardInterrupt
         Interrupted before there was a first answer.
+    OutOfMemoryError
+        Memory ran out before there was one.
     """
     config = config or Config()
     run = run or Run(budget=config.budget, memory=config.memory)
@@ -128,6 +133,10 @@ def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None, 
                     break
     except OutOfTime:
         pass
+    except OutOfMemoryError:
+        if not any(reading.tried for reading in made):
+            raise
+        status = "out_of_memory"
     except KeyboardInterrupt:
         if not any(reading.tried for reading in made):
             raise
@@ -144,7 +153,7 @@ def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None, 
         certificate = concluded(own, certificate, in_time=in_time and not run.stopped)
         missing = gaps(own, certificate) if status == "unsolved" and not (certificate.solved or run.stopped) else ()
         fits = equally_good(own, certificate)
-    if certificate.solved and status == "unsolved":
+    if certificate.solved and status in ("unsolved", "out_of_memory"):
         status = "solved"
     run.measure = partial(mean_squared_error, own) if config.trace else None
     losses = {one.puzzle.activation: one.best.mse for one in made}

@@ -75,6 +75,8 @@ def configurations(path: Path) -> list[tuple[dict[str, Any], JointConfig]]:
         try:
             config = JointConfig(**{**base, **own, "options": base["options"] | chosen})
             stages_named(config.method, config.options)
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from error
         except (TypeError, AttributeError) as error:
             raise UsageError(f"{path}: a setting has a value of the wrong kind ({error})") from error
         runs.append((setting, config))

@@ -4,11 +4,12 @@ import os
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 import threadpoolctl
 from jaxtyping import install_import_hook
 
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="jaxsolve-tests-")  # compiled programs of this run
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # workers and processes share a GPU
 
 with install_import_hook("jaxsolve.engine", "beartype.beartype"):
     import jaxsolve.engine.annealing
@@ -21,12 +22,24 @@ with install_import_hook("jaxsolve.engine", "beartype.beartype"):
     import jaxsolve.engine.screening
     import jaxsolve.engine.training  # noqa: F401
 
+from jaxsolve.engine.cache import keep_programs
 from jaxsolve.puzzle import Puzzle, read_puzzle
 
 threadpoolctl.threadpool_limits(1, "blas")  # as the command line has it: rows run in threads of our own
 
 REAL_SHA256 = "093be1cf2d24094db903cbc3e8d33d306ebca49c6accaa264e44b0b675e7d9c4"
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep compiled programs of this run in one folder for all of its processes, and only as long as it lasts."""
+    if not hasattr(config, "workerinput"):  # workers of a parallel run are started with the folder of the first process
+        folder = tempfile.TemporaryDirectory(prefix="jaxsolve-tests-", ignore_cleanup_errors=True)
+        config.add_cleanup(folder.cleanup)
+        os.environ["XDG_CACHE_HOME"] = folder.name
+    keep_programs()
+    hypothesis.settings.register_profile("untimed", deadline=None)  # a machine may be busy with something else
+    hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

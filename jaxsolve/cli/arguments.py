@@ -105,6 +105,13 @@ def checked_sha256(text: str | None) -> str | None:
     return None if text is None else check_sha256(text, "--sha256")
 
 
+def checked_budget(seconds: float) -> float:
+    """Return a budget given as an option; `UsageError` if no time can be as long."""
+    if not seconds > 0:
+        raise UsageError(f"--budget is {seconds}; expected more than 0 seconds")
+    return seconds
+
+
 def bytes_of(text: str | None) -> float | None:
     """Return the bytes that a size such as 4GiB, 500MB or 1e9 stands for."""
     if text is None:

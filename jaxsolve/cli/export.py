@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from jaxsolve.cli import arguments, terminal
+from jaxsolve.cli.keeping import check_apart, check_folder
 
 
 @terminal.guarded
@@ -18,6 +19,8 @@ def export(
     """Write the reassembled network as safetensors: blocks.0.inp.weight … last.bias, of the blocks that run."""
     from jaxsolve.puzzle import read_answer, write_network
 
+    check_folder(out.parent, "OUT.safetensors")
+    check_apart(puzzle, out, "OUT.safetensors")
     given = arguments.load(puzzle, activation)
     write_network(given, read_answer(answer), out)
     terminal.result(str(out))

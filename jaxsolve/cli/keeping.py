@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jaxsolve.cli import terminal
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import OutputError
+from jaxsolve.puzzle.source import PIECES
 from jaxsolve.puzzle.write import write_new
 from jaxsolve.records import Recorder, data_folder, new_folder, numbered, opened, to_json
 
@@ -32,6 +33,17 @@ def check_folder(folder: Path, option: str) -> None:
         raise OutputError(f"{folder}: cannot be a folder for {option} ({error.strerror or error})") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{folder}: this folder cannot be written; choose another for {option}")
+
+
+def check_apart(puzzle: str, path: Path | None, option: str) -> None:
+    """Refuse to write among the files that a puzzle is read from; a folder of one's own beside them is not."""
+    given = Path(puzzle).resolve()
+    if path is None or not given.is_dir():
+        return
+    homes = [given / PIECES, *given.glob(f"*/{PIECES}")]
+    amid = any(path.resolve().is_relative_to(home.resolve()) for home in homes)
+    if amid or (path.suffix == ".safetensors" and path.resolve().parent in {home.resolve().parent for home in homes}):
+        raise OutputError(f"{path}: this is among the files of the puzzle; choose another place for {option}")
 
 
 class Keeper:

@@ -47,6 +47,7 @@ Last = Annotated[int, typer.Option(metavar="N", min=1, help="The last so many of
 
 
 @runs.callback()
+@terminal.guarded
 def default(
     context: typer.Context,
     command: Command = None,
@@ -58,7 +59,7 @@ def default(
 ) -> None:
     """List, show and compare the records of runs; without a command, list."""
     if context.invoked_subcommand is None:
-        list_runs(command, puzzle, status, last, folder, json)
+        _list({"command": command, "puzzle": puzzle, "status": status}, last, folder, json)
 
 
 @runs.command("list")
@@ -72,7 +73,10 @@ def list_runs(
     json: arguments.Json = False,
 ) -> None:
     """List the runs that are kept, the newest at the end."""
-    wanted = {"command": command, "puzzle": puzzle, "status": status}
+    _list({"command": command, "puzzle": puzzle, "status": status}, last, folder, json)
+
+
+def _list(wanted: dict[str, str | None], last: int, folder: Path | None, json: bool) -> None:
     every = _all(folder)
     found = [one for one in map(summary, every) if all(value in (None, one[key]) for key, value in wanted.items())]
     shown = found[-last:]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import INTERRUPTED, arguments, live, started, terminal
+from jaxsolve.cli import arguments, codes, live, started, terminal
 from jaxsolve.cli.answers import answer_of
-from jaxsolve.cli.keeping import TROUBLE, Keeper, why
+from jaxsolve.cli.keeping import TROUBLE, Keeper, check_apart, why
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import UsageError
-from jaxsolve.puzzle import ACTIVATIONS, read_as
+from jaxsolve.puzzle import ACTIVATIONS, read_answer, read_as
 from jaxsolve.search import METHODS, options_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from jaxsolve.puzzle import Puzzle
     from jaxsolve.run import Run
 
-EXIT = {"solved": 0, "unsolved": 1, "out_of_time": 1, "lost": 3, "interrupted": INTERRUPTED}
 CHECKPOINT_SECONDS = 2.0
 SHOWN_POINTS = 12
 """Points of the curve that people are shown."""
@@ -94,26 +93,25 @@ def search(
     asked |= {"sha256": arguments.checked_sha256(sha256)} if sha256 else {}
     given = {"width": width, "noise": noise, "chains": chains, "steps": steps}
     options = {key: value for key, value in given.items() if value is not None} | dict(map(_named_option, option or []))
-    size = arguments.bytes_of(memory)
-    if not budget > 0:
-        raise UsageError(f"--budget is {budget}; expected more than 0 seconds")
+    size, budget = arguments.bytes_of(memory), arguments.checked_budget(budget)
     if resume is not None and out is not None:
         raise UsageError("--resume goes on in its own folder; leave --out out")
     stored, config = _config(asked, options, resume)
     if start is not None and stored is not None:
         raise UsageError("--resume goes on from where the search was; leave --start out")
+    begin = None if start is None else read_answer(start)
+    check_apart(puzzle, out, "--out")
     keeper = Keeper("search", resume or out, record=not no_record)
     names = arguments.start(devices, None, None, None, False)
-    _run(puzzle, activation, config, stored, start, budget, size, keeper, devices, names, json)
+    _run(puzzle, activation, config, stored, begin, budget, size, keeper, devices, names, json)
 
 
 def _run(
-    path: str, activation: str, config: "JointConfig", stored: "Stored | None", start: str | None, budget: float,
+    path: str, activation: str, config: "JointConfig", stored: "Stored | None", start: list[int] | None, budget: float,
     memory: float | None, keeper: Keeper, devices: int | None, names: list[str], json: bool,
 ) -> None:  # fmt: skip
     """Search, keep, and print."""
     from jaxsolve.joint import joint_search
-    from jaxsolve.puzzle.write import read_answer
     from jaxsolve.run import Run
 
     run = Run(budget + (stored[0].get("seconds", 0.0) if stored else 0.0), memory, started=started())
@@ -121,10 +119,10 @@ def _run(
         with live.watching(run):
             with run.phase("read"):
                 puzzle = arguments.load(path, activation)
+                begin = None if start is None else puzzle.assembly(start)
             settings = asdict(config) | {"activation": activation, "budget": budget, "start": start, "memory": memory}
             with keeper.recording(run, puzzle, path, settings, config.seed, names, resumed=stored is not None):
                 puzzle = _read_as(puzzle, stored, run, devices)
-                begin = None if start is None else puzzle.assembly(read_answer(start))
                 checkpoints, going_on = Checkpoints(keeper, puzzle.name), {"resume": stored, "devices": devices}
                 solution = joint_search(puzzle, config, run, start=begin, keep=checkpoints.keep, **going_on)
                 checkpoints.finish()
@@ -133,9 +131,9 @@ def _run(
     saved = keeper.save(report, puzzle.name)
     terminal.result_json(report) if json else terminal.result(_shown(report))
     terminal.note(saved)
-    if solution.status in ("out_of_time", "interrupted", "lost") and not checkpoints.broken:
+    if solution.status in ("out_of_time", "out_of_memory", "interrupted", "lost") and not checkpoints.broken:
         terminal.note(f"go on with: jaxsolve search {path} --resume {keeper.folder(puzzle.name)}")
-    raise typer.Exit(EXIT[solution.status])
+    raise typer.Exit(codes.OF_STATUS[solution.status])
 
 
 def _read_as(puzzle: "Puzzle", stored: "Stored | None", run: "Run", devices: int | None) -> "Puzzle":

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import INTERRUPTED, arguments, live, started, terminal
+from jaxsolve.cli import arguments, codes, live, started, terminal
 from jaxsolve.cli.ahead import ahead
 from jaxsolve.cli.answers import answer_of
-from jaxsolve.cli.keeping import Keeper
+from jaxsolve.cli.keeping import Keeper, check_apart
 from jaxsolve.cli.reasons import counted, reasons
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import OutputError
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 AHEAD_BYTES = 64 << 20
 """Puzzles up to this size are read in a copy of the process, which has to send them over."""
-EXIT = {"solved": 0, "unsolved": 1, "lost": 3, "interrupted": INTERRUPTED}
 
 
 @terminal.guarded
@@ -69,9 +68,8 @@ def solve(
 ) -> None:
     """Find the order of the pieces and prove it.
 
-    Exit code 0: solved. 1: not solved within the budget. 2: bad input or usage.
-    3: another process of the run died. 130: interrupted. Where it is not
-    solved, the best answer is printed and saved.
+    Where it is not solved, the best answer is printed and saved. Exit code
+    0: solved. 1: not solved. 'jaxsolve --help' lists all of them.
     """
     from jaxsolve import engine
     from jaxsolve.run import Run
@@ -85,6 +83,7 @@ def solve(
     names = arguments.start(devices, coordinator, processes, process_id, cluster)
     imported = time.perf_counter()
     first = engine.is_first()  # the others know the same, and say nothing
+    check_apart(puzzle, out, "--out")
     keeper = Keeper("solve", out, record=first and not no_record)
     run = Run(budget, memory=size, started=begun)
     run.seconds["import"] = imported - begun
@@ -100,7 +99,7 @@ def solve(
             report = _report(solution, seed, names)
             keeper.finish(solution.status, report, solution.certificate)
             _conclude(report, keeper, given.name, out is not None, json)
-    raise typer.Exit(EXIT[solution.status])
+    raise typer.Exit(codes.OF_STATUS[solution.status])
 
 
 def _conclude(report: dict[str, Any], keeper: Keeper, puzzle: str, named: bool, json: bool) -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jaxsolve.cli import arguments, live, started, terminal
-from jaxsolve.cli.keeping import TROUBLE, Keeper, why
-from jaxsolve.errors import OutputError
+from jaxsolve.cli.keeping import TROUBLE, Keeper, check_apart, why
+from jaxsolve.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from jaxsolve.sweep import Outcome
@@ -42,7 +42,10 @@ def sweep(
     from jaxsolve.run import Run
     from jaxsolve.sweep import configurations, consensus, read_outcomes, run_sweep
 
-    size, todo = arguments.bytes_of(memory), configurations(config)
+    if best < 1:
+        raise UsageError(f"--best is {best}; expected at least 1")
+    size, todo, budget = arguments.bytes_of(memory), configurations(config), arguments.checked_budget(budget)
+    check_apart(puzzle, out, "--out")
     keeper = Keeper("sweep", out, record=not no_record)
     names = arguments.start(devices, None, None, None, False)
     given = arguments.load(puzzle, activation)

@@ -1,6 +1,7 @@
 """Host: everything the command line prints: results on stdout, all else on stderr."""
 
 import functools
+import inspect
 import os
 import signal
 import sys
@@ -8,17 +9,17 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, ParamSpec, TextIO
+from typing import Annotated, Any, ParamSpec, TextIO
 
 import typer
 
 from jaxsolve.cli import INTERRUPTED
-from jaxsolve.errors import JaxsolveError
+from jaxsolve.cli.codes import INTERNAL_ERROR
+from jaxsolve.errors import JaxsolveError, out_of_memory
 from jaxsolve.records import to_json
 
 P = ParamSpec("P")
 
-INTERNAL_ERROR = 70
 LONGEST_NOTE = 2000
 COLUMNS = 80
 """Width of a terminal that does not tell."""
@@ -115,34 +116,42 @@ def table(rows: list[tuple[str, ...]]) -> str:
     return "\n".join("  ".join(cell.ljust(widths[k]) for k, cell in enumerate(row)).rstrip() for row in rows)
 
 
-def guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn errors of a command into one line and an exit code; ``JAXSOLVE_DEBUG=1`` shows the traceback too."""
+Debug = Annotated[bool, typer.Option("--debug", help="Show where an error comes from, too.")]
+
+
+def guarded(command: Callable[P, None]) -> Callable[..., None]:
+    """Turn errors of a command into one line and an exit code; its option ``--debug`` shows the traceback, too."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        stop = functools.partial(_stop, debug=bool(kwargs.pop("debug", False)))
         try:
             command(*args, **kwargs)
         except JaxsolveError as error:
-            raise _stop(f"error: {error}", error.exit_code) from error
+            raise stop(f"error: {error}", error.exit_code) from error
         except KeyboardInterrupt as error:
-            raise _stop("interrupted", INTERRUPTED) from error
+            raise stop("interrupted", INTERRUPTED) from error
         except BrokenPipeError as error:
             raise typer.Exit(1) from error
         except OSError as error:
-            raise _stop(f"error: {error}", JaxsolveError.exit_code) from error
-        except MemoryError as error:
-            raise _stop("error: not enough memory for this puzzle", JaxsolveError.exit_code) from error
+            raise stop(f"error: {error}", JaxsolveError.exit_code) from error
         except (typer.Exit, typer.Abort):
             raise
         except Exception as error:
+            if exhausted := out_of_memory(error):
+                raise stop(f"error: {exhausted}", exhausted.exit_code) from error
             text = f"internal error: {type(error).__name__}: {error}"
-            raise _stop(f"{text[:300]}; JAXSOLVE_DEBUG=1 shows where; please report it", INTERNAL_ERROR) from error
+            raise stop(f"{text[:300]}; --debug shows where; please report it", INTERNAL_ERROR) from error
 
+    shown = inspect.signature(command)
+    option = inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug)
+    vars(run)["__signature__"] = shown.replace(parameters=[*shown.parameters.values(), option])
+    run.__annotations__ = {**command.__annotations__, "debug": Debug}
     return run
 
 
-def _stop(text: str, code: int) -> typer.Exit:
-    if os.environ.get("JAXSOLVE_DEBUG"):
+def _stop(text: str, code: int, *, debug: bool) -> typer.Exit:
+    if debug:
         traceback.print_exc()
     note(text)
     return typer.Exit(code)

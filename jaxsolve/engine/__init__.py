@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         grown_canonically,
     )
     from jaxsolve.engine.machine import copy_bytes, matmul_flops, peak_bytes, seconds, traced
-    from jaxsolve.engine.memory import free_memory, rows_that_fit
+    from jaxsolve.engine.memory import free_memory, halving, rows_that_fit
     from jaxsolve.engine.neighbourhood import Way, best_way, input_states, kernel_agrees, path_losses
     from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, first_rows, place, split_rows
     from jaxsolve.engine.precision import PRECISIONS, Tier
@@ -88,6 +88,7 @@ __all__ = [
     "free_memory",
     "grown",
     "grown_canonically",
+    "halving",
     "input_gains",
     "input_states",
     "inputs_spread",
@@ -151,6 +152,7 @@ __getattr__ = lazy_exports(
         "grown_canonically": "grand_canonical",
         "Growth": "grand_canonical",
         "GROWTH_KINDS": "growth_moves",
+        "halving": "memory",
         "input_gains": "probing",
         "input_states": "neighbourhood",
         "inputs_spread": "expansion",

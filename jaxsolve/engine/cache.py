@@ -28,7 +28,8 @@ def keep_programs() -> Path | None:
         return Path(named)
     try:
         folder = _base() / "jaxsolve" / f"programs-{__version__}-{_processor()}"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(exist_ok=True, mode=0o700)
         if not _private(folder):
             return None
         _prune(folder)
@@ -67,6 +68,6 @@ def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        lines = [platform.processor()]
+        lines = [platform.version()]
     features = sorted({line for line in lines if line.startswith(("flags", "Features", "model name"))})
     return hashlib.sha256("\n".join([platform.machine(), *features]).encode()).hexdigest()[:12]

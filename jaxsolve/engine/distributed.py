@@ -4,6 +4,9 @@ All of them run the same programs in the same order on the same numbers, so that
 only the clock and the user must be asked together (`agree`).
 """
 
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,14 +15,19 @@ import numpy as np
 
 from jaxsolve.engine.compile import compiled
 from jaxsolve.engine.devices import AXIS, EACH, SAME, by_device, mesh, spread
-from jaxsolve.errors import JaxsolveError, UsageError
+from jaxsolve.errors import JaxsolveError, UsageError, out_of_memory
 
-OUR_OWN = ("RESOURCE_EXHAUSTED", "INVALID_ARGUMENT", "UNIMPLEMENTED")
+OUR_OWN = ("INVALID_ARGUMENT", "UNIMPLEMENTED")
 """What a failure begins with that has nothing to do with other processes."""
 HEARTBEAT_SECONDS = 10
 """How long a process may be silent before JAX ends the others, where no computation has noticed before."""
 JOIN_SECONDS = 60
 """How long processes wait for each other at the start."""
+PATIENCE_SECONDS = 30
+"""How much longer JAX waits, which ends the process then without a word that helps."""
+CALL_SECONDS = 0.2
+"""How often the others call process 0 until it listens."""
+LAST_PORT = 65_535
 
 
 class ProcessLost(JaxsolveError):  # noqa: N818  (what has happened, not what is wrong)
@@ -48,19 +56,59 @@ def join(coordinator: str | None = None, processes: int | None = None, process_i
     if any(value is not None for value in given):
         if coordinator is None or processes is None or process_id is None:
             raise UsageError("--coordinator, --processes and --process-id belong together")
+        if processes < 1:
+            raise UsageError(f"--processes is {processes}; expected at least 1")
         if not 0 <= process_id < processes:
             raise UsageError(f"--process-id is {process_id}; expected 0 to {processes - 1}, one for each process")
-    method = None if coordinator is None else "deactivate"
-    try:
-        jax.distributed.initialize(
-            *given,
-            cluster_detection_method=method,
-            initialization_timeout=JOIN_SECONDS,
-            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
-        )
-    except (RuntimeError, ValueError) as error:
-        where = f"at {coordinator}" if coordinator else "as the cluster describes them"
+        _check_address(coordinator, listening=process_id == 0)
+    where = f"at {coordinator}" if coordinator else "as the cluster describes them"
+    failures: list[Exception] = []
+
+    def initialise() -> None:
+        try:
+            jax.distributed.initialize(
+                *given,
+                cluster_detection_method=None if coordinator is None else "deactivate",
+                initialization_timeout=JOIN_SECONDS + PATIENCE_SECONDS,
+                heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+            )
+        except Exception as error:  # JAX, its plugins for clusters and the network each raise kinds of their own
+            failures.append(error)
+
+    thread = threading.Thread(target=initialise, daemon=True)
+    thread.start()
+    thread.join(JOIN_SECONDS)
+    if thread.is_alive():
+        raise UsageError(f"not all processes of this run came within {JOIN_SECONDS} s {where}; start all of them")
+    for error in failures:
         raise UsageError(f"the processes of this run do not find each other {where}: {_first_line(error)}") from error
+
+
+def _check_address(coordinator: str, *, listening: bool) -> None:
+    """Refuse an address at which JAX would end the process without a word that helps; wait until somebody listens."""
+    host, _, port = coordinator.rpartition(":")
+    if not host or not port.isdecimal() or not 1 <= int(port) <= LAST_PORT:
+        raise UsageError(f"--coordinator is {coordinator!r}; expected HOST:PORT, as node1:4000")
+    try:
+        socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"--coordinator is {coordinator!r}; no machine is known as {host}") from error
+    if listening:
+        try:
+            socket.create_server(("", int(port))).close()
+        except OSError as error:
+            why = error.strerror or error
+            raise UsageError(f"--coordinator: port {port} cannot be listened at ({why}); choose another") from error
+        return
+    end = time.monotonic() + JOIN_SECONDS
+    while True:
+        try:
+            return socket.create_connection((host.strip("[]"), int(port)), timeout=1).close()
+        except OSError as error:
+            if time.monotonic() > end:
+                why = error.strerror or error
+                raise UsageError(f"--coordinator: nobody listens at {coordinator} ({why}); start process 0") from error
+        time.sleep(CALL_SECONDS)
 
 
 def processes() -> int:
@@ -89,14 +137,16 @@ def agree(flag: int) -> int:
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """Raise `ProcessLost` where a computation fails because another process is gone."""
+    """Raise `ProcessLost` where a computation fails because another process is gone, `OutOfMemoryError` of this one."""
     try:
         yield
-    except jax.errors.JaxRuntimeError as error:
+    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+        if exhausted := out_of_memory(error):
+            raise exhausted from error
         if jax.process_count() == 1 or str(error).startswith(OUR_OWN):
             raise
         raise ProcessLost(f"another process of this run is gone ({_first_line(error)})") from error
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200]
+    return next(iter(str(error).strip().splitlines()), "")[:200]

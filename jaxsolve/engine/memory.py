@@ -1,12 +1,19 @@
-"""Host: how much memory is free, and how many rows of a problem fit into it."""
+"""Host: how much memory is free, how many rows of a problem fit into it, and what happens where it was less."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
+import jax
 from jax.sharding import Mesh
 
+from jaxsolve.engine.distributed import watched
 from jaxsolve.engine.neighbourhood import LANES, Way
 from jaxsolve.engine.network import Problem
+from jaxsolve.errors import OutOfMemoryError
+
+T = TypeVar("T")
 
 CGROUPS = (
     ("memory.max", "memory.current", "memory.stat", "inactive_file"),
@@ -15,6 +22,31 @@ CGROUPS = (
 """Where versions 2 and 1 keep a container's limit, its use, and what of that is files that can be read again."""
 UNKNOWN = 4 << 30
 """Bytes that are taken to be free where nothing says how many are."""
+
+LEAST = 16 << 20
+"""Bytes with which work is not made any smaller."""
+
+
+def halving(work: Callable[[float], T], memory: float) -> tuple[T, float]:
+    """Do a piece of work that sizes itself by the bytes it may take; where they are not there, with half, and so on.
+
+    Returns
+    -------
+    What came of it, and how many bytes it could take.
+
+    Raises
+    ------
+    OutOfMemoryError
+        Even `LEAST` bytes are too many; or several processes work as one, which have to do the same.
+    """
+    while True:
+        try:
+            with watched():
+                return work(memory), memory
+        except OutOfMemoryError:
+            if memory < 2 * LEAST or jax.process_count() > 1:
+                raise
+        memory /= 2
 
 
 def free_memory(over: Mesh) -> int:

@@ -133,7 +133,8 @@ def _measured(
     size, tier = problem.rows, problem.tier
     if isinstance(work.moves, Neighbourhood) and work.kind == "screen":
         partners = bool(work.moves.halves.any())
-        size, applied, tier = screen_rows(problem, partners, run), screen_applications(problem, partners), "screen"
+        size = screen_rows(problem, partners, run.memory_on(problem))
+        applied, tier = screen_applications(problem, partners), "screen"
     seconds, most = statistics.median(taken), statistics.median(peaks)
     flops = applied * 4 * size * problem.pieces.w_in[0].size / seconds
     moved = applied * _bytes_of_block(problem, size, way) / seconds

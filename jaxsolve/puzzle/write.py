@@ -33,6 +33,8 @@ def read_answer(text: str) -> list[int]:
         There is no such file, or it holds no list of piece ids.
     """
     content, where = text, "the answer"
+    if not text.strip():
+        raise AnswerError("an empty answer; expected a file or piece ids")
     if not IDS.fullmatch(text) and not text.lstrip().startswith("["):
         where = text
         try:

@@ -7,11 +7,14 @@ from typing import Any
 
 
 def machine() -> dict[str, Any]:
-    """Return the system, the processor and how many cores of it there are; not the name of the machine."""
-    model = platform.processor() or platform.machine()
+    """Return the system, the processor and how many cores of it there are; not the name of the machine.
+
+    What Python's `platform` would start another program for is not asked.
+    """
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         lines = []
-    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model)
-    return {"system": platform.platform(terse=True), "processor": model, "cores": os.cpu_count()}
+    models = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    model, system = next(models, platform.machine()), f"{platform.system()}-{platform.release()}-{platform.machine()}"
+    return {"system": system, "processor": model, "cores": os.cpu_count()}

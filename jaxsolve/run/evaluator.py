@@ -20,8 +20,8 @@ class Evaluator:
     """An assembly whose neighbours are looked at, with its states kept on the devices between the looks.
 
     Evaluators of a run take turns in the same device memory, and begin anew where another was there in
-    between. Where the states of all rows do not fit into the memory of the run, rows are gone through in parts, and
-    states are computed anew for each look.
+    between. Where the states of all rows do not fit into the memory of the run, which turns out where it runs out at
+    the latest, rows are gone through in parts, and states are computed anew for each look.
     """
 
     def __init__(
@@ -31,13 +31,13 @@ class Evaluator:
         self.assembly = assembly
         self.applications = 0
         """Blocks applied so far, each to all rows."""
-        self.way = way or engine.best_way(problem)
-        rows = engine.rows_that_fit(problem, self.way, run.memory_on(problem))
-        self._parts = engine.split_rows(problem, rows)
+        self.way: engine.Way = way or engine.best_way(problem)
         self._run = run
         self._me = object()
         self._valid = 0
         self._loss = np.nan
+        self._memory: float | None = None
+        self._parts = [problem]
 
     def losses(self, moves: Moves | Neighbourhood) -> NDArray[np.float64]:
         """Return the mean squared error of the assembly after each of the moves, `[M]`; infinite if undefined."""
@@ -69,6 +69,12 @@ class Evaluator:
 
     def _look(self, moves: Moves) -> NDArray[np.float64]:
         self._run.spend(max(1, moves.size))
+        return self._run.within_memory(self.problem, lambda memory: self._evaluated(moves, memory))
+
+    def _evaluated(self, moves: Moves, memory: float) -> NDArray[np.float64]:
+        if memory != self._memory:
+            rows = engine.rows_that_fit(self.problem, self.way, memory)
+            self._memory, self._parts = memory, engine.split_rows(self.problem, rows)
         devices, own, losses = self.problem.over.size, 0.0, np.zeros(moves.size)
         if len(self._parts) > 1 or self._run.slots.get(_kind(self.problem), (None,))[0] is not self._me:
             self._valid = 0
@@ -79,9 +85,8 @@ class Evaluator:
             if states is None:
                 self._run.slots.clear()  # not more than one kind at a time
                 states = engine.input_states(part)
-            with engine.watched():
-                found, states = engine.path_losses(part, self.assembly, states, order.paths, way=self.way)
-                found = np.asarray(found)
+            found, states = engine.path_losses(part, self.assembly, states, order.paths, way=self.way)
+            found = np.asarray(found)
             self._run.slots[kind] = self._me, states
             share = part.rows / self.problem.rows
             own += share * float(found[0, 0])

@@ -26,10 +26,10 @@ FINALISTS = 16
 """Moves that are always left in a race."""
 
 
-def screen_rows(problem: "engine.Problem", partners: bool, run: Run) -> int:
+def screen_rows(problem: "engine.Problem", partners: bool, memory: float) -> int:
     """Return on how many rows moves are screened: fewer for very deep networks, whose changes take much memory."""
     row = 4 * SCREEN_COPIES * len(problem.over.local_devices) * (2 + 3 * partners) * problem.blocks**2
-    return max(1, min(problem.rows, SCREEN_ROWS, int(run.memory_on(problem) // row)))
+    return max(1, min(problem.rows, SCREEN_ROWS, int(memory // row)))
 
 
 def screen_applications(problem: "engine.Problem", partners: bool) -> int:
@@ -42,14 +42,17 @@ def screen(problem: "engine.Problem", assembly: Assembly, moves: Neighbourhood, 
     """Return the loss of each move as predicted to first order on a few rows, `[M]`; infinite if undefined."""
     run.spend(0)
     partners = bool(moves.halves.any())
-    few = engine.first_rows(problem, screen_rows(problem, partners, run), tier="screen")
-    at_once, parts = ROOM * problem.over.size, [np.empty(0)]
-    with engine.watched():
+
+    def predicted(memory: float) -> NDArray[np.float64]:
+        few = engine.first_rows(problem, screen_rows(problem, partners, memory), tier="screen")
+        at_once, parts = ROOM * problem.over.size, [np.empty(0)]
         changes = engine.first_order_changes(few, assembly, partners=partners)
         for start in range(0, moves.size, at_once):
             part = moves.only(np.minimum(np.arange(start, start + at_once), moves.size - 1))
             parts.append(np.asarray(engine.predicted_losses(few, changes, part.segments, part.halves)))
-    losses = np.concatenate(parts)[: moves.size]
+        return np.concatenate(parts)[: moves.size]
+
+    losses = run.within_memory(problem, predicted)
     return np.where(np.isnan(losses), np.inf, losses)
 
 

@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from jaxsolve import engine
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run.observer import Label, Observer, Pass, Progress
+
+T = TypeVar("T")
 
 MEBIBYTE = 1 << 20
 PHASES = ("import", "read", "compile", "pair", "seed", "search", "certify")
@@ -93,6 +95,22 @@ class Run:
             free = engine.free_memory(problem.over) / 2
             self.memory = float(-engine.agree(-int(free / MEBIBYTE)) * MEBIBYTE)
         return self.memory
+
+    def within_memory(self, problem: "engine.Problem", work: Callable[[float], T]) -> T:
+        """Do a piece of work within the memory of the run, halved from then on where that turns out to be too much.
+
+        `work` is given the bytes it may take, and may be called again. Raises `OutOfMemoryError`.
+        """
+
+        def anew(memory: float) -> T:
+            try:
+                return work(memory)
+            except BaseException:
+                self.slots.clear()
+                raise
+
+        found, self.memory = engine.halving(anew, self.memory_on(problem))
+        return found
 
     def begin(self, label: Label, start: Assembly | None = None, loss: float = float("inf")) -> None:
         """Say that an attempt begins, and where."""

@@ -104,6 +104,10 @@ class Annealing:
         check_options(self, positive=("chains", "steps"))
         if not 0 < self.cold <= self.hot:
             raise UsageError(f"cold is {self.cold} and hot is {self.hot}; expected 0 < cold <= hot")
+        if not np.isfinite(self.hot):
+            raise UsageError(f"hot is {self.hot}; expected a finite number")
+        if self.acceptance is not None and not self.acceptance <= 1:
+            raise UsageError(f"acceptance is {self.acceptance}; expected a share, from 0 to 1")
         if not self._shares(False).sum() > 0:
             raise UsageError("swap, partner, reversal and insertion are all 0; expected a share above 0")
 

@@ -132,7 +132,9 @@ def check_memory(setting: Setting, name: str, count: int, numbers: int) -> None:
     """Refuse more of something than fits into the memory of a run, so many numbers each, and what is made of them."""
     fits = int(room(setting) // numbers)
     if count > fits:
-        raise UsageError(f"{name} is {count}; on {setting.problem.rows} rows {fits} fit into memory: take fewer rows")
+        raise UsageError(
+            f"{name} is {count}; on {setting.problem.rows} rows {fits} fit into memory: take fewer rows or more memory"
+        )
 
 
 def room(setting: Setting) -> float:

@@ -128,7 +128,7 @@ def test_it_begins_from_an_answer(small):
         (["--resume", "/nowhere"], "/nowhere: nothing to resume from"),
         (["--start", "1,2,3"], "3 piece ids"),
         (["--start", "/nowhere"], "/nowhere: no readable answer"),
-        (["--width", "1000", "--memory", "1kB"], "fit into memory"),
+        (["--width", "1000", "--memory", "1kB", "--activation", "relu"], "fit into memory"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_with_2(small, arguments, why):

@@ -69,6 +69,7 @@ def test_rows_in_parts_give_the_same_and_stay_right_while_moves_are_taken(rows_a
     problem = engine.place(puzzle)
     memory = next(m for m in range(10**6) if engine.rows_that_fit(problem, "in_turn", m) == rows_at_once)
     looker = Evaluator(problem, answer, Run(memory=memory))
+    looker.loss()
     assert max(part.rows for part in looker._parts) <= rows_at_once
     moves, assembly = NEIGHBOURHOODS["joint_moves"](4).take(slice(None)), answer
     for m in (3, 1):

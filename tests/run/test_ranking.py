@@ -48,7 +48,7 @@ def test_races_of_few_moves(n):
 def test_little_memory_means_fewer_screened_rows_not_none():
     puzzle, answer = reference.random_puzzle(4, n=5, rows=20)
     problem, moves = engine.place(puzzle), NEIGHBOURHOODS["joint_moves"](5)
-    rows = [screen_rows(problem, True, Run(memory=memory)) for memory in (1, 1e5, 1e9)]
+    rows = [screen_rows(problem, True, memory) for memory in (1, 1e5, 1e9)]
     assert rows[0] == 1
     assert rows == sorted(rows)
     assert rows[-1] == 20

@@ -1,0 +1,25 @@
+"""Host: exit codes, and what they mean."""
+
+from jaxsolve.cli import INTERRUPTED
+from jaxsolve.errors import JaxsolveError
+
+INTERNAL_ERROR = 70
+OF_STATUS = {"solved": 0, "unsolved": 1, "out_of_time": 1, "out_of_memory": 1, "lost": 3, "interrupted": INTERRUPTED}
+"""Exit codes of searches by how they ended."""
+MEANINGS = {
+    0: "solved (`verify`: the answer is right), or done",
+    1: "not solved within the budget and the memory there is, or runs of a sweep are left; what was found is printed "
+    "and saved",
+    JaxsolveError.exit_code: "bad input or usage, or what cannot be read, written or held in memory; one line says "
+    "what, and the way out",
+    OF_STATUS["lost"]: "another process of the same run died; the best answer is printed and saved",
+    INTERNAL_ERROR: "a bug: please report it with what `--debug` shows",
+    INTERRUPTED: "interrupted; the best answer is printed and saved (a third Ctrl-C leaves at once)",
+}
+"""The README has the same table."""
+
+
+def help_text() -> str:
+    """Return the table as paragraphs, as help shows them."""
+    lines = (f"{code}: {meaning.replace('`', '')}." for code, meaning in MEANINGS.items())
+    return "\n\n".join(["Exit codes of all commands:", *lines])
