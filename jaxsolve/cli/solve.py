@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import INTERRUPTED, arguments, live, started, terminal
+from jaxsolve.cli import arguments, interrupts, live, started, terminal
 from jaxsolve.cli.ahead import ahead
 from jaxsolve.cli.answers import answer_of
 from jaxsolve.cli.keeping import Keeper
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 AHEAD_BYTES = 64 << 20
 """Puzzles up to this size are read in a copy of the process, which has to send them over."""
-EXIT = {"solved": 0, "unsolved": 1, "lost": 3, "interrupted": INTERRUPTED}
+EXIT = {"solved": 0, "unsolved": 1, "lost": 3}
 
 
 @terminal.guarded
@@ -70,8 +70,8 @@ def solve(
     """Find the order of the pieces and prove it.
 
     Exit code 0: solved. 1: not solved within the budget. 2: bad input or usage.
-    3: another process of the run died. 130: interrupted. Where it is not
-    solved, the best answer is printed and saved.
+    3: another process of the run died. 130: interrupted, 143: terminated. Where
+    it is not solved, the best answer is printed and saved.
     """
     from jaxsolve import engine
     from jaxsolve.run import Run
@@ -85,22 +85,24 @@ def solve(
     names = arguments.start(devices, coordinator, processes, process_id, cluster)
     imported = time.perf_counter()
     first = engine.is_first()  # the others know the same, and say nothing
-    keeper = Keeper("solve", out, record=first and not no_record)
     run = Run(budget, memory=size, started=begun)
     run.seconds["import"] = imported - begun
-    with terminal.stopping(run.stop):
-        with live.watching(run) if first else nullcontext():
-            with run.phase("read"):
-                given, start = prepared()
-            arguments.remark(given)
-            settings = asdict(config) | {"activation": activation, "memory": size}
-            with keeper.recording(run, given, puzzle, settings, seed, names):
-                solution = solve(given, config, run, start)
-        if first or solution.status == "lost":
-            report = _report(solution, seed, names)
-            keeper.finish(solution.status, report, solution.certificate)
-            _conclude(report, keeper, given.name, out is not None, json)
-    raise typer.Exit(EXIT[solution.status])
+    with Keeper("solve", out, record=first and not no_record, alone=first) as keeper:
+        save = partial(keeper.leave, json=json) if first else lambda: None
+        with interrupts.stopping(run.stop, save) as ending:
+            with live.watching(run) if first else nullcontext():
+                with run.phase("read"):
+                    given, start = prepared()
+                arguments.remark(given)
+                settings = asdict(config) | {"activation": activation, "memory": size}
+                with keeper.recording(run, given, puzzle, settings, seed, names):
+                    solution = solve(given, config, run, start)
+            if first or solution.status == "lost":
+                report = _report(solution, seed, names)
+                ending.begin()
+                keeper.finish(solution.status, report, solution.certificate)
+                _conclude(report, keeper, given.name, out is not None, json)
+    raise typer.Exit(interrupts.exit_code() if solution.status == "interrupted" else EXIT[solution.status])
 
 
 def _conclude(report: dict[str, Any], keeper: Keeper, puzzle: str, named: bool, json: bool) -> None:
@@ -112,8 +114,7 @@ def _conclude(report: dict[str, Any], keeper: Keeper, puzzle: str, named: bool, 
         saved = saved or keeper.save(report, puzzle)
         if not isinstance(error, BrokenPipeError):
             raise OutputError(f"the answer cannot be printed ({error.strerror or error}); {saved}") from error
-    if saved:
-        terminal.note(saved)
+    keeper.conclude(saved)
 
 
 def _size(path: str) -> int:
