@@ -45,8 +45,10 @@ SAME += ["--set", "tempering.chains=4", "--set", "tempering.steps=300", "--set",
 SAME += ["--set", "grand_canonical.forwards=300", "--set", "annealing.chains=3", "--set", "annealing.steps=400"]
 SAME += ["--set", "iterated.steps=3", "--set", "elites=3", "--set", "descent.best=1"]
 COMPARED = ("status", "permutation", "sha256", "loss", "mse", "evaluations", "digest")
-BEYOND = 8.0
-"""Seconds after the first checkpoint in which kills come."""
+STARTING = 0.2
+"""Share of kills before the first checkpoint of a process, as far as it is as quick as the first one was."""
+BEYOND = 4.0
+"""Seconds after it in which the others come."""
 DEAD = 600
 """Seconds after which a process is given up."""
 
@@ -70,6 +72,16 @@ def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
 def until(path: Path, process: subprocess.Popen[str]) -> None:
     """Wait for a file, or for the end of a process."""
     while not path.exists() and process.poll() is None:
+        time.sleep(0.01)
+
+
+def later(folder: Path, at: float, process: subprocess.Popen[str]) -> None:
+    """Wait for a checkpoint that is newer than a moment, or for the end of a process."""
+    kept = folder / "checkpoint.npz"
+    while process.poll() is None:
+        with suppress(FileNotFoundError):
+            if kept.stat().st_mtime > at:
+                return
         time.sleep(0.01)
 
 
@@ -114,8 +126,11 @@ def kills(puzzle: str, count: int, seed: int) -> list[dict[str, Any]]:
             process = begun("search", puzzle, *where, "--json")
             if not left:
                 break
+            starting, moment = rng.random() < STARTING, rng.random()
+            if not starting:
+                later(folder, at, process)
             with suppress(subprocess.TimeoutExpired):
-                process.wait(rng.uniform(0.0, first + BEYOND))
+                process.wait(moment * (first if starting else BEYOND))
             if process.poll() is not None:
                 break
             process.send_signal(signal.SIGKILL)
@@ -156,9 +171,7 @@ def sameness(puzzle: str) -> list[dict[str, Any]]:
     folder, resumed, deaths = base / "killed", False, 0
     while True:
         process = begun("search", puzzle, *(["--resume", folder] if resumed else [*SAME, "--out", folder]), "--json")
-        at, kept = time.time(), folder / "checkpoint.npz"
-        while process.poll() is None and not (kept.exists() and kept.stat().st_mtime > at + 0.5):
-            time.sleep(0.01)
+        later(folder, time.time() + 0.5, process)
         time.sleep(3.0)
         if process.poll() is not None:
             break
