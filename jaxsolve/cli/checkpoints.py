@@ -19,10 +19,10 @@ SHARE = 0.02
 class Checkpoints:
     """Keeps a search after each step; where the user has named no folder for it, it goes on without, if need be."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: Keeper, kept: Path | None = None) -> None:
         self._keeper, self._lock = keeper, threading.Lock()
         self._next, self._waiting, self._broken = 0.0, None, False
-        self.kept: Path | None = None
+        self.kept = kept
         """Where a search can be resumed from."""
 
     def keep(self, stored: "Stored") -> None:

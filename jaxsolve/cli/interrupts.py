@@ -133,6 +133,8 @@ def _wait(hearing: "socket.socket", ending: Ending, stop: Callable[[], None], sa
     last.start()
     if save is None:
         _leave(_Heard.first)
-    elif presses < PRESSES_TO_LEAVE or ending.begun.acquire(blocking=False):
-        save()
-    os._exit(exit_code())
+    try:
+        if save is not None and (presses < PRESSES_TO_LEAVE or ending.begun.acquire(blocking=False)):
+            save()
+    finally:
+        os._exit(exit_code())

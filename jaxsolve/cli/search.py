@@ -119,7 +119,7 @@ def _run(
     from jaxsolve.run import Run
 
     run = Run(budget + (stored[0].get("seconds", 0.0) if stored else 0.0), memory, started=started())
-    checkpoints = Checkpoints(keeper)
+    checkpoints = Checkpoints(keeper, keeper.folder() if stored else None)
 
     def go_on() -> None:
         if checkpoints.kept:

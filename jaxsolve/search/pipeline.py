@@ -103,7 +103,7 @@ class Pipeline:
             "curve": [[one.stage, one.evaluations, round(one.seconds, 3), one.loss] for one in self.curve],
         }
         arrays: dict[str, NDArray[Any]] = {}
-        for prefix, parts in (("state", self.state), ("elites", self.elites)):
+        for prefix, parts in (("state", self.state), ("elites", self.elites), ("starts", self.setting.starts)):
             if parts is not None:
                 arrays |= {f"{prefix}.{name}": np.asarray(part) for name, part in parts._asdict().items()}
         return meta, arrays
@@ -127,6 +127,8 @@ class Pipeline:
                 self.setting.run.memory = float(meta["memory"])
             self.setting.run.evaluations = int(meta["evaluations"])
             self.setting.run.started = time.perf_counter() - float(meta["seconds"])
+            if "starts.ins" in arrays:
+                self.setting.starts = Population(*(arrays[f"starts.{name}"] for name in Population._fields))
             if "elites.ins" in arrays:
                 self.elites = Population(*(arrays[f"elites.{name}"] for name in Population._fields))
                 self.setting.run.found(self.elites.best, float(self.elites.losses[0]))
