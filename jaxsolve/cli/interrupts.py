@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 GRACE = 1.4
 """Seconds that a run has for coming to its end by itself, its answer judged; then what is known of it is saved."""
-LEAVING = 0.5
-"""Seconds that saving may take where something holds it up."""
+LEAVING = 10.0
+"""Seconds after which saving is given up: it takes milliseconds, but for a disk that does not answer."""
 PRESSES_TO_LEAVE = 3
 """Signals after which it is not waited for at all."""
 

@@ -75,7 +75,7 @@ sys.exit(interrupts.exit_code())
 
 
 def test_saving_that_hangs_does_not_hold_it_up():
-    hangs = "def save(): time.sleep(600)\n"
+    hangs = "interrupts.LEAVING = 0.5\ndef save(): time.sleep(600)\n"
     assert told(started(hangs + DEAF), signal.SIGTERM)[:2] == (143, [])
 
 
