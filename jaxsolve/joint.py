@@ -113,7 +113,7 @@ def joint_search(
     resume
         What `keep` was given: go on from there.
     keep
-        Is given after each step what the search can be resumed from.
+        Is given at first and after each step what the search can be resumed from.
     devices
         Devices of each process that candidates are spread over; None: all. What is found does not depend on it.
 
@@ -146,6 +146,8 @@ def joint_search(
 
     stay = np.arange(puzzle.blocks, dtype=np.int32)
     floor, status = reachable(puzzle, Assembly(stay, stay)), "unsolved"
+    if resume is None:
+        watch(pipeline)
     try:
         with engine.watched():
             pipeline.drive(watch, floor)

@@ -4,13 +4,14 @@ import itertools
 import json
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from jaxsolve.errors import OutputError, UsageError
-from jaxsolve.joint import JointConfig, joint_search
+from jaxsolve.files import append, sealed, unsealed
+from jaxsolve.joint import JointConfig, Stored, joint_search
 from jaxsolve.puzzle import Puzzle
 from jaxsolve.records import flat_table
 from jaxsolve.run import Label, Run
@@ -84,7 +85,7 @@ def configurations(path: Path) -> list[tuple[dict[str, Any], JointConfig]]:
 
 
 def read_outcomes(folder: Path, puzzle: Puzzle) -> list[Outcome]:
-    """Return the runs of a puzzle that are in a folder already; lines that were cut off are not."""
+    """Return the runs of a puzzle that are in a folder already; lines that were cut off or altered are not."""
     found = []
     try:
         lines = (folder / RESULTS).read_text(encoding="utf-8", errors="replace").splitlines()
@@ -92,7 +93,7 @@ def read_outcomes(folder: Path, puzzle: Puzzle) -> list[Outcome]:
         return []
     for line in lines:
         try:
-            one = Outcome(**json.loads(line))
+            one = Outcome(**unsealed(line))
         except (ValueError, TypeError):
             continue
         if one.puzzle == puzzle.fingerprint:
@@ -107,10 +108,14 @@ def run_sweep(
     folder: Path,
     done: list[Outcome],
     devices: int | None = None,
+    stored: Stored | None = None,
+    keep: Callable[[Stored], None] | None = None,
 ) -> Iterator[Outcome]:
     """Run what is not `done` yet, append it to `done` and to the folder, and yield it.
 
     Ends early, without the run that was under way, when the budget of `run` is spent or the user asks for an end.
+    `keep` is given after each step what a run can be resumed from, and `stored` is what it was given last, if that is
+    known: the run that it is of goes on from there.
     """
     fingerprint, known = puzzle.fingerprint, [one.config for one in done]
     for setting, config in todo:
@@ -123,7 +128,10 @@ def run_sweep(
         began = run.elapsed
         own.watch = lambda progress, own=own: own.stop() if run.stopped else None
         run.begin(Label(config.method, config.pairing or "", rows=config.rows or puzzle.rows, setting=setting))
-        solution = joint_search(puzzle, config, own, devices=devices)
+        going_on = None
+        if stored is not None and (stored[0].get("config"), stored[0].get("puzzle")) == (described, fingerprint):
+            going_on = stored[0] | {"seconds": run.elapsed}, stored[1]
+        solution = joint_search(puzzle, config, own, resume=going_on, keep=keep, devices=devices)
         run.slots = own.slots
         if solution.status in ("interrupted", "lost", "out_of_time"):
             return
@@ -134,19 +142,10 @@ def run_sweep(
         )  # fmt: skip
         done.append(outcome)
         try:
-            _append(folder / RESULTS, json.dumps(asdict(outcome)))
+            append(folder / RESULTS, sealed(json.dumps(asdict(outcome))))
         except OSError as error:
             raise OutputError(f"{folder}: results cannot be written ({error.strerror or error})") from error
         yield outcome
-
-
-def _append(path: Path, line: str) -> None:
-    """Write a line at the end of a file, and on a line of its own where the last one was cut off."""
-    with path.open("ab+") as file:
-        if file.seek(0, 2):
-            file.seek(-1, 2)
-            line = line if file.read(1) == b"\n" else f"\n{line}"
-        file.write(f"{line}\n".encode())
 
 
 def consensus(outcomes: list[Outcome]) -> list[tuple[tuple[int, int], int]]:

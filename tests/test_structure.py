@@ -13,6 +13,7 @@ PACKAGE = Path(jaxsolve.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [
     "errors",
+    "files",
     "puzzle",
     "engine",
     "run",

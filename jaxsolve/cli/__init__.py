@@ -1,11 +1,11 @@
 """Host: the command line. One command a file; only this room prints."""
 
 import os
-import signal
 import sys
 import time
 
-INTERRUPTED = 130
+from jaxsolve.cli import interrupts
+
 _IMPORTED = time.perf_counter()
 _process_is_ours = False
 
@@ -19,7 +19,7 @@ def main() -> None:
     """Run the command line, and leave without tearing JAX down, which takes a quarter of a second."""
     global _process_is_ours
     _process_is_ours = True
-    signal.signal(signal.SIGINT, _leave)
+    interrupts.leave_at_once()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
@@ -35,9 +35,3 @@ def main() -> None:
                 stream.flush()
     finally:
         os._exit(code)
-
-
-def _leave(*_: object) -> None:
-    """Leave at once while there is nothing to save."""
-    os.write(2, b"jaxsolve: interrupted\n")
-    os._exit(INTERRUPTED)

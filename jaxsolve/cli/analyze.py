@@ -99,7 +99,7 @@ def _check_figures(folder: Path) -> None:
 def _draw(analysis: "Analysis", folder: Path, dark: bool) -> int:
     """Write every figure of an analysis, and return how many there are."""
     from jaxsolve.figures import figures_of, png, svg
-    from jaxsolve.puzzle.write import write_new
+    from jaxsolve.files import write_new
 
     count = 0
     for name, chart in figures_of(analysis):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jaxsolve.cli import terminal
+from jaxsolve.cli import interrupts, terminal
 from jaxsolve.errors import UsageError
 from jaxsolve.pairing import PAIRINGS
 from jaxsolve.puzzle import ACTIVATIONS, Puzzle, check_sha256, read_as, read_puzzle
@@ -68,7 +68,8 @@ def read(path: str, activation: str = "relu") -> Puzzle:
 
 def load(path: str, activation: str = "relu") -> Puzzle:
     """Read the puzzle an argument stands for, and pass on what is odd about it."""
-    puzzle = read(path, activation)
+    with interrupts.leaving():
+        puzzle = read(path, activation)
     remark(puzzle)
     return puzzle
 
@@ -138,5 +139,7 @@ def start(
     engine.keep_programs()
     if cluster or (coordinator, processes, process_id) != (None, None, None):
         terminal.keep_stdout_clean()
-        engine.join(coordinator, processes, process_id)
-    return engine.device_names(devices)
+        with interrupts.leaving():
+            engine.join(coordinator, processes, process_id)
+    with interrupts.leaving():
+        return engine.device_names(devices)

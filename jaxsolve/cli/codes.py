@@ -1,11 +1,13 @@
 """Host: exit codes, and what they mean."""
 
-from jaxsolve.cli import INTERRUPTED
+import signal
+
+from jaxsolve.cli import interrupts
 from jaxsolve.errors import JaxsolveError
 
 INTERNAL_ERROR = 70
-OF_STATUS = {"solved": 0, "unsolved": 1, "out_of_time": 1, "out_of_memory": 1, "lost": 3, "interrupted": INTERRUPTED}
-"""Exit codes of searches by how they ended."""
+OF_STATUS = {"solved": 0, "unsolved": 1, "out_of_time": 1, "out_of_memory": 1, "lost": 3}
+"""Exit codes of searches by how they ended, where no signal ended them."""
 MEANINGS = {
     0: "solved (`verify`: the answer is right), or done",
     1: "not solved within the budget and the memory there is, or runs of a sweep are left; what was found is printed "
@@ -14,9 +16,16 @@ MEANINGS = {
     "what, and the way out",
     OF_STATUS["lost"]: "another process of the same run died; the best answer is printed and saved",
     INTERNAL_ERROR: "a bug: please report it with what `--debug` shows",
-    INTERRUPTED: "interrupted; the best answer is printed and saved (a third Ctrl-C leaves at once)",
+    128 + signal.SIGINT: "interrupted; the best answer is printed and saved within two seconds (a third Ctrl-C leaves "
+    "at once)",
+    128 + signal.SIGTERM: "terminated; the best answer is printed and saved within two seconds",
 }
 """The README has the same table."""
+
+
+def of(status: str) -> int:
+    """Return the exit code of a search that ended with a status."""
+    return interrupts.exit_code() if status == "interrupted" else OF_STATUS[status]
 
 
 def help_text() -> str:

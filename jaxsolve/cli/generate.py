@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jaxsolve.cli import INTERRUPTED, arguments, terminal
+from jaxsolve.cli import arguments, interrupts, terminal
 from jaxsolve.cli.keeping import check_folder
 from jaxsolve.engine import OPTIMISERS
 from jaxsolve.errors import UsageError
@@ -112,7 +112,11 @@ def _grow(recipe: Recipe, out: Path, devices: int | None, json: bool) -> None:
         presses[0] += 1
 
     done: list[tuple[Snapshot, Path]] = []
-    with terminal.stopping(stop), _watching(recipe) as watch:
+
+    def say() -> None:
+        terminal.note(f"interrupted; {len(done)} of {len(recipe.epochs)} puzzles are there")
+
+    with interrupts.stopping(stop, say), _watching(recipe) as watch:
         for snapshot in generation.generate(recipe, devices=devices, watch=watch, stopped=lambda: presses[0] > 0):
             generation.write_snapshot(snapshot, places[snapshot.epoch])
             done.append((snapshot, places[snapshot.epoch]))
@@ -124,8 +128,8 @@ def _grow(recipe: Recipe, out: Path, devices: int | None, json: bool) -> None:
     elif done:
         terminal.result(terminal.table([HEAD, *(_row(one, folder, most) for one, folder in done)]))
     if len(done) < len(recipe.epochs):
-        terminal.note(f"interrupted; {len(done)} of {len(recipe.epochs)} puzzles are there")
-        raise typer.Exit(INTERRUPTED)
+        say()
+        raise typer.Exit(interrupts.exit_code())
 
 
 HEAD = ("epoch", "training MSE", "GFLOP/s", "of peak", "puzzle", "answer")

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 from jaxsolve.cli import terminal
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import OutputError
+from jaxsolve.files import LOCK, Hold, write_new
+from jaxsolve.puzzle import Assembly
+from jaxsolve.puzzle.padding import padded
 from jaxsolve.puzzle.source import PIECES
-from jaxsolve.puzzle.write import write_new
 from jaxsolve.records import Recorder, data_folder, new_folder, numbered, opened, to_json
+from jaxsolve.run.observer import Observer
 
 if TYPE_CHECKING:
     from jaxsolve.certificate import Certificate
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
 
 TROUBLE = (OutputError, OSError, RuntimeError)
 """What keeps a folder from being written; `RuntimeError` of a user without a home."""
+
+
+LOCK_SECONDS = 0.2
+"""That the end of a run waits for a record that is being written, where there is no time to wait."""
 
 
 def check_folder(folder: Path, option: str) -> None:
@@ -46,34 +53,65 @@ def check_apart(puzzle: str, path: Path | None, option: str) -> None:
         raise OutputError(f"{path}: this is among the files of the puzzle; choose another place for {option}")
 
 
+class Best(Observer):
+    """Knows the best assembly of a run, whether it is recorded or not."""
+
+    known: tuple[float, Assembly] | None = None
+
+    def found(self, assembly: Assembly, loss: float) -> None:
+        """Keep it if it is better."""
+        if self.known is None or loss < self.known[0]:
+            self.known = loss, assembly
+
+
 class Keeper:
     """Keeps a run in the folder a user named, or else in one of its own in the user's folder for such data.
 
     Raises
     ------
     OutputError
-        The named folder cannot be written: said before the search and not after it.
+        The named folder cannot be written, or another run is at work in it: said before the search and not after it.
     """
 
-    def __init__(self, command: str, named: Path | None, *, record: bool = True) -> None:
-        self._command, self._named, self._record = command, named, record
+    def __init__(self, command: str, named: Path | None, *, record: bool = True, alone: bool = True) -> None:
+        self._command, self._named, self._record, self._alone = command, named, record, alone
         self._made: Path | None = None
         self._recorder: Recorder | None = None
+        self._puzzle: Puzzle | None = None
+        self._hold: Hold | None = None
+        self._best = Best()
+        self._lacking = ""
+        """What could not be kept."""
         if named is not None:
             check_folder(named, "--out")
+            try:
+                self._take(named)
+            except OSError as error:
+                raise OutputError(f"{named}: this folder cannot be written ({error.strerror or error})") from error
+
+    def __enter__(self) -> "Keeper":
+        """Keep the folder to itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let others have it."""
+        if self._hold is not None:
+            self._hold.release()
 
     @property
     def named(self) -> bool:
         """Whether the user has named the folder."""
         return self._named is not None
 
-    def folder(self, puzzle: str) -> Path:
-        """Return the folder, made if need be, of a run on a puzzle of this name; `OSError` if that fails."""
+    def folder(self, puzzle: str = "") -> Path:
+        """Return the folder of a run, made if need be and named after the puzzle; `OSError` if that fails."""
+        puzzle = puzzle or (self._puzzle.name if self._puzzle else "")
         if self._named is not None:
             return self._named
         if self._made is None:
             plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in puzzle)[:80]
             self._made = new_folder(data_folder(), f"{self._command}-{plain}-{time.strftime('%Y%m%d-%H%M%S')}")
+            self._take(self._made)
         return self._made
 
     @contextmanager
@@ -95,6 +133,8 @@ class Keeper:
         OutputError
             The folder that the user named cannot be written; with one of its own, a run goes on without a record.
         """
+        self._puzzle = puzzle
+        run.observers.append(self._best)
         if not self._record:
             yield
             return
@@ -125,8 +165,23 @@ class Keeper:
             path = next(path for path in taken if not path.exists())
             write_new(path, f"{to_json(report)}\n".encode())
         except TROUBLE as error:
-            return f"not saved: {why(error)}"
+            self._lacking = f"not saved: {why(error)}"
+            return self._lacking
         return f"saved {path}"
+
+    def conclude(self, saved: str | None = None) -> None:
+        """Say what `save` said, once the answer is printed.
+
+        Raises
+        ------
+        OutputError
+            The answer or the record is not, or not all, in the folder that the user named.
+        """
+        if self._lacking and self.named:
+            raise OutputError(self._lacking)
+        for text in (saved, None if saved == self._lacking else self._lacking):
+            if text:
+                terminal.note(text)
 
     def finish(
         self,
@@ -144,7 +199,26 @@ class Keeper:
             answer = certificate.permutation, certificate.mse
         self._recorder.finish(status, report, answer, known)
         if self._recorder.trouble:
-            terminal.note(f"note: the record of this run is not complete ({self._recorder.trouble})")
+            self._lacking = f"the record of this run is not complete ({self._recorder.trouble})"
+
+    def leave(self, *, json: bool) -> None:
+        """Save and print, from another thread, what is known of a run that does not come to its end in time."""
+        if self._recorder is not None:
+            self._recorder.leave("interrupted", LOCK_SECONDS)
+        if self._best.known is None or self._puzzle is None:
+            terminal.note("interrupted, before there was an answer")
+            return
+        (loss, best), puzzle = self._best.known, self._puzzle
+        ids = padded(puzzle, len(best.ins) - puzzle.blocks).permutation(best)
+        message = f"Interrupted; best so far, not judged yet: MSE {loss:.6g} on the rows that were compared."
+        known = {"status": "interrupted", "message": message, "permutation": ids, "mse": None, "loss": loss}
+        saved = self.save(known, puzzle.name)
+        terminal.result_json(known) if json else terminal.result(f"{message}\nanswer  {','.join(map(str, ids))}")
+        terminal.note(saved)
+
+    def _take(self, folder: Path) -> None:
+        if self._alone:
+            self._hold = Hold(folder)
 
     def _failed(self, recorder: Recorder, error: BaseException) -> None:
         if recorder.anything:
@@ -152,7 +226,8 @@ class Keeper:
             recorder.finish(status, error=terminal.one_line(f"{type(error).__name__}: {error}"))
             return
         recorder.discard()
-        if self._made is not None and not any(self._made.iterdir()):
+        if self._made is not None and [path.name for path in self._made.iterdir()] in ([], [LOCK]):
+            (self._made / LOCK).unlink(missing_ok=True)
             self._made.rmdir()
 
 

@@ -2,12 +2,13 @@
 
 from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import arguments, started, terminal
+from jaxsolve.cli import arguments, interrupts, started, terminal
 from jaxsolve.cli.keeping import check_folder
 from jaxsolve.cli.version import versions
 from jaxsolve.engine import NEIGHBOURHOODS
@@ -84,7 +85,8 @@ def profile(
     )
     todo = [work for work in todo if work.moves.size]
     run, found = Run(memory=size, started=started()), []
-    with terminal.stopping(run.stop), engine.traced(trace) if trace else nullcontext():
+    say = partial(terminal.note, "interrupted")
+    with interrupts.stopping(run.stop, say), engine.traced(trace) if trace else nullcontext():
         for done in measure(
             given, todo, rows=counts, devices=devices or [len(names) // engine.processes()], tiers=tiers, run=run,
             repeats=repeats,

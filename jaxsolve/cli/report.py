@@ -9,7 +9,7 @@ from jaxsolve.cli import terminal
 from jaxsolve.cli.keeping import check_folder
 from jaxsolve.cli.runs import Folder, base_of
 from jaxsolve.errors import OutputError, UsageError
-from jaxsolve.puzzle.write import write_new, write_over
+from jaxsolve.files import write_new, write_over
 from jaxsolve.records import Record, find_run, read_record
 
 if TYPE_CHECKING:

@@ -1,15 +1,16 @@
 """Host: ``jaxsolve search``."""
 
-import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import arguments, codes, live, started, terminal
+from jaxsolve.cli import arguments, codes, interrupts, live, started, terminal
 from jaxsolve.cli.answers import answer_of
-from jaxsolve.cli.keeping import TROUBLE, Keeper, check_apart, why
+from jaxsolve.cli.checkpoints import Checkpoints
+from jaxsolve.cli.keeping import Keeper, check_apart
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import ACTIVATIONS, read_answer, read_as
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from jaxsolve.puzzle import Puzzle
     from jaxsolve.run import Run
 
-CHECKPOINT_SECONDS = 2.0
 SHOWN_POINTS = 12
 """Points of the curve that people are shown."""
 
@@ -82,7 +82,7 @@ def search(
 ) -> None:
     """Search for pairs and order together, without believing the weights.
 
-    The search is kept in a folder every two seconds; --resume goes on from
+    The search is kept in a folder after every step; --resume goes on from
     there, after whatever has happened, as if nothing had. Exit codes are
     those of solve.
     """
@@ -96,14 +96,16 @@ def search(
     size, budget = arguments.bytes_of(memory), arguments.checked_budget(budget)
     if resume is not None and out is not None:
         raise UsageError("--resume goes on in its own folder; leave --out out")
-    stored, config = _config(asked, options, resume)
-    if start is not None and stored is not None:
+    if start is not None and resume is not None:
         raise UsageError("--resume goes on from where the search was; leave --start out")
     begin = None if start is None else read_answer(start)
     check_apart(puzzle, out, "--out")
-    keeper = Keeper("search", resume or out, record=not no_record)
-    names = arguments.start(devices, None, None, None, False)
-    _run(puzzle, activation, config, stored, begin, budget, size, keeper, devices, names, json)
+    stored, config = _config(asked, options, resume)
+    with Keeper("search", resume or out, record=not no_record) as keeper:
+        if resume is not None:  # once more, now that nobody else goes on with it
+            stored, config = _config(asked, options, resume, lambda text: terminal.note(f"note: {text}"))
+        names = arguments.start(devices, None, None, None, False)
+        _run(puzzle, activation, config, stored, begin, budget, size, keeper, devices, names, json)
 
 
 def _run(
@@ -115,7 +117,18 @@ def _run(
     from jaxsolve.run import Run
 
     run = Run(budget + (stored[0].get("seconds", 0.0) if stored else 0.0), memory, started=started())
-    with terminal.stopping(run.stop):
+    checkpoints = Checkpoints(keeper, keeper.folder() if stored else None)
+
+    def go_on() -> None:
+        if checkpoints.kept:
+            terminal.note(f"go on with: jaxsolve search {path} --resume {checkpoints.kept}")
+
+    def save() -> None:
+        checkpoints.leave()
+        keeper.leave(json=json)
+        go_on()
+
+    with interrupts.stopping(run.stop, save) as ending:
         with live.watching(run):
             with run.phase("read"):
                 puzzle = arguments.load(path, activation)
@@ -123,17 +136,18 @@ def _run(
             settings = asdict(config) | {"activation": activation, "budget": budget, "start": start, "memory": memory}
             with keeper.recording(run, puzzle, path, settings, config.seed, names, resumed=stored is not None):
                 puzzle = _read_as(puzzle, stored, run, devices)
-                checkpoints, going_on = Checkpoints(keeper, puzzle.name), {"resume": stored, "devices": devices}
-                solution = joint_search(puzzle, config, run, start=begin, keep=checkpoints.keep, **going_on)
+                going_on: dict[str, Any] = {"resume": stored, "keep": checkpoints.keep, "devices": devices}
+                solution = joint_search(puzzle, config, run, start=begin, **going_on)
                 checkpoints.finish()
         report = _report(puzzle, solution, names)
+        ending.begin()
         keeper.finish(solution.status, report, solution.certificate)
-    saved = keeper.save(report, puzzle.name)
-    terminal.result_json(report) if json else terminal.result(_shown(report))
-    terminal.note(saved)
-    if solution.status in ("out_of_time", "out_of_memory", "interrupted", "lost") and not checkpoints.broken:
-        terminal.note(f"go on with: jaxsolve search {path} --resume {keeper.folder(puzzle.name)}")
-    raise typer.Exit(codes.OF_STATUS[solution.status])
+        saved = keeper.save(report, puzzle.name)
+        terminal.result_json(report) if json else terminal.result(_shown(report))
+        keeper.conclude(saved)
+        if solution.status in ("out_of_time", "out_of_memory", "interrupted", "lost"):
+            go_on()
+    raise typer.Exit(codes.of(solution.status))
 
 
 def _read_as(puzzle: "Puzzle", stored: "Stored | None", run: "Run", devices: int | None) -> "Puzzle":
@@ -160,7 +174,9 @@ def _named_option(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _config(asked: dict[str, Any], options: dict[str, Any], resume: Path | None) -> "tuple[Stored | None, JointConfig]":
+def _config(
+    asked: dict[str, Any], options: dict[str, Any], resume: Path | None, note: Callable[[str], None] = lambda text: None
+) -> "tuple[Stored | None, JointConfig]":
     """Return what to resume and what to search with; `UsageError` if the two contradict each other."""
     from jaxsolve.joint import JointConfig
     from jaxsolve.run import load_checkpoint
@@ -170,7 +186,7 @@ def _config(asked: dict[str, Any], options: dict[str, Any], resume: Path | None)
         config = JointConfig(options=options, **asked)
         stages_named(config.method, config.options)
         return None, config
-    stored = load_checkpoint(resume)
+    stored = load_checkpoint(resume, note)
     try:
         before: dict[str, Any] = dict(stored[0]["config"])
         config = JointConfig(**before)
@@ -184,37 +200,6 @@ def _config(asked: dict[str, Any], options: dict[str, Any], resume: Path | None)
         if str(before["options"].get(key)) != str(value):
             raise UsageError(f"{key} is {value}; the search in {resume} was begun otherwise: leave it out")
     return stored, config
-
-
-class Checkpoints:
-    """Keeps a search every few seconds; where the user has named no folder for it, it goes on without, if need be."""
-
-    def __init__(self, keeper: Keeper, puzzle: str) -> None:
-        self._keeper, self._puzzle = keeper, puzzle
-        self._last, self._waiting = 0.0, None
-        self.broken = False
-        """Whether that was not possible."""
-
-    def keep(self, stored: "Stored") -> None:
-        """Keep a search, at once or together with the next."""
-        self._waiting = stored
-        if time.monotonic() - self._last >= CHECKPOINT_SECONDS:
-            self.finish()
-
-    def finish(self) -> None:
-        """Keep what was not kept yet."""
-        from jaxsolve.run import save_checkpoint
-
-        if self._waiting is None or self.broken:
-            return
-        stored, self._waiting, self._last = self._waiting, None, time.monotonic()
-        try:
-            save_checkpoint(self._keeper.folder(self._puzzle), *stored)
-        except TROUBLE as error:
-            if self._keeper.named:
-                raise
-            self.broken = True
-            terminal.note(f"note: this search cannot be resumed ({why(error)})")
 
 
 def _report(puzzle: "Puzzle", solution: "JointSolution", devices: list[str]) -> dict[str, Any]:
@@ -233,6 +218,7 @@ def _report(puzzle: "Puzzle", solution: "JointSolution", devices: list[str]) -> 
             {"stage": one.stage, "evaluations": one.evaluations, "seconds": round(one.seconds, 2), "loss": one.loss}
             for one in pipeline.curve
         ],
+        "digest": pipeline.digest,
         "evaluations": run.evaluations,
         "seconds": {name: round(s, 4) for name, s in {**run.seconds, "total": run.elapsed}.items()},
         "seed": config.seed,
@@ -250,6 +236,7 @@ def _shown(report: dict[str, Any]) -> str:
         *([] if report["activation"] == "relu" else [("activation", report["activation"])]),
         *([("left out", ", ".join(map(str, report["unused"])))] if report["unused"] else []),
         ("work", f"{report['evaluations']} evaluations, {report['seconds']['total']:.1f} s"),
+        *([("digest", report["digest"])] if report["digest"] else []),
     ]
     curve = report["curve"]
     picked = sorted({round(k * (len(curve) - 1) / (SHOWN_POINTS - 1)) for k in range(SHOWN_POINTS)}) if curve else []

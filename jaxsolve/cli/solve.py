@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import arguments, codes, live, started, terminal
+from jaxsolve.cli import arguments, codes, interrupts, live, started, terminal
 from jaxsolve.cli.ahead import ahead
 from jaxsolve.cli.answers import answer_of
 from jaxsolve.cli.keeping import Keeper, check_apart
@@ -84,22 +84,24 @@ def solve(
     imported = time.perf_counter()
     first = engine.is_first()  # the others know the same, and say nothing
     check_apart(puzzle, out, "--out")
-    keeper = Keeper("solve", out, record=first and not no_record)
     run = Run(budget, memory=size, started=begun)
     run.seconds["import"] = imported - begun
-    with terminal.stopping(run.stop):
-        with live.watching(run) if first else nullcontext():
-            with run.phase("read"):
-                given, start = prepared()
-            arguments.remark(given)
-            settings = asdict(config) | {"activation": activation, "memory": size}
-            with keeper.recording(run, given, puzzle, settings, seed, names):
-                solution = solve(given, config, run, start)
-        if first or solution.status == "lost":
-            report = _report(solution, seed, names)
-            keeper.finish(solution.status, report, solution.certificate)
-            _conclude(report, keeper, given.name, out is not None, json)
-    raise typer.Exit(codes.OF_STATUS[solution.status])
+    with Keeper("solve", out, record=first and not no_record, alone=first) as keeper:
+        save = partial(keeper.leave, json=json) if first else lambda: None
+        with interrupts.stopping(run.stop, save) as ending:
+            with live.watching(run) if first else nullcontext():
+                with run.phase("read"):
+                    given, start = prepared()
+                arguments.remark(given)
+                settings = asdict(config) | {"activation": activation, "memory": size}
+                with keeper.recording(run, given, puzzle, settings, seed, names):
+                    solution = solve(given, config, run, start)
+            if first or solution.status == "lost":
+                report = _report(solution, seed, names)
+                ending.begin()
+                keeper.finish(solution.status, report, solution.certificate)
+                _conclude(report, keeper, given.name, out is not None, json)
+    raise typer.Exit(codes.of(solution.status))
 
 
 def _conclude(report: dict[str, Any], keeper: Keeper, puzzle: str, named: bool, json: bool) -> None:
@@ -111,8 +113,7 @@ def _conclude(report: dict[str, Any], keeper: Keeper, puzzle: str, named: bool, 
         saved = saved or keeper.save(report, puzzle)
         if not isinstance(error, BrokenPipeError):
             raise OutputError(f"the answer cannot be printed ({error.strerror or error}); {saved}") from error
-    if saved:
-        terminal.note(saved)
+    keeper.conclude(saved)
 
 
 def _size(path: str) -> int:

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import arguments, live, started, terminal
+from jaxsolve.cli import arguments, interrupts, live, started, terminal
+from jaxsolve.cli.checkpoints import Checkpoints
 from jaxsolve.cli.keeping import TROUBLE, Keeper, check_apart, why
 from jaxsolve.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
+    from jaxsolve.joint import Stored
     from jaxsolve.sweep import Outcome
 
 SHOWN_PAIRS = 12
@@ -25,7 +27,10 @@ def sweep(
     activation: arguments.ActivationOrAuto = "auto",
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder for the results; runs that are there already are not repeated."),
+        typer.Option(
+            metavar="DIR",
+            help="Folder for the results; runs that are there are not repeated, one cut off goes on.",
+        ),
     ] = None,
     devices: arguments.Devices = None,
     memory: arguments.Memory = None,
@@ -46,30 +51,50 @@ def sweep(
         raise UsageError(f"--best is {best}; expected at least 1")
     size, todo, budget = arguments.bytes_of(memory), configurations(config), arguments.checked_budget(budget)
     check_apart(puzzle, out, "--out")
-    keeper = Keeper("sweep", out, record=not no_record)
-    names = arguments.start(devices, None, None, None, False)
-    given = arguments.load(puzzle, activation)
-    try:
-        folder = keeper.folder(given.name)
-    except TROUBLE as error:
-        raise OutputError(f"results of a sweep need a folder; name one with --out ({why(error)})") from error
-    run = Run(budget, size, started=started())
-    settings = {"runs": [setting for setting, _ in todo], "config": str(config), "best": best, "budget": budget}
-    with terminal.stopping(run.stop), live.watching(run):
-        with keeper.recording(run, given, puzzle, settings, None, names):
-            given = arguments.with_activation(given, run, devices)
-            done = read_outcomes(folder, given)
-            for outcome in run_sweep(given, todo, run, folder, done, devices):
-                terminal.note(f"{len(done)} of {len(todo)}: {_named(outcome)}: MSE {outcome.mse:.6g} on all rows")
-        ranked = sorted(done, key=lambda outcome: outcome.mse)
-        report = _report(given.name, ranked, best) | {"left": len(todo) - len(done)}
-        status = "finished" if not report["left"] else "interrupted" if run.stopped else "out_of_time"
-        keeper.finish(status, report, answer=(ranked[0].permutation, ranked[0].mse) if ranked else None)
-    terminal.result_json(report) if json else terminal.result(_shown(ranked, consensus(ranked[:best]), report["best"]))
-    terminal.note(f"results are in {folder}")
+    with Keeper("sweep", out, record=not no_record) as keeper:
+        names = arguments.start(devices, None, None, None, False)
+        given = arguments.load(puzzle, activation)
+        try:
+            folder = keeper.folder(given.name)
+        except TROUBLE as error:
+            raise OutputError(f"results of a sweep need a folder; name one with --out ({why(error)})") from error
+        run, checkpoints = Run(budget, size, started=started()), Checkpoints(keeper)
+        settings = {"runs": [setting for setting, _ in todo], "config": str(config), "best": best, "budget": budget}
+
+        def save() -> None:
+            checkpoints.leave()
+            keeper.leave(json=json)
+            terminal.note(f"results are in {folder}; go on with --out {folder}")
+
+        with interrupts.stopping(run.stop, save) as ending, live.watching(run):
+            with keeper.recording(run, given, puzzle, settings, None, names):
+                given = arguments.with_activation(given, run, devices)
+                done, stored = read_outcomes(folder, given), _stored(folder)
+                for outcome in run_sweep(given, todo, run, folder, done, devices, stored, checkpoints.keep):
+                    terminal.note(f"{len(done)} of {len(todo)}: {_named(outcome)}: MSE {outcome.mse:.6g} on all rows")
+                checkpoints.finish()
+            ranked = sorted(done, key=lambda outcome: outcome.mse)
+            report = _report(given.name, ranked, best) | {"left": len(todo) - len(done)}
+            status = "finished" if not report["left"] else "interrupted" if run.stopped else "out_of_time"
+            ending.begin()
+            keeper.finish(status, report, answer=(ranked[0].permutation, ranked[0].mse) if ranked else None)
+        terminal.result_json(report) if json else terminal.result(
+            _shown(ranked, consensus(ranked[:best]), report["best"])
+        )
+        keeper.conclude(f"results are in {folder}")
     if report["left"]:
         terminal.note(f"{report['left']} runs are left; go on with --out {folder}")
-        raise typer.Exit(1)
+        raise typer.Exit(interrupts.exit_code() if run.stopped else 1)
+
+
+def _stored(folder: Path) -> "Stored | None":
+    """Return where the run that was cut off in a folder stood; None: there is none."""
+    from jaxsolve.run import load_checkpoint
+
+    try:
+        return load_checkpoint(folder, lambda text: terminal.note(f"note: {text}"))
+    except UsageError:
+        return None
 
 
 def _report(puzzle: str, ranked: list["Outcome"], best: int) -> dict[str, Any]:

@@ -3,17 +3,16 @@
 import functools
 import inspect
 import os
-import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, Any, ParamSpec, TextIO
 
 import typer
 
-from jaxsolve.cli import INTERRUPTED
+from jaxsolve.cli import interrupts
 from jaxsolve.cli.codes import INTERNAL_ERROR
 from jaxsolve.errors import JaxsolveError, out_of_memory
 from jaxsolve.records import to_json
@@ -25,8 +24,6 @@ COLUMNS = 80
 """Width of a terminal that does not tell."""
 ERASE = "\x1b[K"
 """What makes a terminal erase the rest of a line."""
-PRESSES_TO_LEAVE = 3
-"""Interrupts after which a run that should come to its end is left at once."""
 
 
 def result(text: str) -> None:
@@ -130,7 +127,7 @@ def guarded(command: Callable[P, None]) -> Callable[..., None]:
         except JaxsolveError as error:
             raise stop(f"error: {error}", error.exit_code) from error
         except KeyboardInterrupt as error:
-            raise stop("interrupted", INTERRUPTED) from error
+            raise stop("interrupted", interrupts.exit_code()) from error
         except BrokenPipeError as error:
             raise typer.Exit(1) from error
         except OSError as error:
@@ -155,27 +152,3 @@ def _stop(text: str, code: int, *, debug: bool) -> typer.Exit:
         traceback.print_exc()
     note(text)
     return typer.Exit(code)
-
-
-@contextmanager
-def stopping(stop: Callable[[], None]) -> Iterator[None]:
-    """Let an interrupt ask for an end instead of tearing the work apart; the third one leaves at once."""
-    presses = 0
-
-    def handle(*_: object) -> None:
-        nonlocal presses
-        presses += 1
-        stop()
-        if presses >= PRESSES_TO_LEAVE:
-            if StatusLine.shown is not None:
-                os.write(2, b"\n")
-            os._exit(INTERRUPTED)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -2,13 +2,14 @@
 
 Whoever can write to such a folder can have code run (https://docs.jax.dev/en/latest/persistent_compilation_cache.html),
 so one that belongs to somebody else, or that others may write to, is not used. Programs depend on the compiler
-and on the processor, which give the folder its name.
+and on the processor, which give the folder its name. Where one is damaged, or cannot be written, it is compiled anew.
 """
 
 import hashlib
 import os
 import platform
 import stat
+import warnings
 from pathlib import Path
 
 import jax
@@ -23,6 +24,7 @@ def keep_programs() -> Path | None:
 
     A folder that the user has named for JAX (``JAX_COMPILATION_CACHE_DIR``) is left as it is.
     """
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache", UserWarning)
     named: str | None = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
     if named:
         return Path(named)

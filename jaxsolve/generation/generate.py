@@ -11,12 +11,12 @@ import numpy as np
 
 from jaxsolve import engine
 from jaxsolve.errors import OutputError, UsageError
+from jaxsolve.files import write_new
 from jaxsolve.generation.data import Rows, draw_rows, read_rows
 from jaxsolve.generation.drop import Dropped, drop
 from jaxsolve.generation.initial import INITIAL, Weights
 from jaxsolve.generation.recipe import FEATURES, HIDDEN_SHARE, TABLE_ROWS, TRAIN_ROWS, Recipe
 from jaxsolve.puzzle import sha256_of, write_puzzle
-from jaxsolve.puzzle.write import write_new
 
 PUZZLE, ANSWER = "puzzle", "answer.json"
 CALL_FLOPS = 2e10

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxsolve.errors import AnswerError, OutputError
+from jaxsolve.errors import AnswerError
+from jaxsolve.files import write_folder, write_new
 from jaxsolve.puzzle.padding import running, unpadded
 from jaxsolve.puzzle.source import PIECES, TABLE
 from jaxsolve.puzzle.table import LABEL, TARGET
@@ -90,38 +90,6 @@ def write_network(puzzle: Puzzle, permutation: Sequence[int], path: Path) -> Non
     write_new(path, save({name: np.ascontiguousarray(t, dtype=dtype) for name, t in tensors.items()}, metadata))
 
 
-def write_new(path: Path, data: bytes) -> None:
-    """Write a file that does not exist yet; `OutputError` if it does or cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            try:
-                file.write(data)
-                file.flush()
-            except OSError:
-                path.unlink()  # half a file helps nobody, and would stand in the way of the next try
-                raise
-    except FileExistsError:
-        raise OutputError(f"{path}: exists already and is not overwritten; choose another name") from None
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
-
-
-def write_over(path: Path, data: bytes) -> None:
-    """Write a file, whether there is one or not, beside it and renamed; `OutputError` if it cannot be written."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            beside.write_bytes(data)
-            beside.replace(path)
-        except OSError:
-            beside.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
-
-
 def write_puzzle(puzzle: Puzzle, path: Path, *, decimals: int | None = None) -> None:
     """Write a puzzle in the published format, to a folder or, if `path` ends in ``.zip``, to a zip file.
 
@@ -139,8 +107,7 @@ def write_puzzle(puzzle: Puzzle, path: Path, *, decimals: int | None = None) -> 
     if puzzle.expected_sha256:
         files["expected_sha256"] = f"{puzzle.expected_sha256}\n".encode()
     if path.suffix != ".zip":
-        for name, data in files.items():
-            write_new(path / name, data)
+        write_folder(path, files)
         return
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:

@@ -1,8 +1,7 @@
-"""Host: the two files of a record as they are written: one beside itself and renamed, one line by line."""
+"""Host: the names of the files of a record, how they are written down, and whether somebody still writes them."""
 
 import json
 import math
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
@@ -63,19 +62,3 @@ def is_open(path: Path) -> bool:
     except OSError:
         return False
     return False
-
-
-def replace_json(path: Path, value: Any, *, sync: bool = False) -> None:
-    """Write a JSON file beside itself and rename it, so that it is whole at any moment; `OSError` if it cannot be."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(f"{to_json(value)}\n")
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError:
-        with suppress(OSError):
-            beside.unlink()
-        raise

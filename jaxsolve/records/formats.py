@@ -37,6 +37,9 @@ and ``attempt`` (a number from 1 on, 0 before the first), and
     rate      phase, loss (lowest of the run), accepted and rejected (so far): speed is the difference of two
     judged    mse over all rows, solved
     end       status
+
+The record and each line of the trace end with ``check``, the CRC-32 of their text without it (`jaxsolve.files.sealed`);
+those of the first versions do not.
 """
 
 from collections.abc import Callable

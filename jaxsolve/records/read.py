@@ -8,6 +8,7 @@ from types import NoneType
 from typing import Any
 
 from jaxsolve.errors import UsageError
+from jaxsolve.files import unsealed
 from jaxsolve.records.files import is_open
 from jaxsolve.records.folders import name_of
 from jaxsolve.records.formats import Json, upgraded, upgraded_event
@@ -71,7 +72,7 @@ class Record:
             with self.path.with_name(self.fields["trace"]).open(encoding="utf-8", errors="replace") as lines:
                 for line in lines:
                     try:
-                        event = json.loads(line)
+                        event = unsealed(line)
                     except (ValueError, RecursionError):
                         continue
                     if isinstance(event, dict) and "event" in event:
@@ -92,7 +93,7 @@ def read_record(path: Path) -> Record:
     """
     try:
         with path.open("rb") as file:
-            found = json.loads(file.read(MAX_BYTES))
+            found = unsealed(file.read(MAX_BYTES).decode())
         if not isinstance(found, dict):
             raise UsageError("no object in it")
         version, fields = found.get("format"), upgraded(found)
@@ -104,7 +105,8 @@ def read_record(path: Path) -> Record:
     except OSError as error:
         raise UsageError(f"{path}: this record cannot be read ({error.strerror or error})") from error
     except (ValueError, RecursionError, UsageError) as error:
-        why = "no JSON in it" if isinstance(error, ValueError) else error
+        plain = isinstance(error, UnicodeDecodeError | json.JSONDecodeError | RecursionError)
+        why = "no JSON in it" if plain else error
         raise UsageError(f"{path}: this record cannot be read ({why})") from error
     return Record(path, name_of(path), fields, int(version or 0))
 

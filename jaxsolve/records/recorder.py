@@ -1,18 +1,25 @@
 """Host: an observer that keeps what a run does, as it does it, in a folder."""
 
+import errno
+import functools
 import json
 import math
+import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
+from jaxsolve import files
 from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.puzzle.padding import padded
-from jaxsolve.records.files import numbered, open_trace, replace_json
+from jaxsolve.records.files import numbered, open_trace, to_json
 from jaxsolve.records.thinning import Thinning
 from jaxsolve.run import Label, Observer, Pass, Progress
+
+P = ParamSpec("P")
 
 SECONDS = 2.0
 """Between two looks of the record at what is known so far, and between two rates in the trace."""
@@ -41,6 +48,17 @@ class Waiting:
     attempt: Attempt
     event: dict[str, Any]
     assembly: Assembly | None = None
+
+
+def alone(method: Callable[Concatenate["Recorder", P], None]) -> Callable[Concatenate["Recorder", P], None]:
+    """Have a method of a recorder run in one thread at a time."""
+
+    @functools.wraps(method)
+    def run(self: "Recorder", /, *args: P.args, **kwargs: P.kwargs) -> None:
+        with self._lock:
+            method(self, *args, **kwargs)
+
+    return run
 
 
 class Recorder(Observer):
@@ -93,12 +111,14 @@ class Recorder(Observer):
         """The frame of an earlier attempt that is the best of all."""
         self._frame: Waiting | None = None
         self._round: Waiting | None = None
+        self._lock = threading.RLock()
         try:
-            replace_json(self.path, self._fields)
+            self._write_record()
         except OSError:
             self.discard()
             raise
 
+    @alone
     def progressed(self, progress: Progress) -> None:
         """Keep what has waited long enough."""
         if progress.evaluations < self._now.evaluations:  # a run of its own within this one
@@ -110,6 +130,7 @@ class Recorder(Observer):
         if self._clock() - self._kept_at >= (BEAT if self._best[1] is self._kept_best else SECONDS):
             self._keep()
 
+    @alone
     def began(self, label: Label, start: Assembly | None, loss: float) -> None:
         """Open an attempt; what waits for room in the one before is dropped unless it is the best of all."""
         self._write_waiting()
@@ -121,6 +142,7 @@ class Recorder(Observer):
         if start is not None:
             self.found(start, loss)
 
+    @alone
     def found(self, assembly: Assembly, loss: float) -> None:
         """Keep an assembly that is better than the others of its attempt, if there is room, or till there is."""
         if not loss < self._attempt.best:
@@ -132,6 +154,7 @@ class Recorder(Observer):
         self._frame = Waiting(self._attempt, self._event("frame", loss=loss, start=start), assembly)
         self._write_waiting()
 
+    @alone
     def passed(self, done: Pass) -> None:
         """Keep a round, together with those of its kind that wait."""
         self._accepted += done.accepted
@@ -143,11 +166,13 @@ class Recorder(Observer):
         self._round = Waiting(self._attempt, told)
         self._write_waiting()
 
+    @alone
     def judged(self, mse: float, solved: bool) -> None:
         """Keep what the end of an attempt is worth."""
         if self._rounds.take(self._elapsed):
             self._write(self._event("judged", mse=mse, solved=solved))
 
+    @alone
     def finish(
         self,
         status: str,
@@ -166,8 +191,13 @@ class Recorder(Observer):
         self._fields |= {"status": status, "error": error, "report": report, "certificate": certificate}
         if answer is not None:
             self._fields["mse"] = answer[1]
-        self._keep(answer and answer[0], sync=True)
+        self._keep(answer and answer[0], last=True)
         self._file.close()
+
+    def leave(self, status: str, seconds: float) -> None:
+        """Say from another thread how the run has ended; that of the run, if it is at work here, is waited for."""
+        if self._lock.acquire(timeout=seconds):  # and kept: nothing is to be written after the end
+            self.finish(status)
 
     def discard(self) -> None:
         """Leave nothing behind: the run failed before anything was found."""
@@ -216,11 +246,13 @@ class Recorder(Observer):
     def _write(self, event: dict[str, Any]) -> None:
         if self.trouble is None:
             try:
-                self._file.write(f"{json.dumps(shortened(event))}\n".encode())
+                line = f"{files.sealed(json.dumps(shortened(event)))}\n".encode()
+                if self._file.write(line) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             except OSError as error:
                 self.trouble = f"{self.path.parent}: {error.strerror or error}"
 
-    def _keep(self, permutation: list[int] | None = None, *, sync: bool = False) -> None:
+    def _keep(self, permutation: list[int] | None = None, *, last: bool = False) -> None:
         loss, best = self._best
         self._kept_at, self._kept_best = self._clock(), best
         self._fields |= {
@@ -230,11 +262,14 @@ class Recorder(Observer):
             "seconds": round(self._elapsed, 3),
             "attempts": self._attempt.number,
         }
-        if self.trouble is None or sync:
+        if self.trouble is None or last:
             try:
-                replace_json(self.path, self._fields, sync=sync)
+                self._write_record()
             except OSError as error:
                 self.trouble = f"{self.path.parent}: {error.strerror or error}"
+
+    def _write_record(self) -> None:
+        files.replace(self.path, f"{files.sealed(to_json(self._fields))}\n".encode())
 
     def _permutation(self, assembly: Assembly) -> list[int]:
         spare = len(assembly.ins) - self._puzzle.blocks

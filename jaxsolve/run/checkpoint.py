@@ -1,14 +1,13 @@
 """Host: the state of a search on disk, so that one that is killed at any moment can be resumed.
 
-A checkpoint is one NumPy archive without pickles: the arrays, and what describes them as JSON. It is written beside
-the last one, synced and renamed; the one before is kept, for a disk that lies about what it has written. The
-checksums of the archive tell a damaged one.
+A checkpoint is one NumPy archive without pickles: the arrays, and what describes them as JSON. The one before is kept,
+for a disk that lies about what it has written. The checksums of the archive tell a damaged one.
 """
 
 import io
 import json
-import os
 import zipfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.errors import OutputError, UsageError
+from jaxsolve.files import replace
 
 VERSION = 1
 """Version of the format; what an older program has written stays readable."""
 NEWEST, BEFORE = "checkpoint.npz", "checkpoint-before.npz"
+DAMAGED = "checkpoint-damaged.npz"
+"""Where a damaged one is put, out of the way of the next."""
 META = "meta"
 MAX_BYTES = 1 << 30
 
@@ -31,29 +33,16 @@ def save_checkpoint(folder: Path, meta: dict[str, Any], arrays: dict[str, NDArra
     text = json.dumps({"version": VERSION, **meta}).encode()
     everything: dict[str, Any] = {META: np.frombuffer(text, np.uint8), **arrays}
     np.savez(buffer, **everything)
-    beside = folder / f"{NEWEST}.{os.getpid()}.new"
     try:
-        with beside.open("wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        if (folder / NEWEST).exists():
-            (folder / NEWEST).replace(folder / BEFORE)
-        beside.replace(folder / NEWEST)
-        if hasattr(os, "O_DIRECTORY"):
-            handle = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        replace(folder / NEWEST, buffer.getbuffer(), folder / BEFORE)
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
         raise OutputError(f"{folder}: the search cannot be kept here ({error.strerror or error})") from error
 
 
-def load_checkpoint(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Return the newest checkpoint of a folder that is whole.
+def load_checkpoint(
+    folder: Path, note: Callable[[str], None] = lambda text: None
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return the newest checkpoint of a folder that is whole; `note` is told why that is not the last one.
 
     Raises
     ------
@@ -62,13 +51,18 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any
     """
     problems = []
     for name in (NEWEST, BEFORE):
-        path = folder / name
         try:
-            return _read(path)
+            found = _read(folder / name)
         except FileNotFoundError:
             continue
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
             problems.append(f"{name} is damaged ({' '.join(str(error).split())[:100] or type(error).__name__})")
+            continue
+        if problems:
+            with suppress(OSError):
+                (folder / NEWEST).replace(folder / DAMAGED)
+            note(f"{folder}: {problems[0]}; going on from the one before, {name}")
+        return found
     why = "; ".join(problems) or f"no {NEWEST} in it"
     raise UsageError(f"{folder}: nothing to resume from: {why}")
 

@@ -1,5 +1,6 @@
 """Host: stages of joint searches, each of which begins with the best that the one before has found."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -47,6 +48,8 @@ class Pipeline:
     elites: Population | None = None
     """The best assemblies of all stages so far, on the rows of the search."""
     curve: list[Point] = field(default_factory=list)
+    digest: str | None = ""
+    """Hash of all states so far, one after the other: the same for the same search. None: begun before it was kept."""
 
     @property
     def finished(self) -> bool:
@@ -77,6 +80,7 @@ class Pipeline:
                 while not method.finished(self.state) and self.loss > floor:
                     before, began = _decided(self.state), time.perf_counter()
                     self.state, work = method.step(setting, self.state, work)
+                    self._digest()
                     self._note(name, method.found(self.state))
                     self._tell(name, before, time.perf_counter() - began)
                     watch(self)
@@ -92,12 +96,14 @@ class Pipeline:
             "stages": [[name, asdict(method)] for name, method in self.stages],
             "at": self.at,
             "begun": self.state is not None,
+            "digest": self.digest,
+            "memory": run.memory,
             "evaluations": run.evaluations,
             "seconds": run.elapsed,
             "curve": [[one.stage, one.evaluations, round(one.seconds, 3), one.loss] for one in self.curve],
         }
         arrays: dict[str, NDArray[Any]] = {}
-        for prefix, parts in (("state", self.state), ("elites", self.elites)):
+        for prefix, parts in (("state", self.state), ("elites", self.elites), ("starts", self.setting.starts)):
             if parts is not None:
                 arrays |= {f"{prefix}.{name}": np.asarray(part) for name, part in parts._asdict().items()}
         return meta, arrays
@@ -116,8 +122,13 @@ class Pipeline:
         try:
             self.at = int(meta["at"])
             self.curve = [Point(*point) for point in meta["curve"]]
+            self.digest = meta.get("digest")
+            if self.setting.run.memory is None and meta.get("memory"):  # rows are gone through in the same parts
+                self.setting.run.memory = float(meta["memory"])
             self.setting.run.evaluations = int(meta["evaluations"])
             self.setting.run.started = time.perf_counter() - float(meta["seconds"])
+            if "starts.ins" in arrays:
+                self.setting.starts = Population(*(arrays[f"starts.{name}"] for name in Population._fields))
             if "elites.ins" in arrays:
                 self.elites = Population(*(arrays[f"elites.{name}"] for name in Population._fields))
                 self.setting.run.found(self.elites.best, float(self.elites.losses[0]))
@@ -126,6 +137,15 @@ class Pipeline:
                 self.state = kind(*(arrays[f"state.{name}"] for name in kind._fields))
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise UsageError(f"this is no stored search ({type(error).__name__}: {error})") from error
+
+    def _digest(self) -> None:
+        if self.digest is not None:
+            parts = [np.asarray(part) for part in self.state]
+            kinds = "".join(f"{part.dtype.str}{part.shape}" for part in parts)
+            known = hashlib.sha256(f"{self.digest}{self.at}{kinds}".encode())
+            for part in parts:
+                known.update(part.tobytes())
+            self.digest = known.hexdigest()
 
     def _begin(self, stage: str) -> None:
         problem, starts = self.setting.problem, self.elites or self.setting.starts

@@ -5,7 +5,7 @@ import pytest
 
 from jaxsolve.certificate import certify, tolerance, with_neighbour
 from jaxsolve.certificate.neighbour import single_moves
-from jaxsolve.puzzle import Assembly, predict, sha256_of
+from jaxsolve.puzzle import Assembly, network, predict, sha256_of
 from tests import reference
 
 
@@ -35,6 +35,17 @@ def test_another_assembly_is_not(given):
     certificate = certify(puzzle, other(answer))
     assert not certificate.solved
     assert "float32 rounding explains at most" in certificate.sentence
+
+
+def test_the_certificate_is_the_same_bit_by_bit_on_any_number_of_cores_and_beside_anything(monkeypatch):
+    puzzle, answer = reference.random_puzzle(33, n=4, rows=2500)
+    found = []
+    for cores in (1, 2, 5):
+        monkeypatch.setattr(network, "CORES", cores)
+        for _ in range(2):
+            found.append(certify(puzzle, answer))
+            certify(puzzle, other(answer))
+    assert len({one.mse for one in found}) == len({one.tolerance for one in found}) == 1
 
 
 def test_an_expected_hash_decides(given):

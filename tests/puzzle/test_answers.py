@@ -10,8 +10,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from jaxsolve.errors import AnswerError, OutputError
+from jaxsolve.files import write_new
 from jaxsolve.puzzle import Assembly, padded, read_answer, sha256_of, write_network
-from jaxsolve.puzzle.write import write_new
 from tests import reference
 
 

@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from jaxsolve import files
 from jaxsolve.errors import OutputError, UsageError
 from jaxsolve.run import checkpoint as checkpoints
 from jaxsolve.run import load_checkpoint, save_checkpoint
@@ -96,7 +97,7 @@ def test_a_full_disk_is_said_and_the_last_checkpoint_stays(tmp_path, monkeypatch
         raise OSError(28, "No space left on device")
 
     saved(tmp_path, 1)
-    monkeypatch.setattr(checkpoints.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(OutputError, match=r"the search cannot be kept here \(No space left on device\)"):
         saved(tmp_path, 2)
     assert load_checkpoint(tmp_path)[0]["step"] == 1
@@ -111,7 +112,7 @@ def test_a_death_between_the_two_renamings_loses_nothing(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return os.replace(path, target)
 
-    monkeypatch.setattr(checkpoints.Path, "replace", dies)
+    monkeypatch.setattr(files.Path, "replace", dies)
     with pytest.raises(KeyboardInterrupt):
         saved(tmp_path, 2)
     assert load_checkpoint(tmp_path)[0]["step"] == 1

@@ -92,6 +92,13 @@ def test_the_seed_decides_everything(name):
     assert [one.loss for one in ends[0].curve] == [one.loss for one in ends[1].curve]
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_devices_change_no_bit_of_any_state(name):
+    one, all_of_them = driven(name, devices=1), driven(name)
+    assert one.digest == all_of_them.digest
+    same(one.elites, all_of_them.elites)
+
+
 @pytest.mark.parametrize("name", RANDOM)
 def test_another_seed_goes_another_way(name):
     def first_states(seed):
@@ -130,6 +137,7 @@ def test_killed_after_every_few_steps_it_ends_in_the_same_bits(name, k, tmp_path
         one = pipeline(name)
         one.restore(*load_checkpoint(tmp_path))
     assert deaths > 0
+    assert one.digest == whole.digest
     same(one.elites, whole.elites)
     assert one.setting.run.evaluations == whole.setting.run.evaluations
     assert [(p.stage, p.evaluations, p.loss) for p in one.curve] == [

@@ -6,7 +6,7 @@ import pytest
 from jaxsolve import engine
 from jaxsolve.errors import UsageError
 from jaxsolve.run import OutOfTime, Run, load_checkpoint, save_checkpoint
-from jaxsolve.search import Pipeline, Setting, annealing, stages_named
+from jaxsolve.search import Pipeline, Population, Setting, annealing, stages_named
 from tests import reference
 
 NAMES = "annealing,iterated,descent"
@@ -84,6 +84,34 @@ def test_the_same_from_wherever_it_was_stored(whole, tmp_path):
         same(again.elites, whole.elites)
         assert again.setting.run.evaluations == whole.setting.run.evaluations
         assert [point.loss for point in again.curve] == [point.loss for point in whole.curve]
+        assert again.digest == whole.digest
+
+
+def test_where_it_was_to_begin_is_kept_before_its_first_step(tmp_path):
+    def beginning():
+        one = pipeline()
+        ins = np.array([[2, 0, 1, 3]], np.int32)
+        one.setting.starts = Population(ins, ins[:, ::-1].copy(), np.array([np.inf]))
+        return one
+
+    whole, again = beginning(), pipeline()
+    again.restore(*stored(beginning(), tmp_path))
+    for one in (whole, again):
+        one.drive()
+    same(again.elites, whole.elites)
+    assert again.digest == whole.digest
+
+
+def test_the_digest_tells_searches_apart_and_is_not_made_up_for_those_begun_before_it_was_kept(whole, tmp_path):
+    other = pipeline(seed=1)
+    other.drive()
+    assert other.digest != whole.digest
+    meta, arrays = stored(pipeline(), tmp_path)
+    old = pipeline()
+    old.restore({key: value for key, value in meta.items() if key not in ("digest", "memory")}, arrays)
+    old.drive()
+    assert old.digest is None
+    same(old.elites, whole.elites)
 
 
 def test_seconds_are_added_up(tmp_path):
