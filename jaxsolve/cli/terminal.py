@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TextIO
 import typer
 
 from jaxsolve.cli import INTERRUPTED
-from jaxsolve.errors import JaxsolveError
+from jaxsolve.errors import JaxsolveError, one_line
 from jaxsolve.records import to_json
 
 P = ParamSpec("P")
@@ -102,11 +102,6 @@ def note(text: str) -> None:
         StatusLine.shown.above(line)
     elif sys.stderr is not None:
         print(line, file=sys.stderr, flush=True)
-
-
-def one_line(text: object) -> str:
-    """Return text on one line, without control characters that could write to a terminal."""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
 
 
 def table(rows: list[tuple[str, ...]]) -> str:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxsolve.errors import PuzzleError, UsageError
-from jaxsolve.puzzle.source import MAX_ENTRY_BYTES
+from jaxsolve.puzzle.limits import Limits
+from jaxsolve.puzzle.source import read_file
 from jaxsolve.puzzle.table import LABEL, TARGET, read_table
 from jaxsolve.puzzle.types import Floats
 
@@ -90,10 +91,9 @@ def read_rows(path: Path, target: str | None, rng: np.random.Generator, rows: in
     UsageError
         It has no such column, or fewer rows, or labels that are all the same.
     """
+    limits = Limits.from_environment()
     try:
-        if path.stat().st_size > MAX_ENTRY_BYTES:
-            raise PuzzleError(f"{path}: more than {MAX_ENTRY_BYTES} bytes are not read")
-        line, _, body = path.read_bytes().removeprefix(b"\xef\xbb\xbf").partition(b"\n")
+        line, _, body = read_file(path, path, limits).removeprefix(b"\xef\xbb\xbf").partition(b"\n")
         header = [name.strip() for name in next(csv.reader([line.decode()]), [])]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise PuzzleError(f"{path}: no readable CSV file ({getattr(error, 'strerror', None) or error})") from error
@@ -104,7 +104,7 @@ def read_rows(path: Path, target: str | None, rng: np.random.Generator, rows: in
     # read as a table whose predictions are the labels; what else is called so is none of its inputs
     ours = [TARGET if name == labels else "" if name in (LABEL, TARGET) else name for name in header]
     try:
-        table = read_table(_csv_line(ours) + b"\n" + body, str(path))
+        table = read_table(_csv_line(ours) + b"\n" + body, str(path), limits)
     except PuzzleError as error:
         raise PuzzleError(str(error).replace(repr(TARGET), repr(labels))) from error
     have = len(table.y)

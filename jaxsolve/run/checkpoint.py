@@ -9,6 +9,7 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.errors import OutputError, UsageError
+from jaxsolve.puzzle.npz import read_npz
 
 VERSION = 1
 """Version of the format; what an older program has written stays readable."""
@@ -67,21 +69,21 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any
             return _read(path)
         except FileNotFoundError:
             continue
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+        except (OSError, ValueError, KeyError, RecursionError) as error:
             problems.append(f"{name} is damaged ({' '.join(str(error).split())[:100] or type(error).__name__})")
     why = "; ".join(problems) or f"no {NEWEST} in it"
     raise UsageError(f"{folder}: nothing to resume from: {why}")
 
 
+def _check(entries: Sequence[zipfile.ZipInfo]) -> None:
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise ValueError("compressed entries, which checkpoints do not have")
+    if sum(entry.file_size for entry in entries) > MAX_BYTES:
+        raise ValueError(f"more than {MAX_BYTES >> 20} MiB")
+
+
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    with zipfile.ZipFile(path) as archive:
-        entries = archive.infolist()
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-            raise ValueError("compressed entries, which checkpoints do not have")
-        if sum(entry.file_size for entry in entries) > MAX_BYTES:
-            raise ValueError(f"more than {MAX_BYTES >> 20} MiB")
-    with np.load(path, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
+    arrays = read_npz(path, _check)
     meta = json.loads(bytes(arrays.pop(META)))
     if not isinstance(meta, dict) or not isinstance(meta.get("version"), int):
         raise ValueError("no description in it")

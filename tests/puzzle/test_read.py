@@ -255,7 +255,7 @@ def test_an_npz_that_claims_terabytes_is_refused_without_taking_them(folder):
     array = b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little") + header.encode() + b"\n"
     with zipfile.ZipFile(folder / "pieces" / "piece_40.npz", "w") as archive:
         archive.writestr("weight.npy", array)
-    with pytest.raises(PuzzleError, match=r"piece_40.npz: weight.npy has \d+ bytes; its header says"):
+    with pytest.raises(PuzzleError, match=r"piece_40.npz: .*weight.npy has \d+ bytes; its header says"):
         read_puzzle(folder)
 
 
