@@ -15,6 +15,11 @@ except ImportError:  # Windows
     fcntl = None
 
 
+MOST_DIGITS = 19
+DEEPEST = 40
+"""Lists and objects in each other."""
+
+
 def to_json(value: Any) -> str:
     """Return JSON text; infinite and undefined numbers become null."""
 
@@ -26,6 +31,31 @@ def to_json(value: Any) -> str:
         return None if isinstance(item, float) and not math.isfinite(item) else item
 
     return json.dumps(plain(value), allow_nan=False)
+
+
+def from_json(text: str | bytes) -> Any:
+    """Return what JSON text says, numbers beyond those that programs calculate with as null.
+
+    `ValueError` if it is none, or is nested deeper than anything that is written here.
+    """
+
+    def whole(digits: str) -> int | None:
+        return int(digits) if len(digits) < MOST_DIGITS else None
+
+    def real(digits: str) -> float | None:
+        return number if math.isfinite(number := float(digits)) else None
+
+    def shallow(value: Any, most: int) -> bool:
+        inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return not inside or (most > 0 and all(shallow(part, most - 1) for part in inside))
+
+    try:
+        found = json.loads(text, parse_int=whole, parse_float=real, parse_constant=lambda name: None)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not shallow(found, DEEPEST):
+        raise ValueError("nested too deeply")
+    return found
 
 
 def numbered(name: str, number: int) -> str:

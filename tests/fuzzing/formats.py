@@ -21,9 +21,6 @@ from jaxsolve.puzzle.table import read_table
 from tests.fuzzing import corpus
 from tests.fuzzing.mutations import mutated, rejsoned, repickled, retyped, rewritten, rezipped
 
-SELDOM = 50
-"""What takes long is done with one input of so many."""
-
 
 class RefusedError(JaxsolveError):
     """A command said in one line why it does not go on."""
@@ -181,6 +178,8 @@ def _read_table(data: bytes, folder: Path, long: bool) -> None:
 
 
 def _read_record(data: bytes, folder: Path, long: bool, trace: bytes | None = None) -> None:
+    from jaxsolve.cli import runs as cli
+
     runs = folder / "runs"
     for name in ("one", "two"):
         (runs / name).mkdir(parents=True, exist_ok=True)
@@ -190,12 +189,15 @@ def _read_record(data: bytes, folder: Path, long: bool, trace: bytes | None = No
     if trace is not None:
         (runs / "one" / "trace.jsonl").write_bytes(trace)
     one, two = str(runs / "one"), str(runs / "two")
-    command("runs", "list", "--in", str(runs))
-    command("runs", "show", one)
-    command("runs", "show", one, "--json")
-    command("runs", "diff", one, two)
-    command("runs", "diff", two, one, "--json")
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        cli.list_runs.__wrapped__(folder=runs)
+        for as_json in (False, True):
+            cli.show.__wrapped__(one, json=as_json)
+            cli.diff.__wrapped__(one, two, json=as_json)
+            cli.diff.__wrapped__(two, one, json=as_json)
     if long:
+        command("runs", "list", "--in", str(runs))
+        command("runs", "show", one)
         command("report", one, "--puzzle", str(_puzzle(folder)), "--force", "-o", str(folder / "report.html"))
         command("report", one, two, "--force", "-o", str(folder / "report.html"))
 
