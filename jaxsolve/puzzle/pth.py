@@ -93,6 +93,8 @@ def _read(data: bytes, limits: Limits) -> dict[str, np.ndarray[Any, Any]]:
     if len(roots) != 1:
         raise _Refused(f"{len(roots)} data.pkl inside; expected a state dict saved by torch.save, which has one")
     root = roots[0]
+    if f"{root}version" not in entries:
+        raise _Refused("no version inside; expected a state dict saved by torch.save, which writes one")
     if entries.get(f"{root}byteorder", b"little").strip() != b"little":
         raise _Refused("big-endian tensors; expected little-endian ones")
     pickle = entries[f"{root}data.pkl"]
