@@ -1,6 +1,5 @@
 """Host: inputs and labels to train on: drawn at random by one of several rules, or read from a CSV file."""
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +9,7 @@ import numpy as np
 from jaxsolve.errors import PuzzleError, UsageError
 from jaxsolve.puzzle.limits import Limits
 from jaxsolve.puzzle.source import read_file
-from jaxsolve.puzzle.table import LABEL, TARGET, read_table
+from jaxsolve.puzzle.table import LABEL, TARGET, names_in, read_table
 from jaxsolve.puzzle.types import Floats
 
 LABEL_NOISE = 0.1
@@ -93,10 +92,10 @@ def read_rows(path: Path, target: str | None, rng: np.random.Generator, rows: in
     """
     limits = Limits.from_environment()
     try:
-        line, _, body = read_file(path, path, limits).removeprefix(b"\xef\xbb\xbf").partition(b"\n")
-        header = [name.strip() for name in next(csv.reader([line.decode()]), [])]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise PuzzleError(f"{path}: no readable CSV file ({getattr(error, 'strerror', None) or error})") from error
+        line, _, body = read_file(path, path, limits).partition(b"\n")
+    except OSError as error:
+        raise PuzzleError(f"{path}: cannot be read ({error.strerror or error})") from error
+    header = names_in(line, path, limits)
     named = [name for name in header if name]
     labels = target or next((name for name in (LABEL, TARGET) if name in named), named[-1] if named else "")
     if labels not in named:

@@ -5,7 +5,7 @@ import io
 import re
 import warnings
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,6 +42,7 @@ def read_table(data: bytes, file: str, limits: Limits | None = None) -> Table:
         The file is empty, is not such a table, or holds a value that is no finite number.
     """
     header = _header(data, file, limits or Limits())
+    _check_first_row(data, header, file)
     table = _read_plain(data, len(header))
     columns = dict(zip(header, table.T, strict=True)) if table is not None else _read_any(data, header, file)
     inputs = _input_columns(header, columns, file)
@@ -53,17 +54,21 @@ def read_table(data: bytes, file: str, limits: Limits | None = None) -> Table:
     return Table(np.ascontiguousarray(x), columns[TARGET].copy(), label if known else None)
 
 
+def names_in(line: bytes, file: object, limits: Limits) -> list[str]:
+    """Return the names of columns in the first line of a table; `PuzzleError` if it is no text or has too many."""
+    if line.count(b",") >= limits.columns:
+        raise PuzzleError(f"{file}: {line.count(b',') + 1} columns; at most {limits.columns} are read")
+    try:
+        return [name.strip() for name in next(csv.reader([line.removeprefix(b"\xef\xbb\xbf").decode()]), [])]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise PuzzleError(f"{file}: not a CSV text file ({error})") from error
+
+
 def _header(data: bytes, file: str, limits: Limits) -> list[str]:
     if not data or data.isspace():
         raise PuzzleError(f"{file}: empty file; expected a header line and rows of numbers")
     end = data.find(b"\n") if b"\n" in data else len(data)
-    line = data[:end].removeprefix(b"\xef\xbb\xbf")
-    if line.count(b",") >= limits.columns:
-        raise PuzzleError(f"{file}: {line.count(b',') + 1} columns; at most {limits.columns} are read")
-    try:
-        header = [name.strip() for name in next(csv.reader([line.decode()]), [])]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise PuzzleError(f"{file}: not a CSV text file ({error})") from error
+    header = names_in(data[:end], file, limits)
     twice = [name for name, count in Counter(header).items() if name and count > 1]
     if twice:
         raise PuzzleError(f"{file}: column {twice[0]!r} appears twice")
@@ -74,6 +79,18 @@ def _header(data: bytes, file: str, limits: Limits) -> list[str]:
     if not re.compile(rb"\S").search(data, end):
         raise PuzzleError(f"{file}: a header but no rows of data")
     return header
+
+
+def _check_first_row(data: bytes, header: list[str], file: str) -> None:
+    """Refuse a table whose first row is longer than its header: parsers would make all others as long."""
+    lines = io.TextIOWrapper(io.BytesIO(data), "utf-8", errors="replace", newline="")
+    lines.readline()
+    try:
+        fields = next((len(row) for row in csv.reader(lines, skipinitialspace=True) if row), 0)
+    except csv.Error as error:
+        raise PuzzleError(f"{file}: not a table of {len(header)} columns ({error})") from error
+    if fields > len(header):
+        raise PuzzleError(f"{file}: not a table of {len(header)} columns (the first row has {fields})")
 
 
 def _read_plain(data: bytes, columns: int) -> Floats | None:
@@ -99,6 +116,8 @@ def _read_any(data: bytes, header: list[str], file: str) -> dict[str, Floats]:
     parts: dict[int, list[Floats]] = {
         k: [] for k, name in enumerate(header) if wanted[k] or name == LABEL or (name and not measured)
     }
+    gaps: dict[int, int] = {}
+    filled: set[int] = set()
     start = 0
     try:
         with warnings.catch_warnings():
@@ -112,31 +131,32 @@ def _read_any(data: bytes, header: list[str], file: str) -> dict[str, Floats]:
                     if not (wanted[k] or header[k] == LABEL or pd.api.types.is_numeric_dtype(frame[k])):
                         del parts[k]
                         continue
-                    parts[k].append(np.asarray(pd.to_numeric(frame[k], errors="coerce"), dtype=np.float64))
-                    if wanted[k]:
-                        _require_all(parts[k][-1], header[k], file, start, frame[k])
+                    part = np.asarray(pd.to_numeric(frame[k], errors="coerce"), dtype=np.float64)
+                    missing = np.isnan(part)
+                    if wanted[k] and missing.any():
+                        row = int(missing.argmax())
+                        cell = "an empty cell" if pd.isna(frame[k].iloc[row]) else repr(str(frame[k].iloc[row])[:80])
+                        raise _not_a_number(file, start + row, header[k], cell)
+                    if not missing.all():
+                        filled.add(k)
+                    if missing.any() and header[k] != LABEL:  # refused in the end, or no column of numbers at all
+                        gaps.setdefault(k, start + int(missing.argmax()))
+                        parts[k].clear()
+                    if k not in gaps:
+                        parts[k].append(part)
                 start += len(frame)
     except (ValueError, pd.errors.ParserWarning, OverflowError) as error:
         raise PuzzleError(f"{file}: not a table of {len(header)} columns ({error})") from error
     if not start:
         raise PuzzleError(f"{file}: a header but no rows of data")
-    columns = {header[k]: np.concatenate(part) for k, part in parts.items()}
-    columns = {name: column for name, column in columns.items() if name == LABEL or not np.isnan(column).all()}
-    for name, column in columns.items():
-        if name != LABEL:
-            _require_all(column, name, file)
-    return columns
+    for k, row in gaps.items():
+        if k in parts and k in filled:
+            raise _not_a_number(file, row, header[k], "an empty cell")
+    return {header[k]: np.concatenate(part) for k, part in parts.items() if k not in gaps}
 
 
-def _require_all(column: Floats, name: str, file: str, start: int = 0, cells: Any = None) -> None:
-    """Refuse a column with gaps, whose rows are counted from `start` on; `cells` are what it was made of."""
-    gaps = np.isnan(column)
-    if gaps.any():
-        row = int(gaps.argmax())
-        cell = "an empty cell"
-        if cells is not None and cells.notna().iloc[row]:
-            cell = repr(str(cells.iloc[row])[:80])
-        raise PuzzleError(f"{file}: data row {start + row + 1}, column {name!r}: {cell}; expected a number")
+def _not_a_number(file: str, row: int, name: str, cell: str) -> PuzzleError:
+    return PuzzleError(f"{file}: data row {row + 1}, column {name!r}: {cell}; expected a number")
 
 
 def _input_columns(header: list[str], columns: dict[str, Floats], file: str) -> list[str]:

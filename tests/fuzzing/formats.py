@@ -251,7 +251,7 @@ def _checkpoints(folder: Path) -> list[bytes]:
 
     found = []
     for name, options in SEARCHES.items():
-        run, kept = Run(60.0), []
+        run, kept = Run(), []
         joint_search(read_puzzle(_puzzle(folder)), JointConfig(name, options, rows=8), run, keep=kept.append, devices=1)
         for stored in (kept[0], kept[-1]):
             save_checkpoint(folder, *stored)

@@ -21,7 +21,7 @@ from typing import Any
 
 from jaxsolve.errors import JaxsolveError
 
-CPU_SECONDS, WALL_SECONDS = 5.0, 90.0
+CPU_SECONDS, WALL_SECONDS = 5.0, 600.0
 """What an input may take; the second for machines that are busy with something else."""
 MEMORY = 1 << 30
 HARD_MEMORY = 6 << 30

@@ -148,3 +148,32 @@ def test_too_many_columns_are_refused_before_they_are_names():
     assert read_table(PLAIN.encode(), "t.csv", Limits(columns=4)).x.shape == (2, 2)
     with pytest.raises(PuzzleError, match="at most 3"):
         read_table(PLAIN.encode(), "t.csv", Limits(columns=3))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"measurement_0,pred\n" + b"1," * 40_000 + b"1\n" + b"1,2\n" * 40_000,
+        b"pred," + b",".join(b"c%d" % k for k in range(9000)) + b"\n" + b"1\n" * 20_000,
+    ],
+    ids=["long first row", "short rows"],
+)
+def test_ragged_tables_do_not_become_square_ones(data):
+    tracemalloc.start()
+    with pytest.raises(PuzzleError, match=r"not a table of 2 columns|no numeric input columns"):
+        read(data)
+    assert tracemalloc.get_traced_memory()[1] < 200 << 20
+    tracemalloc.stop()
+
+
+def test_gaps_and_text_in_parts_of_a_table(monkeypatch):
+    monkeypatch.setattr("jaxsolve.puzzle.table.CHUNK_CELLS", 1)  # a row at a time
+    x, y, label = read("a,pred,note,gap,true\n1,2,,,x\n3,4,foo,,5\n5,6,7,,6\n")
+    np.testing.assert_array_equal(x, [[1], [3], [5]])
+    np.testing.assert_array_equal(y, [2, 4, 6])
+    assert label is None
+    with pytest.raises(PuzzleError, match="data row 2, column 'b': an empty cell"):
+        read("a,b,pred,note\n1,2,3,x\n4,,6,y\n7,8,9,z\n")
+    x, _, label = read("a,pred,b,true\n1,2,,8\n3,4,x,9\n5,6,7,9\n")
+    np.testing.assert_array_equal(x, [[1], [3], [5]])
+    np.testing.assert_array_equal(label, [8, 9, 9])
