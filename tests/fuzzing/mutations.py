@@ -286,7 +286,8 @@ def retyped(tokens: list[bytes], separators: bytes) -> Mutate:
                 case 3:
                     token = b""
                 case 4:
-                    token = data[a + 1 : b + 1] * rng.choice([2, 3, 100, 3000])
+                    token = data[a + 1 : b + 1]
+                    token *= min(rng.choice([2, 3, 100, 3000]), 1 + (1 << 20) // (len(token) + 1))
                 case _:
                     c = rng.choice([-1, *places])
                     token = data[c + 1 : next((at for at in places if at > c), len(data))]
