@@ -23,7 +23,7 @@ class Limits:
     """Unpacked over packed size of a puzzle that unpacks to more than 64 MiB (tables reach about 10)."""
     entries: int = 100_000
     """Of an archive, with those of archives stored in it."""
-    columns: int = 10_000
+    columns: int = 4000
     """Of a table."""
     pth_entries: int = 256
     """Of a .pth file."""

@@ -15,6 +15,8 @@ from jaxsolve.puzzle.types import Floats
 
 TARGET, LABEL = "pred", "true"
 MEASUREMENT = re.compile(r"measurement_(\d{1,15})")
+SPARE_CELLS = 1 << 20
+"""Cells of rows that end too early, or are empty lines, that are looked at all the same."""
 CHUNK_CELLS = 1 << 20
 """Cells that are held as text at a time."""
 
@@ -42,7 +44,7 @@ def read_table(data: bytes, file: str, limits: Limits | None = None) -> Table:
         The file is empty, is not such a table, or holds a value that is no finite number.
     """
     header = _header(data, file, limits or Limits())
-    _check_first_row(data, header, file)
+    _check_rows(data, header, file)
     table = _read_plain(data, len(header))
     columns = dict(zip(header, table.T, strict=True)) if table is not None else _read_any(data, header, file)
     inputs = _input_columns(header, columns, file)
@@ -81,8 +83,10 @@ def _header(data: bytes, file: str, limits: Limits) -> list[str]:
     return header
 
 
-def _check_first_row(data: bytes, header: list[str], file: str) -> None:
-    """Refuse a table whose first row is longer than its header: parsers would make all others as long."""
+def _check_rows(data: bytes, header: list[str], file: str) -> None:
+    """Refuse rows that parsers would fill up: all where the first is longer than the header, and far too short ones."""
+    if len(header) * data.count(b"\n") > 2 * len(data) + SPARE_CELLS:  # a cell takes a byte, were it empty
+        raise PuzzleError(f"{file}: not a table of {len(header)} columns (most rows are shorter)")
     lines = io.TextIOWrapper(io.BytesIO(data), "utf-8", errors="replace", newline="")
     lines.readline()
     try:

@@ -143,7 +143,7 @@ def test_text_in_a_table_takes_no_memory_beyond_a_part_of_it():
 
 
 def test_too_many_columns_are_refused_before_they_are_names():
-    with pytest.raises(PuzzleError, match=r"t\.csv: 5000001 columns; at most 10000 are read"):
+    with pytest.raises(PuzzleError, match=r"t\.csv: 5000001 columns; at most 4000 are read"):
         read(b"pred" + b"," * 5_000_000 + b"\n1\n")
     assert read_table(PLAIN.encode(), "t.csv", Limits(columns=4)).x.shape == (2, 2)
     with pytest.raises(PuzzleError, match="at most 3"):
@@ -154,13 +154,13 @@ def test_too_many_columns_are_refused_before_they_are_names():
     "data",
     [
         b"measurement_0,pred\n" + b"1," * 40_000 + b"1\n" + b"1,2\n" * 40_000,
-        b"pred," + b",".join(b"c%d" % k for k in range(9000)) + b"\n" + b"1\n" * 20_000,
+        b"pred," + b",".join(b"c%d" % k for k in range(3900)) + b"\n" + b"1\n" * 20_000,
     ],
     ids=["long first row", "short rows"],
 )
 def test_ragged_tables_do_not_become_square_ones(data):
     tracemalloc.start()
-    with pytest.raises(PuzzleError, match=r"not a table of 2 columns|no numeric input columns"):
+    with pytest.raises(PuzzleError, match=r"not a table of (2|3901) columns"):
         read(data)
     assert tracemalloc.get_traced_memory()[1] < 200 << 20
     tracemalloc.stop()
