@@ -310,7 +310,7 @@ def deflated(target: Path, **entries: bytes) -> Path:
 
 def test_bombs_in_an_archive_count_together(folder, tmp_path):
     inner = io.BytesIO()
-    np.savez_compressed(inner, weight=np.zeros(5 << 20), bias=np.zeros(1))
+    np.savez_compressed(inner, weight=np.zeros((1, 5 << 20)), bias=np.zeros(1))
     bombs = {f"pieces/piece_{50 + k}.npz": inner.getvalue() for k in range(3)}
     archive = deflated(
         tmp_path / "z.zip", **{"historical_data.csv": (folder / "historical_data.csv").read_bytes()}, **bombs
