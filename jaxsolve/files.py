@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import re
 import shutil
@@ -19,6 +20,9 @@ except ImportError:  # Windows
     fcntl = None
     import msvcrt
 
+MOST_DIGITS = 19
+DEEPEST = 40
+"""Lists and objects in each other."""
 LOCK = ".lock"
 """File in a folder of runs that its process holds a lock on; the lock goes with the process, however that ends."""
 LOCKED_AT = 1 << 30
@@ -165,6 +169,31 @@ def sealed(text: str) -> str:
     return f'{text[:-1]}, "check": "{zlib.crc32(text.encode()):08x}"}}'
 
 
+def from_json(text: str | bytes) -> Any:
+    """Return what JSON text says, numbers beyond those that programs calculate with as null.
+
+    `ValueError` if it is none, or is nested deeper than anything that is written here.
+    """
+
+    def whole(digits: str) -> int | None:
+        return int(digits) if len(digits) < MOST_DIGITS else None
+
+    def real(digits: str) -> float | None:
+        return number if math.isfinite(number := float(digits)) else None
+
+    def shallow(value: Any, most: int) -> bool:
+        inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return not inside or (most > 0 and all(shallow(part, most - 1) for part in inside))
+
+    try:
+        found = json.loads(text, parse_int=whole, parse_float=real, parse_constant=lambda name: None)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not shallow(found, DEEPEST):
+        raise ValueError("nested too deeply")
+    return found
+
+
 def unsealed(text: str) -> Any:
     """Return what JSON text holds; `ValueError` if it is none, or does not match the checksum that it may have."""
     seal = SEAL.search(text)
@@ -172,7 +201,7 @@ def unsealed(text: str) -> Any:
         text = f"{text[: seal.start()]}}}"
         if zlib.crc32(text.encode()) != int(seal[1], 16):
             raise ValueError("damaged: its checksum is that of something else")
-    return json.loads(text)
+    return from_json(text)
 
 
 class Hold:

@@ -48,7 +48,7 @@ class JointConfig:
         """Refuse what cannot be searched with; `UsageError` names the option."""
         if not isinstance(self.method, str):
             raise UsageError(f"method is {self.method!r}; expected names of methods, joined by commas")
-        if self.rows is not None and not (isinstance(self.rows, int) and self.rows >= 1):
+        if self.rows is not None and not (isinstance(self.rows, int) and 1 <= self.rows < 1 << 63):
             raise UsageError(f"rows is {self.rows!r}; expected a whole number, at least 1")
         if not (isinstance(self.seed, int) and 0 <= self.seed <= MOST_SEED):
             raise UsageError(f"seed is {self.seed!r}; expected a whole number from 0 to {MOST_SEED}")

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from jaxsolve.errors import OutputError, UsageError
 from jaxsolve.files import append, sealed, unsealed
 from jaxsolve.joint import JointConfig, Stored, joint_search
 from jaxsolve.puzzle import Puzzle
-from jaxsolve.records import flat_table
+from jaxsolve.records import flat_table, is_amount, is_answer, is_count
 from jaxsolve.run import Label, Run
 from jaxsolve.search import stages_named
 
@@ -53,7 +54,7 @@ def configurations(path: Path) -> list[tuple[dict[str, Any], JointConfig]]:
     try:
         with path.open("rb") as file:
             table = tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{path}: no readable TOML ({reason})") from error
     grid, options = table.pop("grid", {}), table.pop("options", {})
@@ -61,8 +62,11 @@ def configurations(path: Path) -> list[tuple[dict[str, Any], JointConfig]]:
         raise UsageError(f"{path}: grid and options are tables, [grid] and [options]")
     if unknown := set(table) - SETTINGS:
         raise UsageError(f"{path}: no setting {', '.join(sorted(unknown))}; there are {', '.join(sorted(SETTINGS))}")
-    grid = {key: values if isinstance(values, list) else [values] for key, values in flat_table(grid).items()}
-    base = {**table, "options": flat_table(options)}
+    try:
+        grid = {key: values if isinstance(values, list) else [values] for key, values in flat_table(grid).items()}
+        base = {**table, "options": flat_table(options)}
+    except RecursionError as error:
+        raise UsageError(f"{path}: tables in tables in tables; expected options of methods") from error
     count = 1
     for values in grid.values():
         count *= len(values)
@@ -78,7 +82,7 @@ def configurations(path: Path) -> list[tuple[dict[str, Any], JointConfig]]:
             stages_named(config.method, config.options)
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from error
-        except (TypeError, AttributeError) as error:
+        except (TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
             raise UsageError(f"{path}: a setting has a value of the wrong kind ({error})") from error
         runs.append((setting, config))
     return runs
@@ -93,12 +97,27 @@ def read_outcomes(folder: Path, puzzle: Puzzle) -> list[Outcome]:
         return []
     for line in lines:
         try:
-            one = Outcome(**unsealed(line))
-        except (ValueError, TypeError):
+            told = unsealed(line)
+            # infinite errors, of runs that have found no whole network, are none in JSON
+            one = Outcome(**told | {key: math.inf for key in ("mse", "loss") if told[key] is None})
+        except (ValueError, TypeError, KeyError):
             continue
-        if one.puzzle == puzzle.fingerprint:
+        if one.puzzle == puzzle.fingerprint and _usable(one):
             found.append(one)
     return found
+
+
+def _usable(one: Outcome) -> bool:
+    """Whether an outcome that was read is as one is written."""
+    tables = (
+        isinstance(one.setting, dict) and isinstance(one.config, dict) and isinstance(one.config.get("method"), str)
+    )
+    figures = (
+        all(error == math.inf or is_amount(error) for error in (one.mse, one.loss))
+        and is_count(one.evaluations)
+        and is_amount(one.seconds)
+    )
+    return tables and figures and isinstance(one.status, str) and is_answer(one.permutation)
 
 
 def run_sweep(

@@ -1,11 +1,13 @@
 """Sweeps run every combination once, whenever they are stopped, and say what the best runs agree on."""
 
 import itertools
+import json
 
 import pytest
 
 from jaxsolve import sweep
 from jaxsolve.errors import OutputError, UsageError
+from jaxsolve.files import unsealed
 from jaxsolve.run import Run
 from jaxsolve.sweep import RESULTS, Outcome, configurations, consensus, read_outcomes, run_sweep
 from tests import reference
@@ -131,7 +133,7 @@ def test_a_consensus_counts_pairs_the_most_frequent_first():
         ("grid = 3", "grid and options are tables"),
         ("[grid]\nwidth = ['wide']", "width is 'wide'; expected a whole number"),
         ("[grid]\nwidth = [[1, 2]]", "width is [1, 2]; expected a whole number"),
-        ("method = 3", "a setting has a value of the wrong kind"),
+        ("method = 3", "method is 3; expected names of methods"),
         ("seed = 'one'", "seed is 'one'; expected a whole number"),
         ("rows = 2.5", "rows is 2.5; expected a whole number"),
         ("rows = 'all'", "rows is 'all'; expected a whole number"),
@@ -153,3 +155,38 @@ def test_mistakes_in_a_file_are_said_in_one_line(tmp_path, text, why):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UsageError, match=r"missing.toml: no readable TOML \(No such file or directory\)"):
         configurations(tmp_path / "missing.toml")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("setting", []), ("config", {}), ("status", 1), ("mse", "x"), ("mse", -1), ("loss", []), ("evaluations", 0.5), ("seconds", {}),
+     ("permutation", [1, 2]), ("permutation", [[]]), ("mse", ...), ("more", 1)],
+)  # fmt: skip
+def test_results_with_what_no_sweep_has_written_are_run_again(puzzle, tmp_path, key, value):
+    todo = described(tmp_path)
+    swept(puzzle, todo, tmp_path)
+    file = tmp_path / RESULTS
+    first, *others = file.read_text().splitlines()
+    damaged = {k: v for k, v in (unsealed(first) | {key: value}).items() if v is not ...}
+    file.write_text("\n".join([json.dumps(damaged), *others]))
+    assert len(read_outcomes(tmp_path, puzzle)) == 3
+
+
+def test_a_run_without_a_network_has_an_infinite_loss_when_it_is_read_again(puzzle, tmp_path):
+    todo = described(tmp_path)
+    swept(puzzle, todo, tmp_path)
+    file = tmp_path / RESULTS
+    file.write_text(json.dumps(unsealed(file.read_text().splitlines()[0]) | {"loss": float("inf")}))
+    assert read_outcomes(tmp_path, puzzle)[0].loss == float("inf")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" + ".a" * 3000 + " = 1", "[grid]\na" + ".a" * 3000 + " = 1", "rows = " + "9" * 5000, f"rows = 0x{'f' * 5000}", "method = [" + "[" * 3000,
+     "rows = nan", "seed = 1979-05-27", "method = {a = 1}", "options = 3", "[options]\nwidth = [[1]]", "pairing = []"],
+)  # fmt: skip
+def test_hostile_descriptions_are_refused_in_one_line(tmp_path, text):
+    (tmp_path / "x.toml").write_text(text)
+    with pytest.raises(UsageError) as error:
+        configurations(tmp_path / "x.toml")
+    assert str(error.value).isprintable()

@@ -140,11 +140,12 @@ def diff(a: Run, b: Run, folder: Folder = None, json: arguments.Json = False) ->
     changed, shared = differences(one, other), shared_places(one, other)
     reached = [{mark.loss: mark for mark in milestones(record)} for record in (one, other)]
     outcome = [_outcome(record) for record in (one, other)]
+    kinds = dict.fromkeys([*outcome[0], *outcome[1]])
     marks = sorted({*reached[0], *reached[1]}, reverse=True)
     if json:
         found: dict[str, Any] = {"runs": [one.name, other.name]}
         found["differences"] = {key: list(values) for key, values in changed.items()}
-        found["outcomes"] = {key: [values[key] for values in outcome] for key in outcome[0]}
+        found["outcomes"] = {key: [values.get(key) for values in outcome] for key in kinds}
         found["shared"] = shared and dict(zip(("pairs", "positions", "of"), shared, strict=True))
         found["milestones"] = [
             {"mse": mark, "reached": [r[mark][1:] if mark in r else None for r in reached]} for mark in marks
@@ -153,7 +154,7 @@ def diff(a: Run, b: Run, folder: Folder = None, json: arguments.Json = False) ->
         return
     rows: list[tuple[str, ...]] = [("", one.name, other.name)]
     rows += [(key, _text(first), _text(second)) for key, (first, second) in changed.items()]
-    rows += [(key, _number(first), _number(outcome[1][key])) for key, first in outcome[0].items()]
+    rows += [(key, *(_number(values.get(key)) for values in outcome)) for key in kinds]
     when = {mark: [_when(found.get(mark)) for found in reached] for mark in marks}
     for mark, following in pairwise([*marks, None]):
         if mark and when[mark] != (following and when[following]):  # of what was reached at once, the lowest

@@ -116,7 +116,7 @@ def _run(
     from jaxsolve.joint import joint_search
     from jaxsolve.run import Run
 
-    run = Run(budget + (stored[0].get("seconds", 0.0) if stored else 0.0), memory, started=started())
+    run = Run(budget + (float(stored[0]["seconds"]) if stored else 0.0), memory, started=started())
     checkpoints = Checkpoints(keeper, keeper.folder() if stored else None)
 
     def go_on() -> None:
@@ -190,7 +190,9 @@ def _config(
     try:
         before: dict[str, Any] = dict(stored[0]["config"])
         config = JointConfig(**before)
-    except (KeyError, TypeError) as error:
+        stages_named(config.method, config.options)
+        float(stored[0]["seconds"])
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UsageError(f"{resume}: what is kept there is no search ({error})") from error
     for key, value in asked.items():
         if before[key] != value:

@@ -118,4 +118,4 @@ def _shown(ranked: list["Outcome"], pairs: list[tuple[tuple[int, int], int]], be
         lines.append((*values, *figures, one.status))
     listed = [("pair", f"of the best {best} runs")]
     listed += [(f"{i},{j}", str(count)) for (i, j), count in pairs[:SHOWN_PAIRS]]
-    return f"{terminal.table(lines)}\n\n{terminal.table(listed)}"
+    return f"{terminal.table([tuple(map(terminal.one_line, row)) for row in lines])}\n\n{terminal.table(listed)}"

@@ -14,7 +14,7 @@ import typer
 
 from jaxsolve.cli import interrupts
 from jaxsolve.cli.codes import INTERNAL_ERROR
-from jaxsolve.errors import JaxsolveError, out_of_memory
+from jaxsolve.errors import JaxsolveError, one_line, out_of_memory
 from jaxsolve.records import to_json
 
 P = ParamSpec("P")
@@ -100,11 +100,6 @@ def note(text: str) -> None:
         StatusLine.shown.above(line)
     elif sys.stderr is not None:
         print(line, file=sys.stderr, flush=True)
-
-
-def one_line(text: object) -> str:
-    """Return text on one line, without control characters that could write to a terminal."""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
 
 
 def table(rows: list[tuple[str, ...]]) -> str:

@@ -1,6 +1,5 @@
 """Host: inputs and labels to train on: drawn at random by one of several rules, or read from a CSV file."""
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -8,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxsolve.errors import PuzzleError, UsageError
-from jaxsolve.puzzle.source import MAX_ENTRY_BYTES
-from jaxsolve.puzzle.table import LABEL, TARGET, read_table
+from jaxsolve.puzzle.limits import Limits
+from jaxsolve.puzzle.source import read_file
+from jaxsolve.puzzle.table import LABEL, TARGET, names_in, read_table
 from jaxsolve.puzzle.types import Floats
 
 LABEL_NOISE = 0.1
@@ -90,13 +90,12 @@ def read_rows(path: Path, target: str | None, rng: np.random.Generator, rows: in
     UsageError
         It has no such column, or fewer rows, or labels that are all the same.
     """
+    limits = Limits.from_environment()
     try:
-        if path.stat().st_size > MAX_ENTRY_BYTES:
-            raise PuzzleError(f"{path}: more than {MAX_ENTRY_BYTES} bytes are not read")
-        line, _, body = path.read_bytes().removeprefix(b"\xef\xbb\xbf").partition(b"\n")
-        header = [name.strip() for name in next(csv.reader([line.decode()]), [])]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise PuzzleError(f"{path}: no readable CSV file ({getattr(error, 'strerror', None) or error})") from error
+        line, _, body = read_file(path, path, limits).partition(b"\n")
+    except OSError as error:
+        raise PuzzleError(f"{path}: cannot be read ({error.strerror or error})") from error
+    header = names_in(line, path, limits)
     named = [name for name in header if name]
     labels = target or next((name for name in (LABEL, TARGET) if name in named), named[-1] if named else "")
     if labels not in named:
@@ -104,7 +103,7 @@ def read_rows(path: Path, target: str | None, rng: np.random.Generator, rows: in
     # read as a table whose predictions are the labels; what else is called so is none of its inputs
     ours = [TARGET if name == labels else "" if name in (LABEL, TARGET) else name for name in header]
     try:
-        table = read_table(_csv_line(ours) + b"\n" + body, str(path))
+        table = read_table(_csv_line(ours) + b"\n" + body, str(path), limits)
     except PuzzleError as error:
         raise PuzzleError(str(error).replace(repr(TARGET), repr(labels))) from error
     have = len(table.y)

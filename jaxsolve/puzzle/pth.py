@@ -10,6 +10,7 @@ terabytes, deflate bombs, and storages whose size is not what the tensor says.
 
 import io
 import pickletools
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,12 +20,15 @@ import ml_dtypes
 import numpy as np
 
 from jaxsolve.errors import PuzzleError
+from jaxsolve.puzzle.limits import Limits
+from jaxsolve.puzzle.source import check_entries
 
-MAX_ENTRIES = 256
-MAX_PICKLE_BYTES = 1 << 20
-MAX_OPCODES = 20_000
 MAX_DEPTH = 64
 MAX_NAME = 1000
+SHORTEST_HEADER = 30
+"""Bytes before an entry, beside its name."""
+PLAIN = re.compile(r"(?!.*(?:^|/)\.\.?(?:/|$))[^/\\:\x00-\x1f][^\\:\x00-\x1f]*")
+"""Names of entries: relative, of plain parts."""
 
 LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
 
@@ -54,8 +58,8 @@ class _Storage:
     data: bytes
 
 
-def read_pth(data: bytes, name: str) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the tensors of a state dict saved with ``torch.save``.
+def read_pth(data: bytes, name: str, limits: Limits | None = None) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the tensors of a state dict saved with ``torch.save``, as views of the file that cannot be written to.
 
     Parameters
     ----------
@@ -63,19 +67,23 @@ def read_pth(data: bytes, name: str) -> dict[str, np.ndarray[Any, Any]]:
         The whole file.
     name
         How errors call it.
+    limits
+        The most that is read of it.
 
     Raises
     ------
     PuzzleError
         The file is not such a state dict, or holds anything beyond tensors of floating-point numbers.
     """
+    limits = limits or Limits()
     try:
-        return _read(data)
+        check_entries(io.BytesIO(data), limits.pth_entries, name)
+        return _read(data, limits)
     except _Refused as reason:
         raise PuzzleError(f"{name}: {reason}") from None
 
 
-def _read(data: bytes) -> dict[str, np.ndarray[Any, Any]]:
+def _read(data: bytes, limits: Limits) -> dict[str, np.ndarray[Any, Any]]:
     if not data:
         raise _Refused("empty file; expected a state dict saved by torch.save")
     if data.startswith(LEGACY_MAGIC):
@@ -85,12 +93,14 @@ def _read(data: bytes) -> dict[str, np.ndarray[Any, Any]]:
     if len(roots) != 1:
         raise _Refused(f"{len(roots)} data.pkl inside; expected a state dict saved by torch.save, which has one")
     root = roots[0]
+    if f"{root}version" not in entries:
+        raise _Refused("no version inside; expected a state dict saved by torch.save, which writes one")
     if entries.get(f"{root}byteorder", b"little").strip() != b"little":
         raise _Refused("big-endian tensors; expected little-endian ones")
     pickle = entries[f"{root}data.pkl"]
-    if len(pickle) > MAX_PICKLE_BYTES:
-        raise _Refused(f"a pickle of {len(pickle)} bytes; at most {MAX_PICKLE_BYTES} are read")
-    state = _Interpreter(lambda key: entries.get(f"{root}data/{key}")).run(pickle)
+    if len(pickle) > limits.pickle_bytes:
+        raise _Refused(f"a pickle of {len(pickle)} bytes; at most {limits.pickle_bytes} are read")
+    state = _Interpreter(lambda key: entries.get(f"{root}data/{key}"), limits.opcodes).run(pickle)
     if not isinstance(state, dict):
         raise _Refused(f"holds {_kind(state)}; expected a state dict: save layer.state_dict()")
     for key, value in state.items():
@@ -104,8 +114,6 @@ def _entries(data: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             infos = archive.infolist()
-            if len(infos) > MAX_ENTRIES:
-                raise _Refused(f"{len(infos)} entries; at most {MAX_ENTRIES} are read")
             if len({info.filename for info in infos}) != len(infos):
                 raise _Refused("the same entry twice; expected a file saved by torch.save")
             for info in infos:
@@ -114,8 +122,15 @@ def _entries(data: bytes) -> dict[str, bytes]:
                     raise _Refused(f"entry {info.filename} is compressed; torch.save only stores")
                 if info.flag_bits & 0x1:
                     raise _Refused(f"entry {info.filename} is encrypted")
-            if sum(info.file_size for info in infos) > len(data):
-                raise _Refused("entries that overlap; expected a file saved by torch.save")
+                if info.orig_filename != info.filename or not PLAIN.fullmatch(info.filename):
+                    raise _Refused(
+                        f"an entry named {info.orig_filename!r}; torch.save writes names such as archive/data/0"
+                    )
+            end = 0
+            for info in sorted(infos, key=lambda info: info.header_offset):
+                if info.header_offset < end:
+                    raise _Refused("entries that overlap; expected a file saved by torch.save")
+                end = info.header_offset + SHORTEST_HEADER + len(info.filename) + info.file_size
             return {info.filename: archive.read(info) for info in infos}
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
         raise _Refused(f"not a readable .pth file ({error})") from None
@@ -139,6 +154,8 @@ class _Interpreter:
     """The stack machine of pickle, reduced to what a state dict needs."""
 
     storage: Callable[[str], bytes | None]
+    opcodes: int
+    """The most that are gone through."""
     stack: list[Any] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
@@ -146,8 +163,8 @@ class _Interpreter:
     def run(self, pickle: bytes) -> Any:
         try:
             for count, (opcode, argument, _) in enumerate(pickletools.genops(pickle)):
-                if count > MAX_OPCODES:
-                    raise _Refused(f"a pickle of more than {MAX_OPCODES} opcodes")
+                if count > self.opcodes:
+                    raise _Refused(f"a pickle of more than {self.opcodes} opcodes")
                 if opcode.name == "STOP":
                     return self.stack.pop()
                 self._step(opcode.name, argument)
@@ -265,4 +282,4 @@ def _tensor(storage: _Storage, offset: Any, shape: Any, strides: Any) -> np.ndar
     if size == 0 or size > flat.size or last >= flat.size:
         raise _Refused(f"a tensor of shape {list(shape)} that its storage of {flat.size} numbers does not hold")
     steps = [stride * flat.itemsize for stride in strides]
-    return np.lib.stride_tricks.as_strided(flat[offset:], shape, steps, writeable=False).copy()
+    return np.lib.stride_tricks.as_strided(flat[offset:], shape, steps, writeable=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxsolve.errors import PuzzleError
+from jaxsolve.puzzle.limits import Limits
 from jaxsolve.puzzle.network import activation_of
 from jaxsolve.puzzle.padding import padded
 from jaxsolve.puzzle.pieces import FLOATS, Piece, assign_roles, missing_ids, read_pieces
@@ -19,7 +20,7 @@ HASH_FILE = "expected_sha256"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def read_puzzle(path: str | Path, *, activation: str = "relu") -> Puzzle:
+def read_puzzle(path: str | Path, *, activation: str = "relu", limits: Limits | None = None) -> Puzzle:
     """Read a puzzle from a folder or a zip file.
 
     It holds ``pieces/piece_K.pth`` (or ``.npz``, or one ``.safetensors`` with tensors ``piece_K.weight``
@@ -28,11 +29,12 @@ def read_puzzle(path: str | Path, *, activation: str = "relu") -> Puzzle:
     the puzzle is padded with null halves, and a note says so.
 
     With the activation ``auto`` the blocks are read as ``relu`` ones, and the puzzle says that nobody has said so.
+    Without `limits`, those that the environment leaves or sets hold.
 
     Raises
     ------
     UsageError
-        There is no such activation.
+        There is no such activation, or no such limit as the environment sets.
     PuzzleError
         Anything is missing, damaged or does not fit; one line names the file, what it holds and what was
         expected.
@@ -42,12 +44,13 @@ def read_puzzle(path: str | Path, *, activation: str = "relu") -> Puzzle:
     activation_of(activation)
     if not str(path):
         raise PuzzleError("an empty name for the puzzle; expected a folder or zip file")
-    source = open_source(Path(path))
+    limits = limits or Limits.from_environment()
+    source = open_source(Path(path), limits)
     names = source.names()
     if TABLE not in names:
         raise PuzzleError(f"{path}: no {TABLE} beside the pieces; expected inputs and predictions in it")
     pieces = read_pieces(source)
-    table = read_table(source.read(TABLE), TABLE)
+    table = read_table(source.read(TABLE), TABLE, limits)
     features = table.x.shape[1]
     _check_features(pieces, features)
     ins, outs, last = assign_roles(pieces, features)

@@ -4,44 +4,58 @@ Nothing is ever unpacked to disk. Names are relative to the folder that holds th
 the folder or archive itself or one enclosing folder inside it, as the famous puzzle was published.
 """
 
+import os
 import stat
 import zipfile
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import IO
 
 from jaxsolve.errors import PuzzleError
+from jaxsolve.puzzle.limits import FREE_BYTES, Limits
 
 TABLE = "historical_data.csv"
 PIECES = "pieces"
 
-MAX_ENTRIES = 100_000
-MAX_ENTRY_BYTES = 2 << 30
-MAX_TOTAL_BYTES = 8 << 30
-MAX_INFLATION = 200
-"""Unpacked over packed size above which an archive is taken for a bomb (tables reach about 10)."""
-INFLATION_FREE_BYTES = 64 << 20
-"""Archives that unpack to less than this are not judged by their inflation."""
+ENTRY = b"PK\1\2"
+"""What every entry in the directory of an archive begins with."""
+CHUNK = 1 << 20
 
 ADVICE = f"point jaxsolve at the folder or zip that holds {PIECES}/ and {TABLE}"
 
 
-class Source(Protocol):
-    """Named bytes: what a puzzle is read from."""
+class Source(ABC):
+    """Named bytes: what a puzzle is read from. It counts what is unpacked of it, archives in archives included."""
 
-    name: str
-    """Title of the puzzle: the stem of the folder or archive."""
+    def __init__(self, name: str, limits: Limits) -> None:
+        self.name = name
+        """Title of the puzzle: the stem of the folder or archive."""
+        self.limits = limits
+        self._packed = self._unpacked = 0
 
+    @abstractmethod
     def names(self) -> list[str]:
         """Return the relative names of all files that could belong, sorted; `PuzzleError` if it cannot."""
-        ...
 
+    @abstractmethod
     def read(self, name: str) -> bytes:
         """Return the contents of one file; `PuzzleError` if it cannot be read."""
-        ...
+
+    def unpacking(self, infos: Sequence[zipfile.ZipInfo], where: object) -> None:
+        """Refuse an archive by what its directory says, before anything of it is unpacked."""
+        largest, limits = max((info.file_size for info in infos), default=0), self.limits
+        if largest > limits.file_bytes:
+            raise PuzzleError(f"{where}: holds an entry of {largest} bytes; at most {limits.file_bytes} are read")
+        self._unpacked += sum(info.file_size for info in infos)
+        if self._unpacked > limits.total_bytes:
+            raise PuzzleError(f"{where}: {self._unpacked} bytes unpacked; at most {limits.total_bytes} are read")
+        if self._unpacked > max(FREE_BYTES, limits.inflation * self._packed):
+            sizes = f"{self._packed} bytes unpack to {self._unpacked}"
+            raise PuzzleError(f"{where}: {sizes} or more: taken for an archive bomb and not read")
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path, limits: Limits) -> Source:
     """Open a folder or a zip file.
 
     Raises
@@ -51,7 +65,7 @@ def open_source(path: Path) -> Source:
     """
     try:
         if path.is_dir():
-            return _Folder(path)
+            return _Folder(path, limits)
         if not path.exists():
             raise PuzzleError(f"{path}: no such file or folder; {ADVICE}")
         if not path.is_file():
@@ -59,7 +73,7 @@ def open_source(path: Path) -> Source:
         path.open("rb").close()  # so that a forbidden file is not called a file of another kind
         if not zipfile.is_zipfile(path):
             raise PuzzleError(f"{path}: neither a folder nor a zip file; {ADVICE}")
-        return _Zip(path)
+        return _Zip(path, limits)
     except OSError as error:
         raise PuzzleError(f"{path}: cannot be opened ({error.strerror or error})") from error
 
@@ -88,13 +102,13 @@ def _base_of(names: Iterable[str], where: object) -> str:
     return bases.pop()
 
 
-class _Folder:
-    def __init__(self, path: Path) -> None:
+class _Folder(Source):
+    def __init__(self, path: Path, limits: Limits) -> None:
+        super().__init__(title(path.resolve().name), limits)
         found = [path.joinpath(part) for part in (TABLE, PIECES)]
         found += [file for part in (TABLE, PIECES) for file in path.glob(f"*/{part}")]
         names = (file.relative_to(path).as_posix() for file in found if file.exists())
         self._root = path / _base_of((name for name in names if not is_junk(name)), path)
-        self.name = title(path.resolve().name)
 
     def names(self) -> list[str]:
         try:
@@ -108,20 +122,19 @@ class _Folder:
 
     def read(self, name: str) -> bytes:
         try:
-            file = self._root / name
-            facts = file.stat()
-            if not stat.S_ISREG(facts.st_mode):
-                raise PuzzleError(f"{name}: not a regular file")
-            if facts.st_size > MAX_ENTRY_BYTES:
-                raise PuzzleError(f"{name}: {facts.st_size} bytes; at most {MAX_ENTRY_BYTES} are read")
-            return file.read_bytes()
+            data = read_file(self._root / name, name, self.limits)
         except OSError as error:
             raise PuzzleError(f"{name}: cannot be read ({error.strerror or error})") from error
+        self._packed += len(data)
+        return data
 
 
-class _Zip:
-    def __init__(self, path: Path) -> None:
-        self.name = title(path.stem)
+class _Zip(Source):
+    def __init__(self, path: Path, limits: Limits) -> None:
+        super().__init__(title(path.stem), limits)
+        with path.open("rb") as file:
+            check_entries(file, limits.entries, path)
+            self._packed = file.tell()
         try:
             self._archive = zipfile.ZipFile(path)
             infos = self._archive.infolist()
@@ -129,7 +142,7 @@ class _Zip:
             raise PuzzleError(f"{path}: a damaged zip file ({error})") from error
         files = [(info.filename.removeprefix("./"), info) for info in infos if not info.is_dir()]
         files = [(name, info) for name, info in files if not is_junk(name)]
-        refuse_bombs([info for _, info in files], path)
+        self.unpacking([info for _, info in files], path)
         base = _base_of((name for name, _ in files), path)
         self._infos: dict[str, zipfile.ZipInfo] = {}
         for name, info in files:
@@ -157,16 +170,32 @@ def title(name: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in name)
 
 
-def refuse_bombs(infos: list[zipfile.ZipInfo], path: object) -> None:
-    """Refuse an archive by what its directory says, before anything of it is unpacked."""
-    if len(infos) > MAX_ENTRIES:
-        raise PuzzleError(f"{path}: {len(infos)} entries; at most {MAX_ENTRIES} are read")
-    unpacked = sum(info.file_size for info in infos)
-    packed = sum(info.compress_size for info in infos)
-    largest = max((info.file_size for info in infos), default=0)
-    if largest > MAX_ENTRY_BYTES:
-        raise PuzzleError(f"{path}: holds an entry of {largest} bytes; at most {MAX_ENTRY_BYTES} are read")
-    if unpacked > MAX_TOTAL_BYTES:
-        raise PuzzleError(f"{path}: unpacks to {unpacked} bytes; at most {MAX_TOTAL_BYTES} are read")
-    if unpacked > INFLATION_FREE_BYTES and unpacked > MAX_INFLATION * max(packed, 1):
-        raise PuzzleError(f"{path}: {packed} bytes unpack to {unpacked}: taken for an archive bomb and not read")
+def read_file(path: Path, name: object, limits: Limits) -> bytes:
+    """Return the contents of a file; `PuzzleError` if it is no regular file or too long, `OSError` if that fails."""
+    if stat.S_ISDIR(path.stat().st_mode):
+        raise PuzzleError(f"{name}: not a regular file")
+    with open(path, "rb", opener=_at_once) as file:
+        facts = os.fstat(file.fileno())
+        if not stat.S_ISREG(facts.st_mode):  # a pipe would be waited for, a device has no end
+            raise PuzzleError(f"{name}: not a regular file")
+        if facts.st_size > limits.file_bytes:
+            raise PuzzleError(f"{name}: {facts.st_size} bytes; at most {limits.file_bytes} are read")
+        return file.read(facts.st_size)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for whoever writes to it."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def check_entries(file: IO[bytes], most: int, where: object) -> None:
+    """Refuse an archive of more entries than that, before its directory takes memory, and read it to its end.
+
+    Entries are counted by the marks that each has to have, for what an archive says of their number may be a lie.
+    """
+    found, before = 0, b""
+    while chunk := file.read(CHUNK):
+        found += (before + chunk).count(ENTRY)
+        before = chunk[1 - len(ENTRY) :]
+        if found > most:
+            raise PuzzleError(f"{where}: more than {most} entries; at most so many are read")

@@ -4,15 +4,21 @@ import csv
 import io
 import re
 import warnings
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxsolve.errors import PuzzleError
+from jaxsolve.puzzle.limits import Limits
 from jaxsolve.puzzle.types import Floats
 
 TARGET, LABEL = "pred", "true"
 MEASUREMENT = re.compile(r"measurement_(\d{1,15})")
+SPARE_CELLS = 1 << 20
+"""Cells of rows that end too early, or are empty lines, that are looked at all the same."""
+CHUNK_CELLS = 1 << 20
+"""Cells that are held as text at a time."""
 
 
 class Table(NamedTuple):
@@ -26,18 +32,19 @@ class Table(NamedTuple):
     """`[R]` what it was trained on, if given."""
 
 
-def read_table(data: bytes, file: str) -> Table:
+def read_table(data: bytes, file: str, limits: Limits | None = None) -> Table:
     """Parse the CSV table.
 
     Inputs are the columns ``measurement_0…`` by number or, if there are none, all numeric columns other
-    than ``pred`` and ``true`` in the order of the file.
+    than ``pred`` and ``true`` in the order of the file. `limits` say how many columns there may be.
 
     Raises
     ------
     PuzzleError
         The file is empty, is not such a table, or holds a value that is no finite number.
     """
-    header = _header(data, file)
+    header = _header(data, file, limits or Limits())
+    _check_rows(data, header, file)
     table = _read_plain(data, len(header))
     columns = dict(zip(header, table.T, strict=True)) if table is not None else _read_any(data, header, file)
     inputs = _input_columns(header, columns, file)
@@ -49,63 +56,111 @@ def read_table(data: bytes, file: str) -> Table:
     return Table(np.ascontiguousarray(x), columns[TARGET].copy(), label if known else None)
 
 
-def _header(data: bytes, file: str) -> list[str]:
-    if not data or data.isspace():
-        raise PuzzleError(f"{file}: empty file; expected a header line and rows of numbers")
-    line, _, body = data.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
+def names_in(line: bytes, file: object, limits: Limits) -> list[str]:
+    """Return the names of columns in the first line of a table; `PuzzleError` if it is no text or has too many."""
+    if line.count(b",") >= limits.columns:
+        raise PuzzleError(f"{file}: {line.count(b',') + 1} columns; at most {limits.columns} are read")
     try:
-        header = [name.strip() for name in next(csv.reader([line.decode()]), [])]
+        return [name.strip() for name in next(csv.reader([line.removeprefix(b"\xef\xbb\xbf").decode()]), [])]
     except (UnicodeDecodeError, csv.Error) as error:
         raise PuzzleError(f"{file}: not a CSV text file ({error})") from error
-    named = [name for name in header if name]
-    if len(set(named)) != len(named):
-        raise PuzzleError(f"{file}: column {next(n for n in named if named.count(n) > 1)!r} appears twice")
+
+
+def _header(data: bytes, file: str, limits: Limits) -> list[str]:
+    if not data or data.isspace():
+        raise PuzzleError(f"{file}: empty file; expected a header line and rows of numbers")
+    end = data.find(b"\n") if b"\n" in data else len(data)
+    header = names_in(data[:end], file, limits)
+    twice = [name for name, count in Counter(header).items() if name and count > 1]
+    if twice:
+        raise PuzzleError(f"{file}: column {twice[0]!r} appears twice")
     if TARGET not in header:
         shown = (", ".join(header[:4]) + (", …" if len(header) > 4 else ""))[:200]
         hint = "; expected columns separated by commas" if len(header) < 2 else ""
         raise PuzzleError(f"{file}: no column {TARGET!r} with the network's predictions, but {shown!r}{hint}")
-    if not body or body.isspace():
+    if not re.compile(rb"\S").search(data, end):
         raise PuzzleError(f"{file}: a header but no rows of data")
     return header
+
+
+def _check_rows(data: bytes, header: list[str], file: str) -> None:
+    """Refuse rows that parsers would fill up: all where the first is longer than the header, and far too short ones."""
+    if len(header) * data.count(b"\n") > 2 * len(data) + SPARE_CELLS:  # a cell takes a byte, were it empty
+        raise PuzzleError(f"{file}: not a table of {len(header)} columns (most rows are shorter)")
+    lines = io.TextIOWrapper(io.BytesIO(data), "utf-8", errors="replace", newline="")
+    lines.readline()
+    try:
+        fields = next((len(row) for row in csv.reader(lines, skipinitialspace=True) if row), 0)
+    except csv.Error as error:
+        raise PuzzleError(f"{file}: not a table of {len(header)} columns ({error})") from error
+    if fields > len(header):
+        raise PuzzleError(f"{file}: not a table of {len(header)} columns (the first row has {fields})")
 
 
 def _read_plain(data: bytes, columns: int) -> Floats | None:
     """Return an all-numeric table, or nothing if it is not quite that: pandas, slower to load, then has a look."""
     try:
-        body = io.TextIOWrapper(io.BytesIO(data), "utf-8", newline="\n")  # by lines: text takes four times the bytes
-        table = np.loadtxt(body, delimiter=",", comments=None, ndmin=2, skiprows=1)
+        lines = io.TextIOWrapper(io.BytesIO(data), "utf-8", newline="\n")
+        lines.readline()
+        table = np.loadtxt(lines, delimiter=",", comments=None, ndmin=2)
     except ValueError:
         return None
     return table if table.shape[1] == columns else None
 
 
 def _read_any(data: bytes, header: list[str], file: str) -> dict[str, Floats]:
-    """Return the numeric columns of a table that has text, quotes, gaps or damage in it."""
+    """Return the numeric columns of a table that has text, quotes, gaps or damage in it.
+
+    It is gone through in parts, for text takes many times the memory that its numbers do.
+    """
     import pandas as pd
 
+    measured = any(MEASUREMENT.fullmatch(name) for name in header)
+    wanted = [bool(MEASUREMENT.fullmatch(name)) or name == TARGET for name in header]
+    parts: dict[int, list[Floats]] = {
+        k: [] for k, name in enumerate(header) if wanted[k] or name == LABEL or (name and not measured)
+    }
+    gaps: dict[int, int] = {}
+    filled: set[int] = set()
+    start = 0
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
+            frames = pd.read_csv(
                 io.BytesIO(data), header=None, skiprows=1, names=range(len(header)), index_col=False,
-                skipinitialspace=True, low_memory=False,
+                skipinitialspace=True, low_memory=False, chunksize=max(1, CHUNK_CELLS // len(header)),
             )  # fmt: skip
+            for frame in frames:
+                for k in [*parts]:
+                    if not (wanted[k] or header[k] == LABEL or pd.api.types.is_numeric_dtype(frame[k])):
+                        del parts[k]
+                        continue
+                    part = np.asarray(pd.to_numeric(frame[k], errors="coerce"), dtype=np.float64)
+                    missing = np.isnan(part)
+                    if wanted[k] and missing.any():
+                        row = int(missing.argmax())
+                        cell = "an empty cell" if pd.isna(frame[k].iloc[row]) else repr(str(frame[k].iloc[row])[:80])
+                        raise _not_a_number(file, start + row, header[k], cell)
+                    if not missing.all():
+                        filled.add(k)
+                    if missing.any() and header[k] != LABEL:  # refused in the end, or no column of numbers at all
+                        gaps.setdefault(k, start + int(missing.argmax()))
+                        parts[k].clear()
+                    if k not in gaps:
+                        parts[k].append(part)
+                start += len(frame)
     except (ValueError, pd.errors.ParserWarning, OverflowError) as error:
         raise PuzzleError(f"{file}: not a table of {len(header)} columns ({error})") from error
-    if frame.empty:
+    if not start:
         raise PuzzleError(f"{file}: a header but no rows of data")
-    measured = any(MEASUREMENT.fullmatch(name) for name in header)
-    columns: dict[str, Floats] = {}
-    for k, name in enumerate(header):
-        wanted = MEASUREMENT.fullmatch(name) or name == TARGET
-        numeric = not measured and pd.api.types.is_numeric_dtype(frame[k]) and bool(frame[k].notna().any())
-        if wanted or numeric or name == LABEL:
-            columns[name] = np.asarray(pd.to_numeric(frame[k], errors="coerce"), dtype=np.float64)
-        if (wanted or numeric) and np.isnan(columns[name]).any():
-            row = int(np.isnan(columns[name]).argmax())
-            cell = "an empty cell" if pd.isna(frame[k].iloc[row]) else repr(str(frame[k].iloc[row])[:80])
-            raise PuzzleError(f"{file}: data row {row + 1}, column {name!r}: {cell}; expected a number")
-    return columns
+    for k, row in gaps.items():
+        if k in parts and k in filled:
+            raise _not_a_number(file, row, header[k], "an empty cell")
+    return {header[k]: np.concatenate(part) for k, part in parts.items() if k not in gaps}
+
+
+def _not_a_number(file: str, row: int, name: str, cell: str) -> PuzzleError:
+    return PuzzleError(f"{file}: data row {row + 1}, column {name!r}: {cell}; expected a number")
 
 
 def _input_columns(header: list[str], columns: dict[str, Floats], file: str) -> list[str]:

@@ -13,7 +13,7 @@ from jaxsolve.records.files import numbered, to_json
 from jaxsolve.records.folders import data_folder, find_run, new_folder, records_in
 from jaxsolve.records.formats import FORMAT, UPGRADES, Upgrade
 from jaxsolve.records.opening import opened
-from jaxsolve.records.read import Record, read_record, summary
+from jaxsolve.records.read import Record, is_amount, is_answer, is_count, read_record, summary
 from jaxsolve.records.recorder import Recorder
 
 __all__ = [
@@ -28,6 +28,9 @@ __all__ = [
     "differences",
     "find_run",
     "flat_table",
+    "is_amount",
+    "is_answer",
+    "is_count",
     "milestones",
     "milestones_of",
     "new_folder",

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from jaxsolve.records.read import Record
+from jaxsolve.records.read import Record, is_amount, is_answer, is_count
 
 COMPARED = ("command", "puzzle", "settings", "seed", "devices", "versions", "machine", "resumed")
 """Fields of a record that say what was run, on what."""
@@ -33,7 +33,7 @@ def milestones(record: Record) -> list[Milestone]:
     return milestones_of(
         (event["evaluations"], event["t"], event["loss"])
         for event in frames
-        if isinstance(event.get("loss"), int | float)
+        if is_count(event.get("evaluations")) and is_amount(event.get("t")) and is_amount(event.get("loss"))
     )
 
 
@@ -52,11 +52,11 @@ def milestones_of(losses: Iterable[tuple[int, float, float]]) -> list[Milestone]
 def shared_places(one: Record, other: Record) -> tuple[int, int, int] | None:
     """Return how many pairs two answers share, how many blocks stand at the same position, and of how many.
 
-    None where they are of different puzzles, or one has no answer.
+    None where they are of different puzzles, or one has no usable answer.
     """
     answers = [record.fields["permutation"] for record in (one, other)]
     same = one.fields["puzzle"].get("fingerprint") == other.fields["puzzle"].get("fingerprint")
-    if not same or None in answers:
+    if not same or not all(map(is_answer, answers)):
         return None
     blocks = [list(zip(answer[:-1:2], answer[1::2], strict=True)) for answer in answers]
     at_once = sum(a == b for a, b in zip(*blocks, strict=False))

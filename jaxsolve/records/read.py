@@ -1,11 +1,11 @@
 """Host: records read again, of this version or an older one, of a run that has ended, still goes on or was killed."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from json import JSONDecodeError
 from pathlib import Path
 from types import NoneType
-from typing import Any
+from typing import Any, TypeGuard
 
 from jaxsolve.errors import UsageError
 from jaxsolve.files import unsealed
@@ -40,6 +40,25 @@ FIELDS: dict[str, tuple[type, ...]] = {
 """What a record of the current format has to have, and of which type."""
 
 
+LARGEST = 1e300
+"""Numbers that are not below are taken for damage."""
+
+
+def is_count(value: object) -> TypeGuard[int]:
+    """Whether something that was read is a whole number that counts."""
+    return type(value) is int and 0 <= value < 1 << 62
+
+
+def is_amount(value: object) -> TypeGuard[float]:
+    """Whether something that was read is a number that measures."""
+    return type(value) in (int, float) and 0 <= value < LARGEST  # pyright: ignore[reportOperatorIssue]
+
+
+def is_answer(value: object) -> TypeGuard[list[int]]:
+    """Whether something that was read is piece ids: two of each block, and the readout."""
+    return isinstance(value, list) and len(value) % 2 == 1 and all(type(piece) is int for piece in value)
+
+
 @dataclass(frozen=True, eq=False)
 class Record:
     """What is known of a run."""
@@ -70,10 +89,10 @@ class Record:
         """Yield the lines of the trace in the format of this version; what was cut off or is damaged is left out."""
         try:
             with self.path.with_name(self.fields["trace"]).open(encoding="utf-8", errors="replace") as lines:
-                for line in lines:
+                while line := lines.readline(MAX_BYTES):
                     try:
                         event = unsealed(line)
-                    except (ValueError, RecursionError):
+                    except ValueError:
                         continue
                     if isinstance(event, dict) and "event" in event:
                         event = upgraded_event(event, self.format)
@@ -92,6 +111,8 @@ def read_record(path: Path) -> Record:
         It cannot be read, is damaged, or is of a newer version.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise UsageError("no regular file")
         with path.open("rb") as file:
             found = unsealed(file.read(MAX_BYTES).decode())
         if not isinstance(found, dict):
@@ -100,12 +121,12 @@ def read_record(path: Path) -> Record:
         for key, kinds in FIELDS.items():
             if not isinstance(fields.get(key, ...), kinds):
                 raise UsageError(f"no usable {key!r} in it")
-        if Path(fields["trace"]).name != fields["trace"]:
+        if Path(fields["trace"]).name != fields["trace"] or not fields["trace"] or not fields["trace"].isprintable():
             raise UsageError("its trace is not beside it")
     except OSError as error:
         raise UsageError(f"{path}: this record cannot be read ({error.strerror or error})") from error
-    except (ValueError, RecursionError, UsageError) as error:
-        plain = isinstance(error, UnicodeDecodeError | json.JSONDecodeError | RecursionError)
+    except (ValueError, UsageError) as error:
+        plain = isinstance(error, UnicodeDecodeError | JSONDecodeError)
         why = "no JSON in it" if plain else error
         raise UsageError(f"{path}: this record cannot be read ({why})") from error
     return Record(path, name_of(path), fields, int(version or 0))

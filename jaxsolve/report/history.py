@@ -2,13 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
-from jaxsolve.records import Record
+from jaxsolve.records import Record, is_amount, is_answer, is_count
 from jaxsolve.report.markup import clean
 
-LARGEST = 1e300
-"""Numbers that are not below are taken for damage."""
 FLOOR = 1e-40
 """Losses below are drawn as this, since logarithms have no 0."""
 WORDS = {"name": "search", "order_seed": "order_seed", "pairing": "pairing"}
@@ -90,15 +88,19 @@ class History:
 def history_of(record: Record) -> History:
     """Return how a run went."""
     events = [clean(event) for event in record.events()]
-    events = [event for event in events if _whole(event, "evaluations", "attempt") and _real(event.get("t"))]
+    events = [event for event in events if _whole(event, "evaluations", "attempt") and is_amount(event.get("t"))]
     kinds: dict[str, list[Event]] = {}
     for event in events:
         kinds.setdefault(str(event["event"]), []).append(event)
     attempts = tuple(_attempt(event) for event in kinds.get("attempt", []))
     rounds = tuple(_round(event) for event in kinds.get("round", []) if _whole(event, "accepted", "rejected"))
-    frames = [event for event in kinds.get("frame", []) if _real(event.get("loss")) and _ids(event.get("permutation"))]
+    frames = [
+        event
+        for event in kinds.get("frame", [])
+        if is_amount(event.get("loss")) and is_answer(event.get("permutation"))
+    ]
     frames.sort(key=lambda event: event["evaluations"])  # the best of an attempt may be written after others began
-    judged = [event for event in kinds.get("judged", []) if _real(event.get("mse"))]
+    judged = [event for event in kinds.get("judged", []) if is_amount(event.get("mse"))]
     return History(
         attempts,
         tuple(_frames(frames, rounds, attempts)),
@@ -111,7 +113,7 @@ def history_of(record: Record) -> History:
 def permutation_of(fields: Event) -> list[int] | None:
     """Return the answer in a record; None where it has none, or no usable one."""
     found = fields.get("permutation")
-    return found if _ids(found) else None
+    return found if is_answer(found) else None
 
 
 def _attempt(event: Event) -> Attempt:
@@ -121,7 +123,7 @@ def _attempt(event: Event) -> Attempt:
 
 def _round(event: Event) -> Round:
     loss = event.get("loss")
-    known = max(float(loss), FLOOR) if _real(loss) else None
+    known = max(float(loss), FLOOR) if is_amount(loss) else None
     counts = event["accepted"], event["rejected"]
     return Round(event["evaluations"], event["t"], event["attempt"], str(event.get("name")), known, *counts)
 
@@ -154,13 +156,4 @@ def _pace(events: list[Event]) -> list[tuple[float, int]]:
 
 
 def _whole(event: Event, *keys: str) -> bool:
-    return all(type(event.get(key)) is int and 0 <= event[key] < 1 << 62 for key in keys)
-
-
-def _real(value: object) -> TypeGuard[float]:
-    return type(value) in (int, float) and 0 <= value < LARGEST  # pyright: ignore[reportOperatorIssue]
-
-
-def _ids(value: object) -> TypeGuard[list[int]]:
-    """Whether something is piece ids: two of each block, and the readout."""
-    return isinstance(value, list) and len(value) % 2 == 1 and all(type(piece) is int for piece in value)
+    return all(is_count(event.get(key)) for key in keys)

@@ -7,7 +7,7 @@ for a disk that lies about what it has written. The checksums of the archive tel
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from jaxsolve.errors import OutputError, UsageError
 from jaxsolve.files import replace
+from jaxsolve.puzzle.npz import read_npz
 
 VERSION = 1
 """Version of the format; what an older program has written stays readable."""
@@ -55,7 +56,7 @@ def load_checkpoint(
             found = _read(folder / name)
         except FileNotFoundError:
             continue
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+        except (OSError, ValueError, KeyError, RecursionError) as error:
             problems.append(f"{name} is damaged ({' '.join(str(error).split())[:100] or type(error).__name__})")
             continue
         if problems:
@@ -67,15 +68,15 @@ def load_checkpoint(
     raise UsageError(f"{folder}: nothing to resume from: {why}")
 
 
+def _check(entries: Sequence[zipfile.ZipInfo]) -> None:
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise ValueError("compressed entries, which checkpoints do not have")
+    if sum(entry.file_size for entry in entries) > MAX_BYTES:
+        raise ValueError(f"more than {MAX_BYTES >> 20} MiB")
+
+
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    with zipfile.ZipFile(path) as archive:
-        entries = archive.infolist()
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-            raise ValueError("compressed entries, which checkpoints do not have")
-        if sum(entry.file_size for entry in entries) > MAX_BYTES:
-            raise ValueError(f"more than {MAX_BYTES >> 20} MiB")
-    with np.load(path, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
+    arrays = read_npz(path, _check)
     meta = json.loads(bytes(arrays.pop(META)))
     if not isinstance(meta, dict) or not isinstance(meta.get("version"), int):
         raise ValueError("no description in it")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import cache
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
@@ -29,10 +30,15 @@ METHODS: dict[str, Callable[[], Method]] = {
 
 def options_of(method: Method) -> dict[str, type]:
     """Return the options of a method with their types, ``None`` left out."""
-    hints = get_type_hints(type(method))
+    return dict(_options_of(type(method)))
+
+
+@cache
+def _options_of(kind: type[Method]) -> Mapping[str, type]:
+    hints = get_type_hints(kind)
     return {
-        field.name: next((kind for kind in get_args(hints[field.name]) if kind is not NoneType), hints[field.name])
-        for field in fields(method)  # pyright: ignore[reportArgumentType]
+        field.name: next((one for one in get_args(hints[field.name]) if one is not NoneType), hints[field.name])
+        for field in fields(kind)  # pyright: ignore[reportArgumentType]
     }
 
 

@@ -2,16 +2,17 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.errors import UsageError
 from jaxsolve.run import Label, Pass
-from jaxsolve.search.method import Method, Population, Setting, State, population
+from jaxsolve.search.method import Amount, Count, Method, Population, Setting, State, population
 
 ELITES = 64
 """Assemblies that a stage hands on."""
@@ -50,6 +51,8 @@ class Pipeline:
     curve: list[Point] = field(default_factory=list)
     digest: str | None = ""
     """Hash of all states so far, one after the other: the same for the same search. None: begun before it was kept."""
+    _restored: bool = False
+    """Whether no step was taken yet since the state was read."""
 
     @property
     def finished(self) -> bool:
@@ -76,12 +79,15 @@ class Pipeline:
                 self._begin(name)
                 if self.state is None:
                     self.state = method.init(setting)
-                work = method.place(setting, self.state)
+                with self._as_stored():
+                    work = method.place(setting, self.state)
                 while not method.finished(self.state) and self.loss > floor:
                     before, began = _decided(self.state), time.perf_counter()
-                    self.state, work = method.step(setting, self.state, work)
-                    self._digest()
-                    self._note(name, method.found(self.state))
+                    with self._as_stored():
+                        self.state, work = method.step(setting, self.state, work)
+                        self._digest()
+                        self._note(name, method.found(self.state))
+                    self._restored = False
                     self._tell(name, before, time.perf_counter() - began)
                     watch(self)
                 self._note(name, method.found(self.state))
@@ -121,7 +127,9 @@ class Pipeline:
             raise UsageError(f"this search was {_named(meta.get('stages'))}; asked for is {_named(stages)}")
         try:
             self.at = int(meta["at"])
-            self.curve = [Point(*point) for point in meta["curve"]]
+            if not 0 <= self.at <= len(self.stages):
+                raise ValueError(f"stage {self.at} of {len(self.stages)}")
+            self.curve = [Point(str(name), int(n), float(t), float(loss)) for name, n, t, loss in meta["curve"]]
             self.digest = meta.get("digest")
             if self.setting.run.memory is None and meta.get("memory"):  # rows are gone through in the same parts
                 self.setting.run.memory = float(meta["memory"])
@@ -131,11 +139,24 @@ class Pipeline:
                 self.setting.starts = Population(*(arrays[f"starts.{name}"] for name in Population._fields))
             if "elites.ins" in arrays:
                 self.elites = Population(*(arrays[f"elites.{name}"] for name in Population._fields))
+                _check_state(self.elites, self.setting.blocks, whole=True)
                 self.setting.run.found(self.elites.best, float(self.elites.losses[0]))
             if meta["begun"]:
                 kind = self.stages[self.at].method.state_type
                 self.state = kind(*(arrays[f"state.{name}"] for name in kind._fields))
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+                _check_state(self.state, self.setting.blocks)
+                self._restored = True
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+            raise UsageError(f"this is no stored search ({type(error).__name__}: {error})") from error
+
+    @contextmanager
+    def _as_stored(self) -> Iterator[None]:
+        """Take what fails with a state that was read, before there is another one, for damage of it; `UsageError`."""
+        try:
+            yield
+        except (ValueError, TypeError, IndexError, KeyError, OverflowError, ZeroDivisionError) as error:
+            if not self._restored:
+                raise
             raise UsageError(f"this is no stored search ({type(error).__name__}: {error})") from error
 
     def _digest(self) -> None:
@@ -168,6 +189,24 @@ class Pipeline:
         run = self.setting.run
         if self.elites is not None and (not self.curve or self.loss < self.curve[-1].loss):
             self.curve.append(Point(stage, run.evaluations, run.elapsed, self.loss))
+
+
+def _check_state(state: Any, blocks: int, *, whole: bool = False) -> None:
+    """Refuse what cannot be a state, above all halves, `[B, L]`, not each once in a row: all where it is `whole`."""
+    hints = get_type_hints(type(state))
+    for name, rows in state._asdict().items():
+        if hints[name] in (Count, Amount) and (rows.ndim or rows.dtype.kind not in "iuf"):
+            raise ValueError(f"{name} of shape {rows.shape} and type {rows.dtype}")
+        if name.endswith(("ins", "outs")):
+            if rows.ndim != 2 or not len(rows) or rows.dtype != np.int32 or (whole and rows.shape[1] != blocks):
+                raise ValueError(f"{name} of shape {rows.shape} and type {rows.dtype}")
+            ordered = np.sort(rows, axis=1)
+            if rows.size and (ordered[:, 0].min() < 0 or ordered[:, -1].max() >= blocks):
+                raise ValueError(f"{name} with halves that there are not")
+            if (np.diff(ordered, axis=1) == 0).any():
+                raise ValueError(f"{name} with the same half twice")
+        elif name.endswith(("losses", "sums")) and (rows.shape != state.ins.shape[:1] or rows.dtype.kind != "f"):
+            raise ValueError(f"{name} of shape {rows.shape} and type {rows.dtype}")
 
 
 def _decided(state: State) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 import copy
 import io
 import pickle
+import tracemalloc
 import zipfile
 
 import ml_dtypes
@@ -12,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxsolve.errors import PuzzleError
-from jaxsolve.puzzle import pth
+from jaxsolve.puzzle import Limits, pth
 from jaxsolve.puzzle.pth import read_pth
 from jaxsolve.puzzle.write import pth_bytes
+from tests.fuzzing.corpus import FRAGMENTS, PAYLOADS, text, with_storage
+from tests.fuzzing.mutations import entries_of, packed, renamed
 
 WEIGHT = np.arange(6, dtype=np.float32).reshape(3, 2)
 GOOD = pth_bytes({"weight": WEIGHT, "bias": np.ones(3)})
@@ -40,19 +43,6 @@ def test_every_float_type_is_read_exactly(dtype):
     assert tensors["weight"].dtype == np.dtype(getattr(ml_dtypes, dtype, dtype))
     np.testing.assert_array_equal(tensors["weight"].astype(float), WEIGHT)
     np.testing.assert_array_equal(tensors["bias"].astype(float), np.ones(3))
-
-
-def test_what_torch_saves_is_read():
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed; our own writer stands in for it")
-    for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
-        layer = torch.nn.Linear(2, 3).to(dtype)
-        buffer = io.BytesIO()
-        torch.save(layer.state_dict(), buffer)
-        tensors = read_pth(buffer.getvalue(), "x")
-        np.testing.assert_array_equal(tensors["weight"].astype(np.float64), layer.weight.detach().double().numpy())
-        buffer = io.BytesIO()
-        torch.save({"weight": layer.weight, "bias": layer.bias}, buffer)
-        assert set(read_pth(buffer.getvalue(), "x")) == {"weight", "bias"}
 
 
 def test_the_device_a_tensor_was_on_does_not_matter():
@@ -243,3 +233,69 @@ def test_entries_that_share_their_bytes_are_refused():
             archive.NameToInfo[twin.filename] = twin
     with pytest.raises(PuzzleError, match="entries that overlap"):
         read_pth(buffer.getvalue(), "piece")
+
+
+def test_entries_that_overlap_in_part_are_refused():
+    data = bytearray(GOOD)
+    places = [at for at in range(len(data)) if data.startswith(b"PK\1\2", at)]
+    first, second = (data[at + 42 : at + 46] for at in places[:2])
+    data[places[1] + 42 : places[1] + 46] = (int.from_bytes(second, "little") - 4).to_bytes(4, "little")
+    assert first == bytes(4)
+    with pytest.raises(PuzzleError, match="entries that overlap"):
+        read_pth(bytes(data), "piece")
+
+
+@pytest.mark.parametrize(
+    "name", ["/data/1", "../data/1", "archive/../data/1", "archive\\data\\1", "C:data", "a\0b", "a\nb", "archive/./x"]
+)
+def test_entries_with_names_that_torch_does_not_write_are_refused(name):
+    entries = [*entries_of(GOOD), (renamed(zipfile.ZipInfo(), name), b"")]
+    with pytest.raises(
+        PuzzleError, match=r"an entry named .*; torch\.save writes names such as archive/data/0"
+    ) as error:
+        read_pth(packed(entries), "piece")
+    assert "\n" not in str(error.value)
+
+
+def test_many_tensors_of_one_storage_take_its_memory_once():
+    data = with_storage(1 << 20)
+    tracemalloc.start()
+    tensors = read_pth(data, "piece")
+    assert tracemalloc.get_traced_memory()[1] < 3 * len(data)
+    tracemalloc.stop()
+    assert len(tensors) == 700
+    assert not any(tensor.flags.writeable for tensor in tensors.values())
+
+
+def test_a_directory_of_very_many_entries_is_refused_before_it_takes_memory():
+    entry = b"PK\1\2" + bytes(42)
+    directory = entry * 500_000
+    data = directory + b"PK\5\6" + bytes(4) + b"\xff" * 4 + len(directory).to_bytes(4, "little") + bytes(6)
+    tracemalloc.start()
+    with pytest.raises(PuzzleError, match="more than 256 entries"):
+        read_pth(data, "piece")
+    assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    tracemalloc.stop()
+
+
+def test_limits_can_be_set():
+    for limits, why in (
+        (Limits(pth_entries=3), "more than 3 entries"),
+        (Limits(pickle_bytes=100), "at most 100 are read"),
+        (Limits(opcodes=10), "more than 10 opcodes"),
+    ):
+        with pytest.raises(PuzzleError, match=why):
+            read_pth(GOOD, "piece", limits)
+
+
+@pytest.mark.parametrize("fragment", FRAGMENTS)
+def test_hostile_opcodes_of_every_published_kind_are_refused_or_say_nothing(fragment, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for pickled in (fragment + b".", b"}" + fragment + b".", b"}" + text("weight") + fragment + b"s."):
+        try:
+            assert read_pth(repacked(pickle=b"\x80\x02" + pickled), "piece") == {}
+            assert fragment not in PAYLOADS
+        except PuzzleError as error:
+            assert str(error).startswith("piece: ")
+            assert str(error).isprintable()
+    assert not list(tmp_path.iterdir())

@@ -1,10 +1,18 @@
 """Tables are read column by column as their header says, or refused with row and column."""
 
+import csv
+import io
+import random
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from jaxsolve.errors import PuzzleError
+from jaxsolve.puzzle import Limits
 from jaxsolve.puzzle.table import _read_any, read_table
+from tests.fuzzing.corpus import tables
+from tests.fuzzing.formats import FORMATS
 
 PLAIN = "measurement_0,measurement_1,pred,true\n1,2,3,4\n5,6.5,7e-1,8\n"
 
@@ -105,3 +113,67 @@ def test_damage_is_named(text, why):
     with pytest.raises(PuzzleError, match=r"^t.csv: ") as error:
         read(text)
     assert why in str(error.value)
+
+
+def test_of_mutated_tables_what_is_read_is_what_the_csv_module_reads(tmp_path):
+    seeds, accepted = tables(tmp_path)[:4], 0
+    for k in range(400):
+        data = FORMATS["csv"].mutate(random.Random(k), seeds, tmp_path)
+        try:
+            x, y, _ = read(data)
+        except PuzzleError:
+            continue
+        accepted += 1
+        head, *rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), skipinitialspace=True)
+        rows, head = [row for row in rows if "".join(row).strip()], [name.strip() for name in head]
+        numbered = sorted((int(name[12:]), k) for k, name in enumerate(head) if name.startswith("measurement_"))
+        np.testing.assert_array_equal(y, [float(row[head.index("pred")]) for row in rows])
+        np.testing.assert_array_equal(x, [[float(row[k]) for _, k in numbered] for row in rows])
+    assert accepted > 20
+
+
+def test_text_in_a_table_takes_no_memory_beyond_a_part_of_it():
+    rows = 300_000
+    data = b"name,b,pred,a\n" + b"somebody,1,9,2\n" * (rows - 1) + b"somebody,1,9,\n"
+    tracemalloc.start()
+    with pytest.raises(PuzzleError, match=f"data row {rows}, column 'a': an empty cell"):
+        read(data)
+    assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    tracemalloc.stop()
+
+
+def test_too_many_columns_are_refused_before_they_are_names():
+    with pytest.raises(PuzzleError, match=r"t\.csv: 5000001 columns; at most 4000 are read"):
+        read(b"pred" + b"," * 5_000_000 + b"\n1\n")
+    assert read_table(PLAIN.encode(), "t.csv", Limits(columns=4)).x.shape == (2, 2)
+    with pytest.raises(PuzzleError, match="at most 3"):
+        read_table(PLAIN.encode(), "t.csv", Limits(columns=3))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"measurement_0,pred\n" + b"1," * 40_000 + b"1\n" + b"1,2\n" * 40_000,
+        b"pred," + b",".join(b"c%d" % k for k in range(3900)) + b"\n" + b"1\n" * 20_000,
+    ],
+    ids=["long first row", "short rows"],
+)
+def test_ragged_tables_do_not_become_square_ones(data):
+    tracemalloc.start()
+    with pytest.raises(PuzzleError, match=r"not a table of (2|3901) columns"):
+        read(data)
+    assert tracemalloc.get_traced_memory()[1] < 200 << 20
+    tracemalloc.stop()
+
+
+def test_gaps_and_text_in_parts_of_a_table(monkeypatch):
+    monkeypatch.setattr("jaxsolve.puzzle.table.CHUNK_CELLS", 1)  # a row at a time
+    x, y, label = read("a,pred,note,gap,true\n1,2,,,x\n3,4,foo,,5\n5,6,7,,6\n")
+    np.testing.assert_array_equal(x, [[1], [3], [5]])
+    np.testing.assert_array_equal(y, [2, 4, 6])
+    assert label is None
+    with pytest.raises(PuzzleError, match="data row 2, column 'b': an empty cell"):
+        read("a,b,pred,note\n1,2,3,x\n4,,6,y\n7,8,9,z\n")
+    x, _, label = read("a,pred,b,true\n1,2,,8\n3,4,x,9\n5,6,7,9\n")
+    np.testing.assert_array_equal(x, [[1], [3], [5]])
+    np.testing.assert_array_equal(label, [8, 9, 9])

@@ -176,3 +176,65 @@ def test_a_spent_budget_leaves_it_after_its_last_step():
         one.drive()
     assert int(one.state.step) == 16
     assert np.isfinite(one.loss)
+
+
+def begun(tmp_path):
+    one = pipeline()
+    with pytest.raises(KeyboardInterrupt):
+        one.drive(lambda pipeline: (_ for _ in ()).throw(KeyboardInterrupt))
+    return stored(one, tmp_path)
+
+
+ARRAYS = {
+    "the same half twice": lambda table: np.zeros_like(table),
+    "halves that there are not": lambda table: table + 1,
+    "negative halves": lambda table: table - 1,
+    "too few axes": lambda table: table[0],
+    "another type": lambda table: table.astype(np.float32),
+    "none": lambda table: table[:0],
+}
+
+
+@pytest.mark.parametrize("name", ["elites.ins", "elites.outs", "state.ins", "state.outs"])
+@pytest.mark.parametrize("damage", ARRAYS)
+def test_stored_assemblies_that_are_none_are_refused(tmp_path, name, damage):
+    meta, arrays = begun(tmp_path)
+    with pytest.raises(UsageError, match="this is no stored search"):
+        pipeline().restore(meta, arrays | {name: ARRAYS[damage](arrays[name])})
+
+
+@pytest.mark.parametrize("name", ["elites.losses", "state.sums", "state.step"])
+@pytest.mark.parametrize("table", [np.zeros((3, 7)), np.zeros(0), np.array(b"abc"), np.zeros(2, "V3")], ids=str)
+def test_stored_figures_that_are_none_are_refused(tmp_path, name, table):
+    meta, arrays = begun(tmp_path)
+    with pytest.raises(UsageError, match="this is no stored search"):
+        pipeline().restore(meta, arrays | {name: table})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("at", -1),
+        ("at", 99),
+        ("at", "x"),
+        ("evaluations", float("inf")),
+        ("curve", [[1]]),
+        ("curve", 3),
+        ("seconds", []),
+    ],
+)
+def test_stored_descriptions_that_are_none_are_refused(tmp_path, key, value):
+    meta, arrays = begun(tmp_path)
+    with pytest.raises(UsageError, match="this is no stored search"):
+        pipeline().restore(meta | {key: value}, arrays)
+
+
+def test_what_fails_with_a_stored_state_is_said_of_it_and_later_failures_are_not(tmp_path):
+    meta, arrays = begun(tmp_path)
+    again = pipeline()
+    again.restore(meta, arrays | {"state.proposed": np.zeros(2, np.int64)})
+    with pytest.raises(UsageError, match="this is no stored search"):
+        again.drive()
+    fresh = pipeline()
+    with pytest.raises(IndexError):
+        fresh.drive(lambda pipeline: [][0])

@@ -1,0 +1,114 @@
+"""What is read of .pth files is what PyTorch reads of them: of its own files all, of mutated ones nothing else.
+
+The tests are skipped where PyTorch is not installed ('jaxsolve[torch]').
+"""
+
+import io
+import random
+import warnings
+
+import numpy as np
+import pytest
+
+from jaxsolve.errors import PuzzleError
+from jaxsolve.puzzle.pth import read_pth
+from jaxsolve.puzzle.write import pth_bytes
+from tests.fuzzing import corpus
+from tests.fuzzing.formats import FORMATS
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed ('jaxsolve[torch]')")
+
+TYPES = ["float16", "bfloat16", "float32", "float64"]
+BASE = np.arange(1.0, 25.0).reshape(4, 6)
+VIEWS = {
+    "whole": lambda t: t,
+    "transposed": lambda t: t.T,
+    "rows": lambda t: t[1:3],
+    "columns": lambda t: t[:, 2:5],
+    "steps": lambda t: t[::2, ::3],
+    "row": lambda t: t[2],
+    "number": lambda t: t[2, 3],
+    "cube": lambda t: t.reshape(2, 2, 6).permute(2, 0, 1),
+    "parameter": lambda t: torch.nn.Parameter(t),
+}
+
+
+def saved(value, **options) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer, **options)
+    return buffer.getvalue()
+
+
+def as_torch_reads(data: bytes) -> dict[str, np.ndarray]:
+    found = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
+    return {name: tensor.detach().double().numpy() for name, tensor in found.items()}
+
+
+def assert_same(data: bytes) -> None:
+    ours, theirs = read_pth(data, "x"), as_torch_reads(data)
+    assert list(ours) == list(theirs)
+    for name, tensor in theirs.items():
+        np.testing.assert_array_equal(ours[name].astype(np.float64), tensor)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("view", VIEWS)
+def test_tensors_of_every_kind_however_they_lie_in_their_storage(kind, view):
+    tensor = torch.tensor(BASE).to(getattr(torch, kind))
+    assert_same(saved({"weight": VIEWS[view](tensor)}))
+    assert_same(saved({"weight": VIEWS[view](tensor), "bias": tensor[0], "more": tensor}))
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_layers(kind):
+    layer = torch.nn.Linear(3, 5).to(getattr(torch, kind))
+    assert_same(saved(layer.state_dict()))
+    assert_same(saved(torch.nn.Sequential(layer).state_dict()))
+    assert_same(saved({"weight": layer.weight, "bias": layer.bias}))
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_what_we_write_is_what_torch_reads(kind):
+    assert_same(pth_bytes({"weight": BASE, "bias": BASE[0]}, dtype=kind))
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (lambda: torch.nn.Linear(2, 3), "torch.nn.modules.linear.Linear"),
+        (lambda: torch.ones(3), "expected a state dict"),
+        (lambda: {"weight": torch.ones(3, dtype=torch.int64)}, "torch.LongStorage"),
+        (lambda: {"weight": torch.ones(3, dtype=torch.complex64)}, "torch.ComplexFloatStorage"),
+        (lambda: {"weight": torch.ones(3).to_sparse()}, "_rebuild_sparse_tensor"),
+        (lambda: {"weight": torch.ones(3).expand(1000, 3)}, "does not hold"),
+        (lambda: {"weight": [torch.ones(3)]}, "EMPTY_LIST"),
+        (lambda: {"weight": torch._neg_view(torch.ones(3))}, "a tensor with metadata"),
+    ],
+)  # fmt: skip
+def test_what_is_no_state_dict_of_a_layer_is_refused(value, why):
+    with pytest.raises(PuzzleError, match=why):
+        read_pth(saved(value()), "x")
+
+
+def test_files_of_old_versions_are_refused_with_advice():
+    with pytest.raises(PuzzleError, match=r"before 1\.6"):
+        read_pth(saved({"weight": torch.ones(3)}, _use_new_zipfile_serialization=False), "x")
+
+
+def test_of_mutated_files_nothing_is_read_that_torch_reads_otherwise(tmp_path):
+    seeds, accepted = [saved(torch.nn.Linear(2, 3).state_dict()), *corpus.pths()[:5]], 0
+    for k in range(1500):
+        data = FORMATS["pth"].mutate(random.Random(k), seeds, tmp_path)
+        try:
+            read_pth(data, "x")
+        except PuzzleError:
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                as_torch_reads(data)
+            except Exception:  # it has checks of its own, as of the version
+                continue
+            accepted += 1
+            assert_same(data)
+    assert accepted > 20
