@@ -175,7 +175,7 @@ def _named_option(text: str) -> tuple[str, str]:
 
 
 def _config(
-    asked: dict[str, Any], options: dict[str, Any], resume: Path | None, note: Callable[[str], None] = lambda text: None
+    asked: dict[str, Any], options: dict[str, Any], resume: Path | None, note: Callable[[str], None] | None = None
 ) -> "tuple[Stored | None, JointConfig]":
     """Return what to resume and what to search with; `UsageError` if the two contradict each other."""
     from jaxsolve.joint import JointConfig

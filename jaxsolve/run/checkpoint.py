@@ -41,9 +41,11 @@ def save_checkpoint(folder: Path, meta: dict[str, Any], arrays: dict[str, NDArra
 
 
 def load_checkpoint(
-    folder: Path, note: Callable[[str], None] = lambda text: None
+    folder: Path, note: Callable[[str], None] | None = None
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return the newest checkpoint of a folder that is whole; `note` is told why that is not the last one.
+
+    A damaged one is put out of the way where somebody is told, and left where nobody is.
 
     Raises
     ------
@@ -59,7 +61,7 @@ def load_checkpoint(
         except (OSError, ValueError, KeyError, RecursionError) as error:
             problems.append(f"{name} is damaged ({' '.join(str(error).split())[:100] or type(error).__name__})")
             continue
-        if problems:
+        if problems and note is not None:
             with suppress(OSError):
                 (folder / NEWEST).replace(folder / DAMAGED)
             note(f"{folder}: {problems[0]}; going on from the one before, {name}")

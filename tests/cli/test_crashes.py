@@ -170,7 +170,7 @@ def test_a_damaged_checkpoint_is_said_and_the_one_before_ends_the_same(puzzle, w
     kept.write_bytes(damaged)
     process = started(puzzle, "--resume", out, "--json")
     printed, err = process.communicate(timeout=LONG)
-    (line,) = [line for line in err.splitlines() if "damaged" in line]
+    (line,) = [line for line in err.splitlines() if " is damaged (" in line]
     assert line.startswith(f"jaxsolve: note: {out}: checkpoint.npz is damaged (")
     assert line.endswith("); going on from the one before, checkpoint-before.npz")
     assert {key: json.loads(printed)[key] for key in SAME} == {key: whole[key] for key in SAME}

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jaxsolve.cli.app import app
+from jaxsolve.files import unsealed
 
 STORED = Path(__file__).parent.parent / "records" / "format-1"
 
@@ -89,7 +90,7 @@ def test_several_runs_are_compared_in_a_page_named_after_all_of_them(here, solve
 
 def test_the_puzzle_may_be_elsewhere_now(here, solved):
     moved = shutil.copytree(solved, here / "moved")
-    fields = json.loads((moved / "record.json").read_text())
+    fields = unsealed((moved / "record.json").read_text())
     fields["puzzle"]["path"] = "gone"
     (moved / "record.json").write_text(json.dumps(fields))
     assert "gone: no such file or folder" in call("report", moved).stderr

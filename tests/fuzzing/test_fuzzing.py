@@ -26,11 +26,11 @@ def test_mutated_files_are_read_or_refused(name):
     tally = fuzz("tests.fuzzing.formats:FORMATS", name, 1, INPUTS.get(name, 200))
     assert not tally.failures, json.dumps(tally.failures, indent=1)[:5000]
     assert tally.accepted + tally.refused == tally.inputs
-    assert tally.accepted > 0
+    assert tally.accepted > 0 or tally.inputs < 100  # of few archives, all may be refused
 
 
 def reading(read) -> Format:
-    return Format(lambda folder: [b"good"], lambda rng, data, folder: b"bad", lambda data, folder, long: data == b"bad" and read(folder), 0.0)  # fmt: skip
+    return Format(lambda folder: [b"good"], lambda rng, data, folder: b"bad", lambda data, folder, long: long or read(folder), 0.0)  # fmt: skip
 
 
 def busy() -> None:
