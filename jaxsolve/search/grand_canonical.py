@@ -54,6 +54,8 @@ class GrowthState(NamedTuple):
     scale: Amount
     """`[]` mean squared error that a linear probe of the inputs leaves"""
 
+    TOLD = ("probed",)  # nothing is decided by it, and its last bit depends on how many chains a device has
+
 
 @dataclass(frozen=True)
 class GrandCanonical:

@@ -161,7 +161,8 @@ class Pipeline:
 
     def _digest(self) -> None:
         if self.digest is not None:
-            parts = [np.asarray(part) for part in self.state]
+            told = getattr(self.state, "TOLD", ())
+            parts = [np.asarray(getattr(self.state, name)) for name in self.state._fields if name not in told]
             kinds = "".join(f"{part.dtype.str}{part.shape}" for part in parts)
             known = hashlib.sha256(f"{self.digest}{self.at}{kinds}".encode())
             for part in parts:
