@@ -21,6 +21,10 @@ from jaxsolve.search import stages_named
 RESULTS = "runs.jsonl"
 SETTINGS = {field.name for field in fields(JointConfig)} - {"options"}
 MOST_RUNS = 100_000
+CONFIG_BYTES = 1 << 16
+"""Of a description: keys of very many parts take the square of their number."""
+RESULT_BYTES = 1 << 25
+"""Of results that are gone on with."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,10 @@ def configurations(path: Path) -> list[tuple[dict[str, Any], JointConfig]]:
     """
     try:
         with path.open("rb") as file:
-            table = tomllib.load(file)
+            text = file.read(CONFIG_BYTES + 1)
+        if len(text) > CONFIG_BYTES:
+            raise ValueError(f"more than {CONFIG_BYTES >> 10} KiB")
+        table = tomllib.loads(text.decode())
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{path}: no readable TOML ({reason})") from error
@@ -89,10 +96,18 @@ def configurations(path: Path) -> list[tuple[dict[str, Any], JointConfig]]:
 
 
 def read_outcomes(folder: Path, puzzle: Puzzle) -> list[Outcome]:
-    """Return the runs of a puzzle that are in a folder already; lines that were cut off or altered are not."""
-    found = []
+    """Return the runs of a puzzle that are in a folder already; lines that were cut off or altered are not.
+
+    Raises
+    ------
+    UsageError
+        There are more than anybody would go on with.
+    """
+    found, path = [], folder / RESULTS
     try:
-        lines = (folder / RESULTS).read_text(encoding="utf-8", errors="replace").splitlines()
+        if path.stat().st_size > RESULT_BYTES:
+            raise UsageError(f"{path}: results of more than {RESULT_BYTES >> 20} MiB; choose another folder for --out")
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []
     for line in lines:

@@ -180,9 +180,15 @@ def test_a_run_without_a_network_has_an_infinite_loss_when_it_is_read_again(puzz
     assert read_outcomes(tmp_path, puzzle)[0].loss == float("inf")
 
 
+def test_results_of_more_than_anybody_goes_on_with_are_left_alone(puzzle, tmp_path):
+    (tmp_path / RESULTS).write_bytes(b"{}\n" * (1 << 24))
+    with pytest.raises(UsageError, match="results of more than 32 MiB; choose another folder for --out"):
+        read_outcomes(tmp_path, puzzle)
+
+
 @pytest.mark.parametrize(
     "text",
-    ["a" + ".a" * 3000 + " = 1", "[grid]\na" + ".a" * 3000 + " = 1", "rows = " + "9" * 5000, f"rows = 0x{'f' * 5000}", "method = [" + "[" * 3000,
+    ["a" + ".a" * 3000 + " = 1", "[grid]\na" + ".a" * 3000 + " = 1", "rows = " + "9" * 5000, "a" + ".a" * 40_000 + " = 1", f"rows = 0x{'f' * 5000}", "method = [" + "[" * 3000,
      "rows = nan", "seed = 1979-05-27", "method = {a = 1}", "options = 3", "[options]\nwidth = [[1]]", "pairing = []"],
 )  # fmt: skip
 def test_hostile_descriptions_are_refused_in_one_line(tmp_path, text):

@@ -51,7 +51,11 @@ class Checkpoints:
             except TROUBLE as error:
                 self._broken = True
                 if self._keeper.named:
-                    out = f"; the last state is whole: --resume {self.kept} when there is room" if self.kept else ""
+                    out = (
+                        f"; the last state is whole: --resume {self.kept} when there is room"
+                        if self.kept and self.kept.is_dir()
+                        else ""
+                    )
                     raise OutputError(f"{error}{out}") from error
                 terminal.note(f"note: this search cannot be resumed from where it is ({why(error)})")
                 return
