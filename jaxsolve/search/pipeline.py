@@ -131,12 +131,17 @@ class Pipeline:
                 raise ValueError(f"stage {self.at} of {len(self.stages)}")
             self.curve = [Point(str(name), int(n), float(t), float(loss)) for name, n, t, loss in meta["curve"]]
             self.digest = meta.get("digest")
+            if not (self.digest is None or (isinstance(self.digest, str) and self.digest.isascii())):
+                raise ValueError("a digest that is none")
             if self.setting.run.memory is None and meta.get("memory"):  # rows are gone through in the same parts
                 self.setting.run.memory = float(meta["memory"])
+                if not self.setting.run.memory > 0:
+                    raise ValueError(f"memory of {self.setting.run.memory} bytes")
             self.setting.run.evaluations = int(meta["evaluations"])
             self.setting.run.started = time.perf_counter() - float(meta["seconds"])
             if "starts.ins" in arrays:
                 self.setting.starts = Population(*(arrays[f"starts.{name}"] for name in Population._fields))
+                _check_state(self.setting.starts, self.setting.blocks, whole=True)
             if "elites.ins" in arrays:
                 self.elites = Population(*(arrays[f"elites.{name}"] for name in Population._fields))
                 _check_state(self.elites, self.setting.blocks, whole=True)
@@ -199,7 +204,11 @@ def _check_state(state: Any, blocks: int, *, whole: bool = False) -> None:
         if hints[name] in (Count, Amount) and (rows.ndim or rows.dtype.kind not in "iuf"):
             raise ValueError(f"{name} of shape {rows.shape} and type {rows.dtype}")
         if name.endswith(("ins", "outs")):
-            if rows.ndim != 2 or not len(rows) or rows.dtype != np.int32 or (whole and rows.shape[1] != blocks):
+            alike = (
+                rows.shape == getattr(state, name.removesuffix("outs") + "ins" if name.endswith("outs") else name).shape
+            )
+            of_all = not whole or (rows.ndim == 2 and rows.shape[1] == blocks)
+            if rows.ndim != 2 or not len(rows) or rows.dtype != np.int32 or not (alike and of_all):
                 raise ValueError(f"{name} of shape {rows.shape} and type {rows.dtype}")
             ordered = np.sort(rows, axis=1)
             if rows.size and (ordered[:, 0].min() < 0 or ordered[:, -1].max() >= blocks):

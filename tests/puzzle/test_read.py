@@ -367,3 +367,11 @@ def test_the_same_array_twice_is_refused(folder):
                 archive.writestr("weight.npy", b"")
     with pytest.raises(PuzzleError, match=r"piece_40\.npz: .*the same entry twice"):
         read_puzzle(folder)
+
+
+def test_entries_without_a_name_are_left_out(tmp_path):
+    write_puzzle(demo_puzzle(), tmp_path / "p.zip")
+    with zipfile.ZipFile(tmp_path / "p.zip", "a") as archive:
+        archive.writestr("x", b"nameless")
+        archive.filelist[-1].filename = ""
+    assert read_puzzle(tmp_path / "p.zip").blocks == demo_puzzle().blocks

@@ -192,6 +192,7 @@ ARRAYS = {
     "too few axes": lambda table: table[0],
     "another type": lambda table: table.astype(np.float32),
     "none": lambda table: table[:0],
+    "more than of the others": lambda table: np.concatenate([table, table]),
 }
 
 
@@ -221,6 +222,10 @@ def test_stored_figures_that_are_none_are_refused(tmp_path, name, table):
         ("curve", [[1]]),
         ("curve", 3),
         ("seconds", []),
+        ("digest", "\ud800"),
+        ("digest", 3),
+        ("memory", float("nan")),
+        ("memory", -1.0),
     ],
 )
 def test_stored_descriptions_that_are_none_are_refused(tmp_path, key, value):
