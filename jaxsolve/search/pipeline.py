@@ -135,7 +135,7 @@ class Pipeline:
                 raise ValueError("a digest that is none")
             if self.setting.run.memory is None and meta.get("memory"):  # rows are gone through in the same parts
                 self.setting.run.memory = float(meta["memory"])
-                if not self.setting.run.memory > 0:
+                if not 0 < self.setting.run.memory < np.inf:
                     raise ValueError(f"memory of {self.setting.run.memory} bytes")
             self.setting.run.evaluations = int(meta["evaluations"])
             self.setting.run.started = time.perf_counter() - float(meta["seconds"])

@@ -226,6 +226,7 @@ def test_stored_figures_that_are_none_are_refused(tmp_path, name, table):
         ("digest", 3),
         ("memory", float("nan")),
         ("memory", -1.0),
+        ("memory", float("inf")),
     ],
 )
 def test_stored_descriptions_that_are_none_are_refused(tmp_path, key, value):
