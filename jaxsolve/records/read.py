@@ -86,10 +86,15 @@ class Record:
         return next((float(value) for value in known if value is not None), float("inf"))
 
     def events(self) -> Iterator[Json]:
-        """Yield the lines of the trace in the format of this version; what was cut off or is damaged is left out."""
+        """Yield the lines of the trace in the format of this version; what was cut off or is damaged is left out.
+
+        So is what is behind `MAX_BYTES`, which runs of days write.
+        """
         try:
             with self.path.with_name(self.fields["trace"]).open(encoding="utf-8", errors="replace") as lines:
-                while line := lines.readline(MAX_BYTES):
+                left = MAX_BYTES
+                while line := lines.readline(left):
+                    left -= len(line)
                     try:
                         event = unsealed(line)
                     except ValueError:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+LONGEST = 1000
+"""Characters of a text."""
 VOID = frozenset({"img", "input", "link", "meta", "source"})
 """Elements without an end."""
 
@@ -82,8 +84,12 @@ def counted(number: int, noun: str) -> str:
 
 
 def clean(value: Any) -> Any:
-    """Return what was read from JSON without characters that UTF-8 or HTML lack."""
+    """Return what was read from JSON without characters that UTF-8 or HTML lack, and texts that no page has room for.
+
+    Laying out a text takes the square of its length.
+    """
     if isinstance(value, str):
+        value = value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
         return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in value)
     if isinstance(value, dict):
         return {clean(key): clean(part) for key, part in value.items()}

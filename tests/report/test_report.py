@@ -12,7 +12,7 @@ from jaxsolve.puzzle import read_puzzle, write_puzzle
 from jaxsolve.records import read_record
 from jaxsolve.report import comparison_of, page, report_of
 from jaxsolve.report.figure import NEEDLESS, smaller
-from jaxsolve.report.markup import Markup, data, element, table
+from jaxsolve.report.markup import Markup, clean, data, element, table
 from tests import reference
 
 STORED = Path(__file__).parent.parent / "records" / "format-1" / "record.json"
@@ -293,3 +293,8 @@ def test_a_small_svg_keeps_its_shapes_and_colors():
         "</g></svg>"
     )
     assert NEEDLESS.sub("", ' stroke-width="1.5" opacity="0.1"') == ' stroke-width="1.5" opacity="0.1"'
+
+
+def test_texts_are_no_longer_than_a_page_has_room_for():
+    told = clean({"name": ["x" * 70_000, "y" * 1000, "a\x00b"]})
+    assert told == {"name": ["x" * 1000 + "…", "y" * 1000, "a\ufffdb"]}
