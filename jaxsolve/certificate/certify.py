@@ -1,22 +1,13 @@
 """Host: what can be said for certain of an answer. Only this room says that a puzzle is solved."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jaxsolve.certificate.evidence import Evidence
 from jaxsolve.certificate.neighbour import Neighbour, closest_neighbour
-from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, predict, running, sha256_of
-
-if TYPE_CHECKING:
-    from jaxsolve.certificate.evidence import Evidence
-
-ROUNDING_ROWS = 250
-"""Rows on which the cost of float32 arithmetic is measured."""
-ROUNDING_FACTOR = 100.0
-"""Squared errors up to this many times those of float32 arithmetic count as rounding."""
-CEILING = 1e-6
-"""Most of the mean square of the predictions that can ever count as rounding."""
+from jaxsolve.certificate.rounding import tolerance
+from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, running, sha256_of
 
 
 @dataclass(frozen=True)
@@ -33,7 +24,7 @@ class Certificate:
     expected_sha256: str | None
     neighbour: Neighbour | None = None
     """None if it was not looked for, or if there is no single move."""
-    evidence: "Evidence | None" = None
+    evidence: Evidence | None = None
     """What was found out about what the answer leaves; None if it was not weighed."""
 
     @property
@@ -74,22 +65,6 @@ class Certificate:
             tied = self.exact and self.neighbour.mse <= self.tolerance and self.evidence is None
             parts.append(f"{rank}: the data cannot tell it from this answer" if tied else rank)
         return "; ".join(parts)
-
-
-def tolerance(puzzle: Puzzle, assembly: Assembly) -> float:
-    """Return the mean squared error that float32 arithmetic explains, measured on the assembly itself.
-
-    It is `ROUNDING_FACTOR` times the mean squared difference between float32 and float64 predictions, and
-    never less than for predictions stored in float32; but at most `CEILING` of the mean square of the
-    predictions, for where rounding drowns the answer there is nothing to be certain of.
-    """
-    single, double = (predict(puzzle, assembly, rows=ROUNDING_ROWS, dtype=dtype) for dtype in (np.float32, np.float64))
-    with np.errstate(over="ignore", invalid="ignore"):
-        arithmetic = float(np.mean((single - double) ** 2))
-        scale = float(np.mean(puzzle.y**2))
-    storage = float(np.finfo(np.float32).eps) ** 2 * scale
-    rounding = ROUNDING_FACTOR * (max(storage, arithmetic) if np.isfinite(arithmetic) else storage)
-    return min(rounding, CEILING * scale)
 
 
 def certify(

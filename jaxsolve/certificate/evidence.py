@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from jaxsolve.certificate.certify import ROUNDING_FACTOR, tolerance
 from jaxsolve.certificate.grid import Quantum, quantum
 from jaxsolve.certificate.neighbour import Rival, changes_in_parts, rivals, some_rows
+from jaxsolve.certificate.rounding import ROUNDING_FACTOR, tolerance
 from jaxsolve.puzzle import Assembly, Network, Puzzle, predict
 from jaxsolve.puzzle.types import Floats
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from jaxsolve.certificate.certify import Certificate, certify, tolerance
+from jaxsolve.certificate.certify import Certificate, certify
 from jaxsolve.certificate.evidence import FIT, weigh
 from jaxsolve.certificate.grid import quantum
+from jaxsolve.certificate.rounding import tolerance
 from jaxsolve.puzzle import Assembly, Puzzle
 
 CHANCE_FACTOR = 1.25
