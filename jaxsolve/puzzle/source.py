@@ -140,8 +140,7 @@ class _Zip(Source):
             infos = self._archive.infolist()
         except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeDecodeError) as error:
             raise PuzzleError(f"{path}: a damaged zip file ({error})") from error
-        files = [(info.filename.removeprefix("./"), info) for info in infos if info.filename.rstrip("/")]
-        files = [(name, info) for name, info in files if not name.endswith("/")]
+        files = [(info.filename.removeprefix("./"), info) for info in infos if info.filename and not info.is_dir()]
         files = [(name, info) for name, info in files if not is_junk(name)]
         self.unpacking([info for _, info in files], path)
         base = _base_of((name for name, _ in files), path)

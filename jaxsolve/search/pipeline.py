@@ -204,9 +204,7 @@ def _check_state(state: Any, blocks: int, *, whole: bool = False) -> None:
         if hints[name] in (Count, Amount) and (rows.ndim or rows.dtype.kind not in "iuf"):
             raise ValueError(f"{name} of shape {rows.shape} and type {rows.dtype}")
         if name.endswith(("ins", "outs")):
-            alike = (
-                rows.shape == getattr(state, name.removesuffix("outs") + "ins" if name.endswith("outs") else name).shape
-            )
+            alike = rows.shape == getattr(state, name.replace("outs", "ins")).shape
             of_all = not whole or (rows.ndim == 2 and rows.shape[1] == blocks)
             if rows.ndim != 2 or not len(rows) or rows.dtype != np.int32 or not (alike and of_all):
                 raise ValueError(f"{name} of shape {rows.shape} and type {rows.dtype}")
