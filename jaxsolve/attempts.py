@@ -26,7 +26,7 @@ ARRIVED = 0.2
 """Loss of an attempt over that of first orders by the weights, at most, where rounds go on from it."""
 LEANER = 0.7
 """Share of its loss that the best answer has without a block, at most, where that is looked into."""
-TURNS = ("guided", "leaner", *["guided"] * 5, "joint")
+TURNS = (*["guided"] * 6, *["leaner"] * 6, "joint")
 """Rounds near the best answer, the same with fewer blocks where that helps, and searches that begin elsewhere."""
 PAIRINGS_TRIED = 3
 """Pairings that rounds may begin with; first orders of the best supported are searched from before."""
@@ -245,7 +245,8 @@ def _rounds(
     try:
         for name in cycle(TURNS):
             if name not in ways:
-                lean = _leaner(puzzle, min((one for one in tried[1:] if one.puzzle is None), key=lambda one: one.mse))
+                own = min((one for one in tried[1:] if one.puzzle is None), key=lambda one: one.mse)
+                lean = _leaner(puzzle, own, 0 if held else 1)
                 if lean is None or lean.puzzle is None:
                     continue
                 like[name] = lean
@@ -274,10 +275,11 @@ def _guided(
     return guided_rounds(puzzle, begin_with, run, config.seed, config.devices, found, held=held, floor=floor)
 
 
-def _leaner(puzzle: Puzzle, best: Attempt) -> Attempt | None:
-    """Return the best attempt without the blocks that it is much better without, if there are any.
+def _leaner(puzzle: Puzzle, best: Attempt, least: int) -> Attempt | None:
+    """Return the best attempt without the blocks that it is much better without, and room for `least` that do nothing.
 
-    As many decoys among first halves as among second ones make blocks of their own, which no count can tell.
+    As many decoys among first halves as among second ones make blocks of their own, which no count can tell. None if
+    there is neither.
     """
     few, assembly = puzzle.first_rows(best.problem.rows), best.descent.assembly
     network, x = Network(few, few.activation, np.float32), few.x.astype(np.float32)
@@ -289,9 +291,9 @@ def _leaner(puzzle: Puzzle, best: Attempt) -> Attempt | None:
         if not losses.min() < LEANER * loss:
             break
         loss, assembly, gone = float(losses.min()), without[int(losses.argmin())], gone + 1
-    if not gone:
+    if not max(gone, least):
         return None
-    wide = padded(puzzle, gone)
+    wide = padded(puzzle, max(gone, least))
     problem = engine.place(wide, best.problem.rows)
     start = wide.assembly(puzzle.permutation(assembly))
     return replace(best, puzzle=wide, problem=problem, start=start, descent=Descent(start, loss), certificate=None)

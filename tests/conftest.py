@@ -19,6 +19,7 @@ with install_import_hook("jaxsolve.engine", "beartype.beartype"):
     import jaxsolve.engine.neighbourhood
     import jaxsolve.engine.prepending
     import jaxsolve.engine.probing
+    import jaxsolve.engine.relaxation
     import jaxsolve.engine.screening
     import jaxsolve.engine.training  # noqa: F401
 

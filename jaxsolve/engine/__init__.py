@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from jaxsolve.engine.machine import copy_bytes, matmul_flops, peak_bytes, seconds, traced
     from jaxsolve.engine.memory import free_memory, halving, rows_that_fit
     from jaxsolve.engine.neighbourhood import Way, best_way, input_states, kernel_agrees, path_losses
-    from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, first_rows, place, split_rows
+    from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, chosen_rows, first_rows, place, split_rows
     from jaxsolve.engine.precision import PRECISIONS, Tier
     from jaxsolve.engine.prepending import prepended_losses, suffix_losses
     from jaxsolve.engine.probing import input_gains, partner_gains
+    from jaxsolve.engine.relaxation import Mixture, influences, mixed, mixture, share_changes
     from jaxsolve.engine.screening import first_order_changes, predicted_losses
     from jaxsolve.engine.training import (
         Learner,
@@ -59,6 +60,7 @@ __all__ = [
     "Growth",
     "Kept",
     "Learner",
+    "Mixture",
     "Moves",
     "Neighbourhood",
     "Networks",
@@ -75,6 +77,7 @@ __all__ = [
     "best_expansions",
     "best_way",
     "chains_placed",
+    "chosen_rows",
     "compile_ahead",
     "compile_seconds",
     "compiled",
@@ -89,6 +92,7 @@ __all__ = [
     "grown",
     "grown_canonically",
     "halving",
+    "influences",
     "input_gains",
     "input_states",
     "inputs_spread",
@@ -100,6 +104,8 @@ __all__ = [
     "learner",
     "matmul_flops",
     "mesh",
+    "mixed",
+    "mixture",
     "of_segments",
     "outputs",
     "partner_gains",
@@ -112,6 +118,7 @@ __all__ = [
     "processes",
     "rows_that_fit",
     "seconds",
+    "share_changes",
     "split_rows",
     "suffix_losses",
     "traced",
@@ -127,6 +134,12 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "ACTIVATIONS": "network",
+        "chosen_rows": "network",
+        "influences": "relaxation",
+        "mixed": "relaxation",
+        "mixture": "relaxation",
+        "Mixture": "relaxation",
+        "share_changes": "relaxation",
         "agree": "distributed",
         "annealed": "annealing",
         "best_expansions": "expansion",

@@ -88,6 +88,12 @@ def first_rows(problem: Problem, rows: int, tier: Tier = "accept") -> Problem:
     return replace(_cut(problem, slice(rows)), tier=tier)
 
 
+def chosen_rows(problem: Problem, rows: np.ndarray) -> Problem:
+    """Return the problem on some of its rows, `[K]`."""
+    x, y = (put(np.asarray(table)[rows], problem.over) for table in (problem.x, problem.y))
+    return replace(problem, x=x, y=y)
+
+
 def split_rows(problem: Problem, at_most: int) -> list[Problem]:
     """Return the problem in parts of at most so many rows, as even as can be, so that they are of two sizes at most."""
     parts = -(-problem.rows // at_most)
@@ -98,10 +104,8 @@ def split_rows(problem: Problem, at_most: int) -> list[Problem]:
 
 
 def _cut(problem: Problem, rows: slice) -> Problem:
-    if len(range(problem.rows)[rows]) == problem.rows:  # all of them are where they belong
-        return problem
-    x, y = (put(np.asarray(table)[rows], problem.over) for table in (problem.x, problem.y))
-    return replace(problem, x=x, y=y)
+    chosen = np.arange(problem.rows)[rows]
+    return problem if len(chosen) == problem.rows else chosen_rows(problem, chosen)  # they are where they belong
 
 
 def residual(problem: Problem, h: Float[Array, "R D"], i: Int[Array, ""], j: Int[Array, ""]) -> Float[Array, "R D"]:

@@ -1,59 +1,45 @@
-"""Rounds near the best answer end at the right one, keep what they were given, and take more rows where few mislead."""
+"""Rounds of annealing end at the right answer, keep what they were given, and take more rows where few mislead."""
 
 import itertools
 
 import numpy as np
 import pytest
 
-from jaxsolve import blind, guided
-from jaxsolve.guided import Guide, guided_rounds
+from jaxsolve.guided import annealing, guide
+from jaxsolve.guided.annealing import AnnealingRounds
 from jaxsolve.ordering import expected_places, place_costs
-from jaxsolve.puzzle import Assembly, padded
+from jaxsolve.puzzle import Assembly
 from jaxsolve.run import OutOfTime, Run
-from jaxsolve.search import Population, annealing, stages_named
+from jaxsolve.search import annealing as chains
+from jaxsolve.search import stages_named
 from tests import reference
+from tests.guided.examples import FLOOR, ODD, ROWS, N, disordered, guide_of, mispaired, noisy, starting
+from tests.guided.examples import right as right_puzzle
 
-N, ROWS, CHUNK, FLOOR = 6, 64, 64, 1e-9
+CHUNK = 64
 
 
 @pytest.fixture(autouse=True)
 def short_rounds(monkeypatch):
+    monkeypatch.setattr(chains, "CHUNK_STEPS", CHUNK)
     monkeypatch.setattr(annealing, "CHUNK_STEPS", CHUNK)
-    monkeypatch.setattr(guided, "CHUNK_STEPS", CHUNK)
-    monkeypatch.setattr(guided, "STEPS", 4)
-    monkeypatch.setattr(guided, "LONGER", 2.0)  # whole chunks again: others would be compiled anew
+    monkeypatch.setattr(annealing, "STEPS", 4)
+    monkeypatch.setattr(annealing, "LONGER", 2.0)  # whole chunks again: others would be compiled anew
 
 
 @pytest.fixture(scope="module")
 def right():
-    return reference.random_puzzle(71, n=N, rows=ROWS)
+    return right_puzzle()
 
 
-def noisy(puzzle):
-    """The same, with predictions that no network of these pieces makes."""
-    return puzzle.replace(y=puzzle.y + np.random.default_rng(5).normal(size=puzzle.rows) * puzzle.y.std())
+def rounds_of(puzzle, *assemblies, run=None, held=False, seed=0):
+    return AnnealingRounds(guide_of(puzzle, *assemblies, run=run), seed, [], held=held, floor=FLOOR)
 
 
-def disordered(answer):
-    """The right pairs, in the wrong order."""
-    order = np.random.default_rng(3).permutation(N)
-    return Assembly(answer.ins[order], answer.outs[order])
-
-
-def mispaired(answer):
-    """The right order, but that two blocks have each other's second half."""
-    outs = answer.outs.copy()
-    outs[[1, 4]] = outs[[4, 1]]
-    return Assembly(answer.ins, outs)
-
-
-def starting(*assemblies):
-    halves = (np.stack(half).astype(np.int32) for half in zip(*assemblies, strict=True))
-    return Population(*halves, np.full(len(assemblies), np.inf))
-
-
-def rounds(puzzle, *assemblies, run=None, held=False, seed=0):
-    return guided_rounds(puzzle, starting(*assemblies), run or Run(), seed, None, [], held=held, floor=FLOOR)
+def rounds(puzzle, *assemblies, **options):
+    some = rounds_of(puzzle, *assemblies, **options)
+    while True:
+        yield some.round()
 
 
 def until_exact(puzzle, *assemblies, held=False, most=12):
@@ -97,7 +83,7 @@ def test_losses_on_the_same_rows_only_get_lower(right):
     puzzle, answer = noisy(right[0]), right[1]
     seen = list(itertools.islice(rounds(puzzle, disordered(answer)), 6))
     for found in seen:
-        assert 0 < found.size <= guided.KEPT
+        assert 0 < found.size <= guide.KEPT
         assert (np.diff(found.losses) >= 0).all()
         assert len(np.unique(np.concatenate([found.ins, found.outs], axis=1), axis=0)) == found.size
         halves = zip(found.ins, found.outs, strict=True)
@@ -110,20 +96,23 @@ def test_losses_on_the_same_rows_only_get_lower(right):
 
 def test_more_rows_are_taken_where_those_of_a_round_mislead(right, monkeypatch):
     puzzle, answer = right
-    monkeypatch.setattr(guided, "ROWS", ROWS // 4)
-    monkeypatch.setattr(guided, "JUDGED", 2)
+    monkeypatch.setattr(guide, "ROWS", ROWS // 4)
+    monkeypatch.setattr(guide, "JUDGED", 2)
     noise = np.random.default_rng(5).normal(size=ROWS) * (np.arange(ROWS) >= ROWS // 4)
     puzzle = puzzle.replace(y=puzzle.y + noise)
-    for found, rows in zip(rounds(puzzle, answer), (ROWS // 2, ROWS, ROWS), strict=False):
-        loss = reference.loss(puzzle, *found.best, rows=rows)
-        assert found.losses[0] == pytest.approx(loss, rel=1e-4, abs=FLOOR)
+    some = rounds_of(puzzle, answer)
+    for rows in (ROWS // 2, ROWS, ROWS):
+        best = some.guide.elites
+        loss = reference.loss(puzzle, *best.best, rows=rows)
+        assert best.losses[0] == pytest.approx(loss, rel=1e-4, abs=FLOOR)
+        some.round()
 
 
 def told(monkeypatch):
     """The options of all rounds from here on."""
     seen = []
     monkeypatch.setattr(
-        guided, "stages_named", lambda names, options: seen.append(options) or stages_named(names, options)
+        annealing, "stages_named", lambda names, options: seen.append(options) or stages_named(names, options)
     )
     return seen
 
@@ -135,15 +124,15 @@ def test_pairs_are_raced_where_their_order_gets_no_further_unless_they_are_known
     loss, expected = [reference.loss(noisy(right[0]), *disordered(right[1])), *found], [False]
     for before, after in itertools.pairwise(loss[:-1]):
         expected.append(not held and expected[-1] == (after < 0.85 * before))
-    assert [options["annealing.chains"] == guided.RACERS for options in seen] == expected
+    assert [options["annealing.chains"] == annealing.RACERS for options in seen] == expected
     assert any(expected) != held
     assert [options["annealing.partner"] > 0 for options in seen] == expected
 
 
 def test_rounds_are_as_warm_as_what_is_left_and_longer_and_colder_where_they_find_nothing(right, monkeypatch):
     puzzle, seen = noisy(right[0]), told(monkeypatch)
-    monkeypatch.setattr(guided, "HOTTEST", 0.05)
-    monkeypatch.setattr(guided, "COLDEST", 0.3)
+    monkeypatch.setattr(annealing, "HOTTEST", 0.05)
+    monkeypatch.setattr(annealing, "COLDEST", 0.3)
     found = list(itertools.islice(rounds(puzzle, disordered(right[1]), held=True), 6))
     loss = [reference.loss(puzzle, *disordered(right[1])), *(one.losses[0] for one in found[:-1])]
     heat = 1.0
@@ -156,10 +145,6 @@ def test_rounds_are_as_warm_as_what_is_left_and_longer_and_colder_where_they_fin
     longer = [1 if after < 0.97 * before else 2 for before, after in itertools.pairwise(loss)]
     assert set(longer) == {1, 2}
     assert [options["annealing.steps"] for options in seen] == (4 * CHUNK * np.cumprod([1, *longer])).tolist()
-
-
-def guide_of(puzzle, *assemblies):
-    return Guide(puzzle, guided.engine.place(puzzle), starting(*assemblies))
 
 
 def test_what_pairs_and_places_cost_is_learned_from_the_best_assembly(right):
@@ -175,11 +160,11 @@ def test_what_pairs_and_places_cost_is_learned_from_the_best_assembly(right):
 def test_racers_are_the_best_and_their_orders_with_pairs_that_nobody_has_raced_with(right):
     puzzle, answer = right
     best = answer, disordered(mispaired(answer))
-    guide, seen = guide_of(puzzle, *best), set()
+    some, seen = rounds_of(puzzle, *best), set()
     for k in range(3):
-        racers, costs = guide.racers(guide.leaders(k), np.random.default_rng(k))
-        np.testing.assert_allclose(costs, -guide.pairs(best[0]))
-        assert racers.size == guided.RACERS
+        racers, costs = some.racers(starting(*best), np.random.default_rng(k))
+        np.testing.assert_allclose(costs, -some.guide.pairs(best[0]))
+        assert racers.size == annealing.RACERS
         for own, (ins, outs) in enumerate(zip(racers.ins, racers.outs, strict=True)):
             np.testing.assert_array_equal(ins, best[own % 2].ins)
             np.testing.assert_array_equal(np.sort(outs), np.arange(N))
@@ -218,49 +203,6 @@ def test_rounds_depend_on_the_seed_alone(right):
         np.testing.assert_array_equal(one, other)
 
 
-def test_large_seeds_are_seeds(right):
-    *_, found = itertools.islice(rounds(noisy(right[0]), disordered(right[1]), seed=2**31 - 1), 2)
-    assert found.size
-
-
-def test_searches_from_elsewhere_double_their_work_and_are_told_what_the_weights_say(right, monkeypatch):
-    puzzle, seen, settings, found = right[0], [], [], []
-
-    class Instant:
-        def __init__(self, stages, setting):
-            settings.append(setting)
-            self.elites = starting(right[1])
-
-        def drive(self, floor):
-            assert floor == FLOOR
-
-    monkeypatch.setattr(blind, "stages_named", lambda names, own: seen.append((names, own)) or stages_named(names, own))
-    monkeypatch.setattr(blind, "Pipeline", Instant)
-    designs = ("iterated,descent", 40, {"iterated.steps": 1}), ("annealing,descent", ROWS, {"annealing.steps": CHUNK})
-    prior = np.random.default_rng(1).normal(size=(N, N))
-    ways = blind.joint_starts(noisy(puzzle), Run(), 3, None, found, FLOOR, designs, prior)
-    yields = list(itertools.islice(ways, 4))
-    unit = np.var(noisy(puzzle).y)
-    annealed = {"annealing.hot": 0.03 * unit, "annealing.cold": 1e-5 * unit, "annealing.chains": 2}
-    assert [names for names, _ in seen] == ["iterated,descent", "annealing,descent"] * 2
-    assert [own for _, own in seen[::2]] == [{"iterated.steps": 1}, {"iterated.steps": 2}]
-    for (_, own), steps in zip(seen[1::2], (CHUNK, 2 * CHUNK), strict=True):
-        assert own == pytest.approx(annealed | {"annealing.steps": steps})
-    assert [given.problem.rows for given in settings] == [40, ROWS] * 2
-    assert all(given.prior is prior for given in settings)
-    assert [given.starts for given in settings] == [None, None, found[1], None]
-    assert all(one is other for one, other in zip(yields, found, strict=True))
-
-
-ODD = {
-    "predictions_that_do_not_vary": lambda p: p.replace(y=np.full_like(p.y, 0.3)),
-    "weights_of_zero": lambda p: p.replace(w_in=0 * p.w_in, b_in=0 * p.b_in, w_out=0 * p.w_out),
-    "few_blocks_and_null_halves": lambda p: padded(reference.random_puzzle(71, n=2, rows=20)[0], 1),
-    "losses_that_overflow": lambda p: p.replace(w_out=p.w_out * 1e30),
-    "gains_that_overflow": lambda p: p.replace(w_in=p.w_in * 1e11),
-}
-
-
 @pytest.mark.parametrize("what", ODD)
 def test_rounds_go_on_with(right, what):
     puzzle = ODD[what](right[0])
@@ -273,9 +215,9 @@ def test_rounds_go_on_with(right, what):
 
 def test_rounds_take_no_more_rows_than_fit_into_memory(right, monkeypatch):
     seen = []
-    monkeypatch.setattr(guided, "Pipeline", lambda stages, setting: seen.append(setting) or Instant(right[1]))
+    monkeypatch.setattr(annealing, "Pipeline", lambda stages, setting: seen.append(setting) or Instant(right[1]))
     puzzle = noisy(right[0])
-    numbers = guided.RACERS * 2 * (N + 1) * puzzle.x.shape[1]
+    numbers = annealing.RACERS * 2 * (N + 1) * puzzle.x.shape[1]
     run = Run(memory=8.0 * numbers * (ROWS // 2))
     list(itertools.islice(rounds(puzzle, right[1], run=run), 2))
     assert {setting.problem.rows for setting in seen} == {ROWS // 2}

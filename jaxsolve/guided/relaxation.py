@@ -1,0 +1,261 @@
+"""Host: rounds of relaxation: positions run mixtures of blocks, which crystallise into an order.
+
+Near the right order the error of a single order says little: one block displaced by a few positions costs as much as
+ten. A mixture's error is smooth. So every block is spread over the positions around where it is thought to be, the
+shares follow Gauss-Newton steps until they have nearly become an order again (`engine.relaxation`), and the mean
+positions, closer to the right ones than those before, are where the next round spreads it from, less widely. Which
+pairs there are is relaxed as well: every half has several candidates for a partner, which share its positions.
+
+Like mean-field annealing (Peterson & Soderberg 1989, https://doi.org/10.1142/S0129065789000414), but with the width of
+what is averaged over for a temperature, and with steps of the second order: with those of the first, or with one
+position a block for all that is free, this does not get near the answer.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxsolve import engine
+from jaxsolve.guided.guide import Guide
+from jaxsolve.pairing import assign, standardised
+from jaxsolve.puzzle import Assembly
+from jaxsolve.search import Population
+
+ROWS = 384
+"""Rows of a round, drawn anew for each."""
+STEPS = 8
+"""Gauss-Newton steps of a round."""
+WIDEST = 0.1
+"""How widely blocks are spread at first: the standard deviation of a Gaussian, in units of the number of blocks."""
+NARROWEST = 2.0
+"""And at last, in positions."""
+NARROWER = 0.9
+"""By which each round of the first cycle spreads them less than the one before."""
+SLOWER = 0.7
+"""By which the logarithm of that is multiplied for every other cycle."""
+LAST = 3
+"""Rounds of a cycle that spread them least."""
+REACH = 5.0
+"""Positions around a place that a block may come to, in units of how widely it is spread."""
+WIDTHS = 4
+"""Into how many parts the numbers of blocks of a position are rounded up: for each there is a program to compile."""
+DAMPING = 1e-4
+"""Of the first step, in units of the variance of the predictions."""
+LEAST_DAMPING = 1e-9
+"""Of any step, likewise."""
+LESS, MORE = 3.0, 4.0
+"""By which damping falls after a step that lowers the error, and rises after one that does not."""
+TRIES = 6
+"""Dampings that are tried before a round ends."""
+SHRINKS = 0.1
+"""What a step leaves of a share at least."""
+PROMISING = 0.5
+"""Share of the lowest loss so far below which what a round has found is searched from at once."""
+CANDIDATES = 2
+"""Pairs that share positions, in units of the number of blocks."""
+WITHIN = 3.0
+"""How far pairs may be behind the best of either half to be among them, in standard deviations."""
+UNSEEN = 1e-2
+"""Share that counts for pairs which the round before gave none, or had not among its candidates."""
+ROOT = 0.5
+"""Power of the shares of pairs in the round before that those of the next begin with."""
+SPECK = 1e-9
+"""Share that every candidate has everywhere at first."""
+SWEEPS = 60
+"""Times that sums over positions and halves are put right in turn."""
+TINY = np.finfo(np.float64).tiny
+
+
+class Tried(NamedTuple):
+    """A mixture, and what came of it."""
+
+    shares: NDArray[np.float64]
+    """`[T, M]`"""
+    mixture: "engine.Mixture"
+    errors: Any
+    states: Any
+    """Both on the device."""
+    loss: float
+
+
+@dataclass
+class Candidates:
+    """Pairs that share positions."""
+
+    ins: NDArray[np.intp]
+    outs: NDArray[np.intp]
+    behind: NDArray[np.float64]
+    """How far each is behind the best of either half, in standard deviations."""
+
+    def balanced(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return shares, `[T, M]`, scaled so that those of each position and of each half add up to 1, nearly.
+
+        Sinkhorn & Knopp 1967 (https://doi.org/10.2140/pjm.1967.21.343), with one more marginal.
+        """
+        blocks = len(shares)
+        for _ in range(SWEEPS):
+            for half in (self.ins, self.outs):
+                shares = shares / np.maximum(np.bincount(half, shares.sum(axis=0), blocks), TINY)[half]
+            shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), TINY)
+        return shares
+
+
+def candidates(
+    odds: NDArray[np.float64], weight: NDArray[np.float64], partner: NDArray[np.integer], most: int
+) -> Candidates:
+    """Return pairs and the likeliest others.
+
+    Parameters
+    ----------
+    odds
+        `[N, N]` log odds of all pairs, in standard deviations.
+    weight
+        `[N, N]` what the odds are multiplied by, by the round before.
+    partner
+        `[N]` pairs that are candidates in any case.
+    most
+        How many there are at most; N or more.
+    """
+    blocks = np.arange(len(odds))
+    behind = np.maximum(odds.max(axis=1, keepdims=True), odds.max(axis=0)) - odds - np.log(weight)
+    ranked = behind.copy()
+    ranked[blocks, partner] = -1
+    chosen = np.argsort(ranked, axis=None, kind="stable")[:most]
+    chosen = chosen[ranked.ravel()[chosen] < WITHIN]
+    ins, outs = np.unravel_index(chosen, odds.shape)
+    return Candidates(ins, outs, behind[ins, outs])
+
+
+class RelaxationRounds:
+    """Cycles of rounds that spread blocks less and less.
+
+    Parameters
+    ----------
+    guide
+        The best assemblies: every other cycle begins with the best of them, and all rounds add to them.
+    seed
+        Start of all randomness.
+    held
+        Whether the pairs are known, so that only the order is searched.
+    """
+
+    def __init__(self, guide: Guide, seed: int, *, held: bool) -> None:
+        self.guide, self.held = guide, held
+        self._rng = np.random.default_rng(seed)
+        self._cycles = 0
+        self._last: Assembly | None = None
+        puzzle = guide.puzzle
+        self._real = ~(puzzle.null_ins[:, None] | puzzle.null_outs)
+        self._weight = np.ones(self._real.shape)
+        """Of pairs, by the round before."""
+
+    def cycle(self) -> Iterator[Population]:
+        """Yield what the rounds of one cycle find, one assembly each: those that promise something, and the last."""
+        blocks = self.guide.puzzle.blocks
+        own = self._last if self._cycles % 2 else None
+        assembly = own or self.guide.elites.best
+        self._weight = self._weight if own else np.ones(self._real.shape)
+        width, narrower = max(WIDEST * blocks, NARROWEST), NARROWER ** (SLOWER ** (self._cycles // 2))
+        self._cycles += 1
+        left = LAST
+        while left:
+            left -= width <= NARROWEST
+            loss = self.guide.loss
+            assembly = self._last = self.round(assembly, width)
+            found = self.guide.judged(assembly)
+            self.guide.take(found)
+            self.guide.run.found(assembly, float(found.losses[0]))
+            if not left or found.losses[0] < PROMISING * loss:
+                yield found
+            width = max(width * narrower, NARROWEST)
+
+    def round(self, assembly: Assembly, width: float) -> Assembly:
+        """Spread the blocks of an assembly so widely, let them crystallise, and return what they have become."""
+        blocks, partner = len(assembly.ins), assembly.partner
+        if self.held:
+            some = Candidates(np.arange(blocks), partner.astype(np.intp), np.zeros(blocks))
+        else:
+            odds = standardised(self.guide.pairs(assembly), self._real)
+            some = candidates(odds, self._weight, partner, CANDIDATES * blocks)
+        place = np.empty(blocks)
+        place[assembly.ins] = np.arange(blocks)
+        away = (np.arange(blocks)[:, None] - place[some.ins]) / width
+        shares = some.balanced(np.exp(-0.5 * away**2 - some.behind) + SPECK)
+        part = -(-blocks // WIDTHS)
+        most = min(len(some.ins), part * int(np.ceil(REACH * width * len(some.ins) / blocks / part)))
+        chosen = np.sort(np.argsort(-shares, axis=1, kind="stable")[:, :most], axis=1)
+        guide = self.guide
+        shares = guide.run.within_memory(guide.whole, lambda memory: self._crystallised(some, shares, chosen, memory))
+        return self._read(some, shares, place)
+
+    def _crystallised(
+        self, some: Candidates, shares: NDArray[np.float64], chosen: NDArray[np.intp], memory: float
+    ) -> NDArray[np.float64]:
+        """Return shares, `[T, M]`, after the Gauss-Newton steps of a round.
+
+        Parameters
+        ----------
+        some, shares
+            The candidates, and how much of each the positions run.
+        chosen
+            `[T, K]` those that each position may run.
+        memory
+            Bytes that this may take.
+        """
+        guide, (positions, most) = self.guide, chosen.shape
+        rows = self._rng.choice(guide.whole.rows, self._rows(most, memory), replace=False)
+        problem = engine.chosen_rows(guide.whole, rows)
+        halves = some.ins[chosen], some.outs[chosen]
+        unit = float(guide.puzzle.y.var()) or 1.0
+
+        def spread(values: NDArray[np.floating]) -> NDArray[np.float64]:
+            found = np.zeros(shares.shape)
+            np.put_along_axis(found, chosen, values, axis=1)
+            return found
+
+        def tried(shares: NDArray[np.float64]) -> Tried:
+            guide.run.spend(most)
+            mixture = engine.mixture(*halves, np.take_along_axis(shares, chosen, axis=1))
+            errors, states = engine.mixed(problem, mixture)
+            return Tried(shares, mixture, errors, states, float(np.mean(np.asarray(errors, np.float64) ** 2)))
+
+        best = tried(some.balanced(spread(np.take_along_axis(shares, chosen, axis=1))))
+        damping = DAMPING
+        for _ in range(STEPS):
+            guide.run.spend(2 * most)
+            slopes = engine.influences(problem, best.mixture, best.states)
+            for _ in range(TRIES):
+                change = engine.share_changes(
+                    best.mixture, slopes, best.errors, np.float32(damping * unit), blocks=positions
+                )
+                moved = np.maximum(best.shares + spread(np.asarray(change)), SHRINKS * best.shares)
+                after = tried(some.balanced(moved))
+                if after.loss < best.loss:
+                    break
+                damping *= MORE
+            else:
+                break
+            best, damping = after, max(damping / LESS, LEAST_DAMPING)
+        return best.shares
+
+    def _rows(self, most: int, memory: float) -> int:
+        """Return on how many rows mixtures of so many blocks a position fit into so many bytes, at least one."""
+        blocks, features, hidden = self.guide.whole.pieces.w_in.shape
+        sums = 6 * blocks * blocks * most
+        row = blocks * (features + 3 * most) + 6 * most * hidden
+        return int(np.clip((memory / 4 - sums) // row, 1, min(ROWS, self.guide.whole.rows)))
+
+    def _read(self, some: Candidates, shares: NDArray[np.float64], place: NDArray[np.float64]) -> Assembly:
+        """Return the pairs with the largest shares in the order of their mean positions; `place` is that of others."""
+        total = shares.sum(axis=0)
+        of_pairs, mean = np.zeros(self._real.shape), np.tile(place[:, None], len(place))
+        of_pairs[some.ins, some.outs] = total
+        seen = total > 0
+        mean[some.ins[seen], some.outs[seen]] = (np.arange(len(shares)) @ shares)[seen] / total[seen]
+        partner = assign(of_pairs, self._real)
+        self._weight = (of_pairs + UNSEEN) ** ROOT
+        order = np.argsort(mean[np.arange(len(place)), partner], kind="stable")
+        return Assembly(order.astype(np.int32), partner[order].astype(np.int32))

@@ -1,0 +1,165 @@
+"""Mixtures crystallise into the right order, with the right pairs among their candidates, whatever they begin with."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from jaxsolve.guided import relaxation
+from jaxsolve.guided.guide import Guide
+from jaxsolve.guided.relaxation import Candidates, RelaxationRounds, candidates
+from jaxsolve.puzzle import Assembly
+from jaxsolve.run import Run
+from tests import reference
+from tests.guided.examples import FLOOR, ODD, ROWS, N, disordered, guide_of, mispaired, noisy, right
+
+
+def rounds_of(puzzle, *assemblies, held=False, seed=0, run=None):
+    return RelaxationRounds(guide_of(puzzle, *assemblies, run=run), seed, held=held)
+
+
+def cycles(puzzle, *assemblies, most=4, **options):
+    some = rounds_of(puzzle, *assemblies, **options)
+    for _ in range(most):
+        yield from some.cycle()
+
+
+@pytest.mark.parametrize("seed", [71, 72, 73, 74])
+def test_orders_of_known_pairs_crystallise(seed):
+    puzzle, answer = reference.random_puzzle(seed, n=8, d=6, h=10, rows=200, scale=0.7)
+    order = np.random.default_rng(seed).permutation(8)
+    start = Assembly(answer.ins[order], answer.outs[order])
+    ends = (found for found in cycles(puzzle, start, held=True) if found.losses[0] <= FLOOR)
+    np.testing.assert_array_equal(next(ends).best, answer)
+
+
+def test_right_pairs_crystallise_where_they_are_among_the_candidates(monkeypatch):
+    puzzle, answer = reference.random_puzzle(72, n=8, d=6, h=10, rows=200, scale=0.7)
+    rng = np.random.default_rng(0)
+    odds = 0.3 * rng.normal(size=(8, 8))
+    odds[answer.ins, answer.outs] += 2
+    odds[answer.ins[:4], np.roll(answer.outs[:4], 1)] += 2.5
+    monkeypatch.setattr(Guide, "pairs", lambda self, assembly: odds)
+    order = rng.permutation(8)
+    start = Assembly(answer.ins[order], np.concatenate([np.roll(answer.outs[:4], 1), answer.outs[4:]])[order])
+    ends = (found for found in cycles(puzzle, start, most=8) if found.losses[0] <= FLOOR)
+    np.testing.assert_array_equal(next(ends).best, answer)
+
+
+def test_known_pairs_stay_as_they_are_even_where_they_are_wrong():
+    puzzle, answer = right()
+    wrong = mispaired(answer)
+    for found in cycles(puzzle, wrong, held=True, most=2):
+        np.testing.assert_array_equal(found.best.partner, wrong.partner)
+        np.testing.assert_array_equal(np.sort(found.ins[0]), np.arange(N))
+
+
+def test_what_is_found_is_judged_and_kept_where_it_is_better():
+    puzzle, answer = noisy(right()[0]), right()[1]
+    some = rounds_of(puzzle, disordered(answer))
+    for _ in range(3):
+        before = some.guide.loss
+        for found in some.cycle():
+            assert found.size == 1
+            np.testing.assert_allclose(found.losses, reference.loss(puzzle, *found.best), rtol=1e-4)
+            assert some.guide.loss <= found.losses[0]
+        assert some.guide.loss <= before * (1 + 1e-6)
+
+
+def test_blocks_are_spread_less_and_less_and_more_slowly_in_later_cycles(monkeypatch):
+    monkeypatch.setattr(relaxation, "WIDEST", 1.0)
+    some, seen = rounds_of(*right()), []
+    monkeypatch.setattr(some, "round", lambda assembly, width: seen.append(width) or assembly)
+    for slower in (1, 1, 0.7):
+        seen.clear()
+        list(some.cycle())
+        falls = int(np.ceil(np.log(2 / N) / np.log(0.9) / slower))
+        expected = np.maximum(N * 0.9 ** (slower * np.arange(falls + relaxation.LAST)), relaxation.NARROWEST)
+        np.testing.assert_allclose(seen, expected)
+
+
+def test_cycles_begin_with_the_best_assembly_and_with_their_own_last_by_turns(monkeypatch):
+    puzzle, answer = right()
+    some, begun = rounds_of(puzzle, answer), []
+    other = disordered(answer)
+    monkeypatch.setattr(some, "round", lambda assembly, width: begun.append(assembly) or other)
+    for expected in (answer, other, answer, other):
+        begun.clear()
+        list(some.cycle())
+        np.testing.assert_array_equal(begun[0], expected)
+
+
+def test_only_what_promises_something_and_the_last_is_searched_from(monkeypatch):
+    puzzle, answer = right()
+    some = rounds_of(puzzle, disordered(answer))
+    ends = iter([disordered(answer), mispaired(answer), answer, *[disordered(answer)] * 9])
+    monkeypatch.setattr(some, "round", lambda assembly, width: next(ends))
+    monkeypatch.setattr(relaxation, "LAST", 6)
+    loss = [reference.loss(puzzle, *one) for one in (disordered(answer), mispaired(answer))]
+    found = [one.best for one in some.cycle()]
+    expected = [mispaired(answer)] * (loss[1] < 0.5 * loss[0]) + [answer, disordered(answer)]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_candidates_are_the_pairs_and_what_is_nearest_to_the_best_of_either_half():
+    rng = np.random.default_rng(2)
+    odds, weight, partner = rng.normal(size=(N, N)), rng.uniform(0.1, 1, (N, N)), rng.permutation(N)
+    behind = {
+        (i, j): max(odds[i].max(), odds[:, j].max()) - odds[i, j] - np.log(weight[i, j])
+        for i, j in itertools.product(range(N), repeat=2)
+    }
+    rivals = sorted(
+        (value, pair) for pair, value in behind.items() if partner[pair[0]] != pair[1] and value < relaxation.WITHIN
+    )
+    for most in (N, N + 3, N * N):
+        some = candidates(odds, weight, partner, most)
+        pairs = list(zip(some.ins.tolist(), some.outs.tolist(), strict=True))
+        assert set(pairs) == {*enumerate(partner.tolist())} | {pair for _, pair in rivals[: most - N]}
+        assert len(pairs) == len(set(pairs))
+        np.testing.assert_allclose(some.behind, [behind[pair] for pair in pairs])
+
+
+def test_shares_are_balanced_over_positions_and_halves():
+    rng = np.random.default_rng(4)
+    ins, outs = np.nonzero(np.ones((N, N)))
+    some = Candidates(ins, outs, np.zeros(N * N))
+    shares = some.balanced(rng.uniform(0.2, 1, (N, N * N)) * (rng.random((N, N * N)) < 0.8))
+    assert (shares >= 0).all()
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    for half in (ins, outs):
+        np.testing.assert_allclose(np.bincount(half, shares.sum(axis=0)), 1, atol=1e-3)
+
+
+def test_what_has_no_share_gets_none():
+    some = Candidates(np.arange(3), np.arange(3), np.zeros(3))
+    shares = some.balanced(np.array([[1.0, 0, 0], [0, 0, 0], [0, 0, 0]]))
+    np.testing.assert_array_equal(shares, [[1, 0, 0], [0, 0, 0], [0, 0, 0]])
+
+
+@pytest.mark.parametrize("what", ODD)
+@pytest.mark.parametrize("held", [False, True])
+def test_rounds_go_on_with(what, held):
+    puzzle = ODD[what](right()[0])
+    start = Assembly(*np.random.default_rng(1).permuted(np.tile(np.arange(puzzle.blocks), (2, 1)), axis=1))
+    *_, found = cycles(puzzle, start, most=1, held=held)
+    for half in found.best:
+        assert sorted(half) == list(range(puzzle.blocks))
+    assert not np.isnan(found.losses[0])
+
+
+def test_rounds_depend_on_the_seed_alone():
+    puzzle = noisy(right()[0]).replace()
+    again = [list(cycles(puzzle, disordered(right()[1]), seed=seed, most=2))[-1] for seed in (1, 1)]
+    for one, other in zip(*again, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(("memory", "rows"), [(1e12, ROWS), (1e5, None), (1.0, 1)])
+def test_rounds_take_no_more_rows_than_fit_into_memory(monkeypatch, memory, rows):
+    seen, chosen = [], relaxation.engine.chosen_rows
+    monkeypatch.setattr(relaxation.engine, "chosen_rows", lambda of, some: seen.append(some) or chosen(of, some))
+    list(cycles(right()[0], right()[1], run=Run(memory=memory), most=1))
+    for some in seen:
+        assert len(set(some)) == len(some)
+        assert len(some) == rows if rows else 1 < len(some) < ROWS
