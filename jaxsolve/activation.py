@@ -20,7 +20,7 @@ SAME = {"gelu_tanh": "gelu"}
 AKIN = {*SAME, *SAME.values()}
 CLOSE = 0.1
 """Share of the variance of the predictions that answers leave at most where such activations are told apart."""
-PATIENCE = 1
+PATIENCE = 3
 """Attempts under the activation that a puzzle is read with before others are tried, which takes as long each."""
 BETTER = 0.9
 """An answer is read with another activation where that leaves less than this share of its error."""

@@ -228,7 +228,7 @@ def _rounds(
         first.append(paired.assembly(orders[int(both.argmin())]))
         losses.append(float(both.min()))
     if not best.descent.loss > ARRIVED * min(losses):  # else its basin is a wrong one, which rounds would not leave
-        first.insert(0, best.descent.assembly)
+        first.append(best.descent.assembly)
     held, found = pairing.certain == puzzle.blocks, list[Population]()
     ways = {
         "guided": _guided(puzzle, first, config, run, held, floor, found),

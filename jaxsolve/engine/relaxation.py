@@ -123,15 +123,26 @@ def share_changes(
     blocks
         N, how many halves of either kind there are.
     """
-    positions, rows, _ = influences.shape
-    root = jnp.sqrt(jnp.maximum(mixture.shares, LEAST)).reshape(-1)
-    by_row = jnp.moveaxis(influences, 1, 0).reshape(rows, -1)
-    of_position = jnp.repeat(jnp.eye(positions), mixture.shares.shape[1], axis=1)
-    of_halves = [jax.nn.one_hot(half.reshape(-1), blocks, axis=0) for half in (mixture.ins, mixture.outs)]
-    sums = jnp.concatenate([of_position, *of_halves]) * jnp.sqrt(TIGHT * rows * damping)
-    table = jnp.concatenate([by_row, sums]) * root
-    wanted = jnp.concatenate([-errors, jnp.zeros(len(sums))])
-    gram = jnp.matmul(table, table.T, precision=lax.Precision.HIGHEST)
-    factor = jax.scipy.linalg.cho_factor(gram + rows * damping * jnp.eye(len(table)))
-    found = jnp.matmul(jax.scipy.linalg.cho_solve(factor, wanted), table, precision=lax.Precision.HIGHEST)
-    return (found * root).reshape(mixture.shares.shape)
+    (positions, rows, _), at = influences.shape, jnp.arange(len(influences))
+    tight = jnp.sqrt(TIGHT * rows * damping)
+    shares = jnp.maximum(mixture.shares, LEAST)
+    weighted = influences * shares[:, None]
+    by_pair = jnp.moveaxis(weighted, 2, 1).reshape(-1, rows)
+    of_halves = [jax.ops.segment_sum(by_pair, half.reshape(-1), blocks) for half in mixture[:2]]
+    cross = tight * jnp.concatenate([weighted.sum(axis=2), *of_halves])
+    positions_by = [jnp.zeros((positions, blocks)).at[at[:, None], half].add(shares) for half in mixture[:2]]
+    ins_by_outs = jnp.zeros((blocks, blocks)).at[mixture.ins, mixture.outs].add(shares)
+    sums = jnp.block(
+        [
+            [jnp.diag(shares.sum(axis=1)), *positions_by],
+            [positions_by[0].T, jnp.diag(ins_by_outs.sum(axis=1)), ins_by_outs],
+            [positions_by[1].T, ins_by_outs.T, jnp.diag(ins_by_outs.sum(axis=0))],
+        ]
+    )
+    rows_by_rows = jnp.einsum("trk,tsk->rs", weighted, influences, precision=lax.Precision.HIGHEST)
+    gram = jnp.block([[rows_by_rows, cross.T], [cross, tight**2 * sums]])
+    factor = jax.scipy.linalg.cho_factor(gram + rows * damping * jnp.eye(len(gram)))
+    found = jax.scipy.linalg.cho_solve(factor, jnp.concatenate([-errors, jnp.zeros(len(sums))]))
+    of_rows, of_positions, of_ins, of_outs = jnp.split(found, [rows, rows + positions, rows + positions + blocks])
+    pull = jnp.einsum("r,trk->tk", of_rows, influences, precision=lax.Precision.HIGHEST)
+    return shares * (pull + tight * (of_positions[:, None] + of_ins[mixture.ins] + of_outs[mixture.outs]))

@@ -28,8 +28,9 @@ ROWS = 384
 """Rows of a round, drawn anew for each."""
 STEPS = 8
 """Gauss-Newton steps of a round."""
-WIDEST = 0.1
-"""How widely blocks are spread at first: the standard deviation of a Gaussian, in units of the number of blocks."""
+WIDEST, MOST = 0.1, 20.0
+"""How widely blocks are spread at first: the standard deviation of a Gaussian, in units of the number of blocks; and
+in positions at most, for the time that a round takes grows with it."""
 NARROWEST = 2.0
 """And at last, in positions."""
 NARROWER = 0.9
@@ -54,10 +55,12 @@ SHRINKS = 0.1
 """What a step leaves of a share at least."""
 PROMISING = 0.5
 """Share of the lowest loss so far below which what a round has found is searched from at once."""
-CANDIDATES = 2
-"""Pairs that share positions, in units of the number of blocks."""
-WITHIN = 3.0
-"""How far pairs may be behind the best of either half to be among them, in standard deviations."""
+HELD = 2
+"""Cycles in which pairs that are taken for known are held: even those may be wrong."""
+CANDIDATES, MOST_CANDIDATES = 2, 4
+"""Pairs that share positions, in units of the number of blocks; so many in the first cycle, one more in each other."""
+WITHIN, WIDER = 5.0, 2.0
+"""How far pairs may be behind the best of either half to be among them, in standard deviations; and more in each."""
 UNSEEN = 1e-2
 """Share that counts for pairs which the round before gave none, or had not among its candidates."""
 ROOT = 0.5
@@ -104,7 +107,11 @@ class Candidates:
 
 
 def candidates(
-    odds: NDArray[np.float64], weight: NDArray[np.float64], partner: NDArray[np.integer], most: int
+    odds: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    partner: NDArray[np.integer],
+    most: int,
+    within: float,
 ) -> Candidates:
     """Return pairs and the likeliest others.
 
@@ -118,13 +125,15 @@ def candidates(
         `[N]` pairs that are candidates in any case.
     most
         How many there are at most; N or more.
+    within
+        How far others are behind the best of either half at most.
     """
     blocks = np.arange(len(odds))
     behind = np.maximum(odds.max(axis=1, keepdims=True), odds.max(axis=0)) - odds - np.log(weight)
     ranked = behind.copy()
     ranked[blocks, partner] = -1
     chosen = np.argsort(ranked, axis=None, kind="stable")[:most]
-    chosen = chosen[ranked.ravel()[chosen] < WITHIN]
+    chosen = chosen[ranked.ravel()[chosen] < within]
     ins, outs = np.unravel_index(chosen, odds.shape)
     return Candidates(ins, outs, behind[ins, outs])
 
@@ -135,30 +144,33 @@ class RelaxationRounds:
     Parameters
     ----------
     guide
-        The best assemblies: every other cycle begins with the best of them, and all rounds add to them.
+        The best assemblies, which all rounds add to.
+    start
+        Where the first cycle begins. The others begin where the one before has ended, or, every other, with the best
+        assembly there is: low errors are not a sign of right pairs where a search has bent to them.
     seed
         Start of all randomness.
     held
-        Whether the pairs are known, so that only the order is searched.
+        Whether the pairs are taken for known, so that only the order is searched at first.
     """
 
-    def __init__(self, guide: Guide, seed: int, *, held: bool) -> None:
+    def __init__(self, guide: Guide, start: Assembly, seed: int, *, held: bool) -> None:
         self.guide, self.held = guide, held
         self._rng = np.random.default_rng(seed)
         self._cycles = 0
-        self._last: Assembly | None = None
+        self._last = start
         puzzle = guide.puzzle
         self._real = ~(puzzle.null_ins[:, None] | puzzle.null_outs)
-        self._weight = np.ones(self._real.shape)
-        """Of pairs, by the round before."""
 
     def cycle(self) -> Iterator[Population]:
         """Yield what the rounds of one cycle find, one assembly each: those that promise something, and the last."""
         blocks = self.guide.puzzle.blocks
-        own = self._last if self._cycles % 2 else None
-        assembly = own or self.guide.elites.best
-        self._weight = self._weight if own else np.ones(self._real.shape)
-        width, narrower = max(WIDEST * blocks, NARROWEST), NARROWER ** (SLOWER ** (self._cycles // 2))
+        assembly = self.guide.elites.best if self._cycles and self._cycles % 2 == 0 else self._last
+        self._weight = np.ones(self._real.shape)
+        free = self._cycles - HELD if self.held else self._cycles
+        self._most = 1 if free < 0 else min(CANDIDATES + free, MOST_CANDIDATES)
+        self._within = WITHIN + WIDER * free
+        width, narrower = float(np.clip(WIDEST * blocks, NARROWEST, MOST)), NARROWER ** (SLOWER ** (self._cycles // 2))
         self._cycles += 1
         left = LAST
         while left:
@@ -175,11 +187,11 @@ class RelaxationRounds:
     def round(self, assembly: Assembly, width: float) -> Assembly:
         """Spread the blocks of an assembly so widely, let them crystallise, and return what they have become."""
         blocks, partner = len(assembly.ins), assembly.partner
-        if self.held:
+        if self._most == 1:
             some = Candidates(np.arange(blocks), partner.astype(np.intp), np.zeros(blocks))
         else:
             odds = standardised(self.guide.pairs(assembly), self._real)
-            some = candidates(odds, self._weight, partner, CANDIDATES * blocks)
+            some = candidates(odds, self._weight, partner, self._most * blocks, self._within)
         place = np.empty(blocks)
         place[assembly.ins] = np.arange(blocks)
         away = (np.arange(blocks)[:, None] - place[some.ins]) / width
@@ -244,9 +256,9 @@ class RelaxationRounds:
     def _rows(self, most: int, memory: float) -> int:
         """Return on how many rows mixtures of so many blocks a position fit into so many bytes, at least one."""
         blocks, features, hidden = self.guide.whole.pieces.w_in.shape
-        sums = 6 * blocks * blocks * most
-        row = blocks * (features + 3 * most) + 6 * most * hidden
-        return int(np.clip((memory / 4 - sums) // row, 1, min(ROWS, self.guide.whole.rows)))
+        row = blocks * (features + 4 * most) + 6 * most * hidden
+        rest = 4 * (ROWS + 3 * blocks) ** 2 + 2 * most * features * hidden
+        return int(np.clip((memory / 4 - rest) // row, 1, min(ROWS, self.guide.whole.rows)))
 
     def _read(self, some: Candidates, shares: NDArray[np.float64], place: NDArray[np.float64]) -> Assembly:
         """Return the pairs with the largest shares in the order of their mean positions; `place` is that of others."""

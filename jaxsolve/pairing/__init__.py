@@ -1,6 +1,6 @@
 """Host: which two halves belong together, by their weights and by the data."""
 
-from jaxsolve.pairing.assignment import Pairing, assign, drawn, margins, pair, rank_pairings
+from jaxsolve.pairing.assignment import Pairing, assign, margins, pair, rank_pairings
 from jaxsolve.pairing.discriminant import learned, statistics
 from jaxsolve.pairing.neighbours import factors, likeness
 from jaxsolve.pairing.pairings import PAIRINGS
@@ -11,7 +11,6 @@ __all__ = [
     "Pairing",
     "Scores",
     "assign",
-    "drawn",
     "factors",
     "learned",
     "likeness",

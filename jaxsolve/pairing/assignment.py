@@ -75,15 +75,6 @@ def assign(scores: Scores, real: Flags | None = None) -> NDArray[np.int64]:
     return partner
 
 
-def drawn(log_odds: Scores, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return an assignment of columns to rows, `[N]`, drawn about as often as the log odds of its pairs say.
-
-    It is the best one after Gumbel noise on every pair (perturb and maximise: Papandreou & Yuille 2011,
-    https://doi.org/10.1109/ICCV.2011.6126242).
-    """
-    return assign(log_odds + rng.gumbel(size=log_odds.shape))
-
-
 def _assigned(scores: Scores) -> NDArray[np.int64]:
     """Return the best column of each row, all different; there are at least as many columns."""
     best = scores.argmax(axis=1)

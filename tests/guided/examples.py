@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxsolve.guided.annealing import RACERS
+from jaxsolve.guided.annealing import CHAINS
 from jaxsolve.guided.guide import Guide
 from jaxsolve.puzzle import Assembly, padded
 from jaxsolve.run import Run
@@ -40,7 +40,7 @@ def starting(*assemblies):
 
 
 def guide_of(puzzle, *assemblies, run=None):
-    return Guide(puzzle, run or Run(), None, starting(*assemblies), RACERS)
+    return Guide(puzzle, run or Run(), None, starting(*assemblies), CHAINS)
 
 
 ODD = {

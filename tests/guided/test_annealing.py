@@ -32,8 +32,8 @@ def right():
     return right_puzzle()
 
 
-def rounds_of(puzzle, *assemblies, run=None, held=False, seed=0):
-    return AnnealingRounds(guide_of(puzzle, *assemblies, run=run), seed, [], held=held, floor=FLOOR)
+def rounds_of(puzzle, *assemblies, run=None, seed=0):
+    return AnnealingRounds(guide_of(puzzle, *assemblies, run=run), seed, [], FLOOR)
 
 
 def rounds(puzzle, *assemblies, **options):
@@ -42,22 +42,16 @@ def rounds(puzzle, *assemblies, **options):
         yield some.round()
 
 
-def until_exact(puzzle, *assemblies, held=False, most=12):
-    for found in itertools.islice(rounds(puzzle, *assemblies, held=held), most):
+def until_exact(puzzle, *assemblies, most=12):
+    for found in itertools.islice(rounds(puzzle, *assemblies), most):
         if found.losses[0] <= FLOOR:
             return found.best
     raise AssertionError(f"nothing exact in {most} rounds")
 
 
-@pytest.mark.parametrize("wrong", [disordered, lambda answer: disordered(mispaired(answer))])
-def test_rounds_end_at_the_right_assembly(right, wrong):
+def test_rounds_end_at_the_right_order(right):
     puzzle, answer = right
-    np.testing.assert_array_equal(until_exact(puzzle, wrong(answer)), answer)
-
-
-def test_known_pairs_are_enough_to_find_the_order(right):
-    puzzle, answer = right
-    np.testing.assert_array_equal(until_exact(puzzle, disordered(answer), held=True), answer)
+    np.testing.assert_array_equal(until_exact(puzzle, disordered(answer)), answer)
 
 
 def test_the_better_start_counts_wherever_it_stands(right):
@@ -68,12 +62,12 @@ def test_the_better_start_counts_wherever_it_stands(right):
     assert run.evaluations < 4 * CHUNK
 
 
-def test_known_pairs_stay_as_they_are_even_where_they_are_wrong(right):
+def test_pairs_stay_as_they_are_even_where_they_are_wrong(right):
     puzzle, answer = right
     wrong = mispaired(answer)
     partner = np.empty(N, int)
     partner[wrong.ins] = wrong.outs
-    for found in itertools.islice(rounds(puzzle, wrong, held=True), 4):
+    for found in itertools.islice(rounds(puzzle, wrong), 4):
         np.testing.assert_array_equal(found.outs, partner[found.ins])
         np.testing.assert_array_equal(np.sort(found.ins), np.tile(np.arange(N), (found.size, 1)))
     assert found.losses[0] > FLOOR
@@ -117,23 +111,11 @@ def told(monkeypatch):
     return seen
 
 
-@pytest.mark.parametrize("held", [False, True])
-def test_pairs_are_raced_where_their_order_gets_no_further_unless_they_are_known(right, monkeypatch, held):
-    seen = told(monkeypatch)
-    found = [one.losses[0] for one in itertools.islice(rounds(noisy(right[0]), disordered(right[1]), held=held), 5)]
-    loss, expected = [reference.loss(noisy(right[0]), *disordered(right[1])), *found], [False]
-    for before, after in itertools.pairwise(loss[:-1]):
-        expected.append(not held and expected[-1] == (after < 0.85 * before))
-    assert [options["annealing.chains"] == annealing.RACERS for options in seen] == expected
-    assert any(expected) != held
-    assert [options["annealing.partner"] > 0 for options in seen] == expected
-
-
 def test_rounds_are_as_warm_as_what_is_left_and_longer_and_colder_where_they_find_nothing(right, monkeypatch):
     puzzle, seen = noisy(right[0]), told(monkeypatch)
     monkeypatch.setattr(annealing, "HOTTEST", 0.05)
     monkeypatch.setattr(annealing, "COLDEST", 0.3)
-    found = list(itertools.islice(rounds(puzzle, disordered(right[1]), held=True), 6))
+    found = list(itertools.islice(rounds(puzzle, disordered(right[1])), 6))
     loss = [reference.loss(puzzle, *disordered(right[1])), *(one.losses[0] for one in found[:-1])]
     heat = 1.0
     for k, (options, left) in enumerate(zip(seen, loss, strict=True)):
@@ -155,25 +137,6 @@ def test_what_pairs_and_places_cost_is_learned_from_the_best_assembly(right):
     np.testing.assert_array_equal(guide.places(), place_costs(*expected_places(puzzle, partner, answer.ins)))
     odds = guide.pairs(answer)
     assert odds[answer.ins, answer.outs].mean() > odds.mean() + odds.std()
-
-
-def test_racers_are_the_best_and_their_orders_with_pairs_that_nobody_has_raced_with(right):
-    puzzle, answer = right
-    best = answer, disordered(mispaired(answer))
-    some, seen = rounds_of(puzzle, *best), set()
-    for k in range(3):
-        racers, costs = some.racers(starting(*best), np.random.default_rng(k))
-        np.testing.assert_allclose(costs, -some.guide.pairs(best[0]))
-        assert racers.size == annealing.RACERS
-        for own, (ins, outs) in enumerate(zip(racers.ins, racers.outs, strict=True)):
-            np.testing.assert_array_equal(ins, best[own % 2].ins)
-            np.testing.assert_array_equal(np.sort(outs), np.arange(N))
-            pairs = tuple(outs[np.argsort(ins)])
-            if own < 2:
-                np.testing.assert_array_equal(outs, best[own].outs)
-            else:
-                assert pairs not in seen
-                seen.add(pairs)
 
 
 def test_an_exact_start_is_seen_at_once(right):
@@ -217,7 +180,7 @@ def test_rounds_take_no_more_rows_than_fit_into_memory(right, monkeypatch):
     seen = []
     monkeypatch.setattr(annealing, "Pipeline", lambda stages, setting: seen.append(setting) or Instant(right[1]))
     puzzle = noisy(right[0])
-    numbers = annealing.RACERS * 2 * (N + 1) * puzzle.x.shape[1]
+    numbers = annealing.CHAINS * 2 * (N + 1) * puzzle.x.shape[1]
     run = Run(memory=8.0 * numbers * (ROWS // 2))
     list(itertools.islice(rounds(puzzle, right[1], run=run), 2))
     assert {setting.problem.rows for setting in seen} == {ROWS // 2}
