@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 import numpy as np
 
@@ -20,8 +19,10 @@ SAME = {"gelu_tanh": "gelu"}
 AKIN = {*SAME, *SAME.values()}
 CLOSE = 0.1
 """Share of the variance of the predictions that answers leave at most where such activations are told apart."""
-PATIENCE = 3
-"""Attempts under the activation that a puzzle is read with before others are tried, which takes as long each."""
+PATIENCE = 2
+"""Attempts that get no further under the activation that a puzzle is read with, before others are tried."""
+FALLING = 0.7
+"""Share of the lowest error so far below which an attempt gets further."""
 BETTER = 0.9
 """An answer is read with another activation where that leaves less than this share of its error."""
 
@@ -66,12 +67,13 @@ def readings(
 ) -> Iterator[tuple[Reading, Attempt]]:
     """Yield the attempts at a puzzle, and under which activation each is made; `made` has all readings so far.
 
-    Where the activation is not given, some attempts that fail are followed by one under each other activation, those
-    first that fit the first orders best. What comes after that is made under the one whose error fell furthest.
+    Where the activation is not given, some attempts that get no further are followed by one under each other
+    activation, those first that fit the first orders best. What comes after that is made under the one whose error
+    fell furthest.
 
     Whoever asks for the next attempt has put the one before into its reading's `tried`, searched and judged it.
     """
-    yield from _first(_reading(puzzle, config, run, start, made), 1 if puzzle.activation_given else patience)
+    yield from _first(_reading(puzzle, config, run, start, made), patience)
     if not puzzle.activation_given and made[0].tried:
         first = start or first_start(puzzle, config)
         starts = [Assembly(order, first.pairing.partner[order]) for order in first.orders.values()]
@@ -98,7 +100,7 @@ def guess_activation(puzzle: Puzzle, run: Run, devices: int | None = None) -> li
     made: list[Reading] = []
     found: dict[str, float] = {}
     try:
-        for reading, attempt in readings(puzzle, Config(devices=devices), run, None, made, 1):
+        for reading, attempt in readings(puzzle, Config(devices=devices), run, None, made, 0):
             if reading.puzzle.activation in found:
                 break
             reading.tried.append(attempt)
@@ -171,6 +173,11 @@ def _reading(puzzle: Puzzle, config: Config, run: Run, start: Start | None, made
     return reading
 
 
-def _first(reading: Reading, count: int = 1) -> Iterator[tuple[Reading, Attempt]]:
-    for attempt in islice(reading.following, count):
+def _first(reading: Reading, patience: int = 0) -> Iterator[tuple[Reading, Attempt]]:
+    """Yield attempts until so many have not lowered the error; one in any case."""
+    for attempt in reading.following:
+        lowest = min((one.mse for one in reading.tried), default=np.inf)
         yield reading, attempt
+        patience -= not attempt.mse < FALLING * lowest
+        if patience <= 0:
+            return
