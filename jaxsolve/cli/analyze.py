@@ -63,7 +63,7 @@ def analyze(
     analysis = measured(subject, names, announce)
     terminal.result_json(facts(analysis)) if json else terminal.result(shown(analysis))
     if figures is not None:
-        terminal.note(f"{_draw(analysis, figures, dark)} figures are in {figures}, each as SVG and PNG")
+        terminal.note(f"figures in {figures}: {_draw(analysis, figures, dark)}, each as SVG and PNG")
 
 
 def _subject(puzzle: str, answer: str | None, activation: str, rows: int | None, seed: int) -> "Subject":

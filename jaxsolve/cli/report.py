@@ -89,4 +89,4 @@ def _draw(made: "Report", svg: Path | None, png: Path | None, dark: bool, force:
             continue
         for figure in made.figures:
             write(folder / f"{figure.name}.{kind}", draw(figure.chart, dark=dark))
-        terminal.note(f"{len(made.figures)} figures are in {folder}")
+        terminal.note(f"figures in {folder}: {len(made.figures)}")

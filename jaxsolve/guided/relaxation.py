@@ -24,8 +24,9 @@ from jaxsolve.pairing import assign, standardised
 from jaxsolve.puzzle import Assembly
 from jaxsolve.search import Population
 
-ROWS = 384
-"""Rows of a round, drawn anew for each."""
+ROWS, MORE_ROWS = 384, 4
+"""Rows of a round of the first cycle, drawn anew for each; and how many times as many every other cycle takes: fewer
+rows than shares leave much free, which most nets bear, and those that bend their states most do not."""
 STEPS = 8
 """Gauss-Newton steps of a round."""
 WIDEST, MOST = 0.1, 20.0
@@ -170,6 +171,7 @@ class RelaxationRounds:
         free = self._cycles - HELD if self.held else self._cycles
         self._most = 1 if free < 0 else min(CANDIDATES + free, MOST_CANDIDATES)
         self._within = WITHIN + WIDER * free
+        self._wanted = min(ROWS * MORE_ROWS**self._cycles, self.guide.whole.rows)
         width, narrower = float(np.clip(WIDEST * blocks, NARROWEST, MOST)), NARROWER ** (SLOWER ** (self._cycles // 2))
         self._cycles += 1
         left = LAST
@@ -257,8 +259,8 @@ class RelaxationRounds:
         """Return on how many rows mixtures of so many blocks a position fit into so many bytes, at least one."""
         blocks, features, hidden = self.guide.whole.pieces.w_in.shape
         row = blocks * (features + 4 * most) + 6 * most * hidden
-        rest = 4 * (ROWS + 3 * blocks) ** 2 + 2 * most * features * hidden
-        return int(np.clip((memory / 4 - rest) // row, 1, min(ROWS, self.guide.whole.rows)))
+        rest = 4 * (self._wanted + 3 * blocks) ** 2 + 2 * most * features * hidden
+        return int(np.clip((memory / 4 - rest) // row, 1, self._wanted))
 
     def _read(self, some: Candidates, shares: NDArray[np.float64], place: NDArray[np.float64]) -> Assembly:
         """Return the pairs with the largest shares in the order of their mean positions; `place` is that of others."""

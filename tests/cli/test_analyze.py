@@ -66,7 +66,7 @@ def test_json_has_all_of_it(given, capsys):
 def test_figures_are_written_once(given, capsys, tmp_path):
     folder = tmp_path / "new" / "figures"
     assert run(["analyze", *given, "--figures", str(folder), "--dark"]) == 0
-    assert f"{len(FIGURES)} figures are in {folder}" in capsys.readouterr().err
+    assert f"figures in {folder}: {len(FIGURES)}" in capsys.readouterr().err
     expected = {f"{name}.{kind}" for name in FIGURES for kind in ("svg", "png")}
     assert {file.name for file in folder.iterdir()} == expected
     before = {file.name: file.read_bytes() for file in folder.iterdir()}

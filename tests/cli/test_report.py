@@ -68,7 +68,7 @@ def test_the_report_of_a_solved_run_has_everything_and_stays_small(here, solved)
 def test_figures_alone(here, solved):
     result = call("report", solved, "--svg", "a", "--png", "b", "--dark")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "11 figures are in a" in result.stderr
+    assert "figures in a: 11" in result.stderr
     names = {path.stem for path in (here / "a").iterdir()}
     assert names == {path.stem for path in (here / "b").iterdir()}
     assert names >= {"error", "decisions", "throughput", "pair-heatmap", "traces"}

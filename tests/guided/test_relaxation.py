@@ -164,7 +164,7 @@ def test_rounds_take_no_more_rows_than_fit_into_memory(monkeypatch):
     seen, chosen = [], relaxation.engine.chosen_rows
     monkeypatch.setattr(relaxation.engine, "chosen_rows", lambda of, some: seen.append(some) or chosen(of, some))
     taken = []
-    for memory in (1e12, 2.7e6, 1.0):
+    for memory in (1e12, 1.6e5, 1.0):
         seen.clear()
         list(itertools.islice(cycles(right()[0], right()[1], run=Run(memory=memory), most=1), 1))
         assert all(len(set(some)) == len(some) for some in seen)
