@@ -1,6 +1,6 @@
 """Host: the activation of the blocks where nobody has said it: the one under which the error falls."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -55,6 +55,8 @@ class Reading:
     tried: list[Attempt] = field(default_factory=list)
     """Those made, the last perhaps cut off; the first is no attempt, but an answer to show in any case."""
     following: Iterator[Attempt] = field(default_factory=lambda: iter(()))
+    evaluations: int = 0
+    """What they took."""
 
     @property
     def best(self) -> Attempt:
@@ -73,23 +75,19 @@ def readings(
 
     Whoever asks for the next attempt has put the one before into its reading's `tried`, searched and judged it.
     """
-    yield from _first(_reading(puzzle, config, run, start, made), patience)
+    yield from _first(_reading(puzzle, config, run, start, made), run, patience)
     if not puzzle.activation_given and made[0].tried:
         first = start or first_start(puzzle, config)
         starts = [Assembly(order, first.pairing.partner[order]) for order in first.orders.values()]
         for name, _ in rank_activations(puzzle, [*(one.start for one in made[0].tried[1:2]), *starts], FEW_ROWS):
             if name not in (*SAME, *(reading.puzzle.activation for reading in made)):
-                for reading, attempt in _first(_reading(read_as(puzzle, name), config, run, None, made)):
+                for reading, attempt in _first(_reading(read_as(puzzle, name), config, run, None, made), run):
                     if config.search == AUTO:
                         attempt.search = _brief(attempt.search)
                     yield reading, attempt
-    # a reading whose error is k times as high gets one attempt for k² of the best
-    while made:
-        reading = min(made, key=lambda reading: reading.best.mse**2 * len(reading.tried))
-        attempt = next(reading.following, None)
-        if attempt is None:
-            return
-        yield reading, attempt
+    # a reading whose error is k times as high gets one evaluation for k² of the best
+    while made and (yield from _next(min(made, key=lambda one: one.best.mse**2 * (1 + one.evaluations)), run)):
+        pass
 
 
 def guess_activation(puzzle: Puzzle, run: Run, devices: int | None = None) -> list[tuple[str, float]]:
@@ -173,11 +171,20 @@ def _reading(puzzle: Puzzle, config: Config, run: Run, start: Start | None, made
     return reading
 
 
-def _first(reading: Reading, patience: int = 0) -> Iterator[tuple[Reading, Attempt]]:
+def _first(reading: Reading, run: Run, patience: int = 0) -> Iterator[tuple[Reading, Attempt]]:
     """Yield attempts until so many have not lowered the error; one in any case."""
-    for attempt in reading.following:
-        lowest = min((one.mse for one in reading.tried), default=np.inf)
-        yield reading, attempt
-        patience -= not attempt.mse < FALLING * lowest
+    lowest = np.inf
+    while (yield from _next(reading, run)):
+        patience -= not reading.best.mse < FALLING * lowest
+        lowest = reading.best.mse
         if patience <= 0:
             return
+
+
+def _next(reading: Reading, run: Run) -> Generator[tuple[Reading, Attempt], None, bool]:
+    """Yield the next attempt of a reading, and count what it takes; return whether there was one."""
+    before, attempt = run.evaluations, next(reading.following, None)
+    if attempt is not None:
+        yield reading, attempt
+        reading.evaluations += run.evaluations - before
+    return attempt is not None
