@@ -50,12 +50,13 @@ class Judge:
         """Search from one start; return whether that solved the puzzle."""
         if self._search(puzzle_of(reading, attempt), attempt):
             return True
-        if attempt.mse <= reading.best.mse:
+        while attempt.mse <= reading.best.mse:
             other = reread(reading, attempt, self.config, self.run, self.made)
-            if other is not None:
-                reading, attempt = other, other.tried[-1]
-                if self._search(puzzle_of(reading, attempt), attempt):
-                    return True
+            if other is None:
+                break
+            reading, attempt = other, other.tried[-1]
+            if self._search(puzzle_of(reading, attempt), attempt):
+                return True
         return self._leaves_noise(reading, attempt)
 
     def _search(self, puzzle: Puzzle, attempt: Attempt) -> bool:

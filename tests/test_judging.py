@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from jaxsolve import judging
 from jaxsolve.certificate import certify, reachable, twins, weigh, with_neighbour
-from jaxsolve.judging import concluded, gaps, with_evidence
+from jaxsolve.judging import Judge, concluded, gaps, with_evidence
 from jaxsolve.puzzle import Assembly, demo_puzzle, padded, predict, running
+from jaxsolve.run import Run
 from jaxsolve.solve import Config, solve
 
 RNG = np.random.default_rng
@@ -141,3 +143,22 @@ def test_equal_blocks_are_reported_for_exact_answers_too(demo):
     found = with_evidence(same, certify(same, answer, expected_sha256=expected))
     assert found.solved
     assert found.permutation == same.permutation(rival.assembly)
+
+
+def test_an_answer_is_read_anew_until_no_activation_fits_it_better(monkeypatch):
+    class Read:
+        def __init__(self, name, mse):
+            self.puzzle, self.mse = name, mse
+            self.tried = [self]
+
+        @property
+        def best(self):
+            return self.tried[-1]
+
+    relu, gelu, tanh_gelu = Read("relu", 0.05), Read("gelu", 1e-7), Read("gelu_tanh", 1e-14)
+    following, searched = {"relu": gelu, "gelu": tanh_gelu}, []
+    monkeypatch.setattr(judging, "puzzle_of", lambda reading, attempt: reading.puzzle)
+    monkeypatch.setattr(judging, "reread", lambda reading, *_: following.get(reading.puzzle))
+    monkeypatch.setattr(Judge, "_search", lambda self, name, _: searched.append(name) or name == "gelu_tanh")
+    assert Judge(Config(), Run(), [relu]).settles(relu, relu)
+    assert searched == ["relu", "gelu", "gelu_tanh"]
