@@ -291,9 +291,10 @@ def _leaner(puzzle: Puzzle, best: Attempt, least: int) -> Attempt | None:
         if not losses.min() < LEANER * loss:
             break
         loss, assembly, gone = float(losses.min()), without[int(losses.argmin())], gone + 1
-    if not max(gone, least):
+    idle = max(gone, least)
+    if not idle:
         return None
-    wide = padded(puzzle, max(gone, least))
+    wide = padded(puzzle, idle)
     problem = engine.place(wide, best.problem.rows)
     start = wide.assembly(puzzle.permutation(assembly))
     return replace(best, puzzle=wide, problem=problem, start=start, descent=Descent(start, loss), certificate=None)

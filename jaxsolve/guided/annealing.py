@@ -32,6 +32,8 @@ COLDEST = 0.1
 COOLING = 15.0
 """By which it falls in a round."""
 ANNEALING = {
+    "annealing.chains": CHAINS,
+    "annealing.partner": 0.0,
     "annealing.swap": 0.4,
     "annealing.insertion": 0.5,
     "annealing.reversal": 0.1,
@@ -85,8 +87,6 @@ class AnnealingRounds:
         warm = min(HOTTEST * float(self.guide.puzzle.y.var()), WARM * self.guide.loss)
         hot = max(self._heat * warm, 1e-12)
         return ANNEALING | {
-            "annealing.chains": CHAINS,
-            "annealing.partner": 0.0,
             "annealing.steps": CHUNK_STEPS * round(self._steps),
             "annealing.cold": hot / COOLING,
             "annealing.hot": hot,

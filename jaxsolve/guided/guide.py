@@ -53,21 +53,20 @@ class Guide:
         """The lowest of these losses."""
         return float(self.elites.losses[0])
 
-    def take(self, some: Population) -> None:
-        """Keep those that are better than what is kept: an order that follows other pairs is behind at first."""
-        both = self._judged(self.elites.with_more(_of_each_pairing(some).take(slice(KEPT))))
-        self.elites = _of_each_pairing(both).take(slice(KEPT))
+    def take(self, some: Population) -> Population:
+        """Return the best of each pairing, compared anew, and keep what is better than what is kept.
+
+        An order that follows other pairs is behind at first.
+        """
+        found = self._judged(_of_each_pairing(some).take(slice(KEPT)))
+        self.elites = _of_each_pairing(population(*self.elites.with_more(found))).take(slice(KEPT))
+        return found
 
     def look_closer(self, loss: float) -> None:
         """Take more rows where the best assembly, whose loss on those of a round is given, does better there."""
         if self.loss > MISLEADING * loss and self.problem.rows < self._most:
             self._take_rows(min(4 * self.problem.rows, self._most))
             self.elites = self._judged(self.elites)
-
-    def judged(self, assembly: Assembly) -> Population:
-        """Return one assembly with its loss on the rows that they are compared on."""
-        ins, outs = (half[None].astype(np.int32) for half in assembly)
-        return self._judged(Population(ins, outs, np.full(1, np.inf)))
 
     def places(self) -> NDArray[np.float64]:
         """Return costs of blocks at positions by the best assembly, `[N, N]`."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.guided.guide import Guide
-from jaxsolve.pairing import assign, standardised
+from jaxsolve.pairing import assign, real_pairs, standardised
 from jaxsolve.puzzle import Assembly
 from jaxsolve.search import Population
 
@@ -160,8 +160,7 @@ class RelaxationRounds:
         self._rng = np.random.default_rng(seed)
         self._cycles = 0
         self._last = start
-        puzzle = guide.puzzle
-        self._real = ~(puzzle.null_ins[:, None] | puzzle.null_outs)
+        self._real = real_pairs(guide.puzzle)
 
     def cycle(self) -> Iterator[Population]:
         """Yield what the rounds of one cycle find, one assembly each: those that promise something, and the last."""
@@ -179,8 +178,7 @@ class RelaxationRounds:
             left -= width <= NARROWEST
             loss = self.guide.loss
             assembly = self._last = self.round(assembly, width)
-            found = self.guide.judged(assembly)
-            self.guide.take(found)
+            found = self.guide.take(Population(assembly.ins[None], assembly.outs[None], np.full(1, np.inf)))
             self.guide.run.found(assembly, float(found.losses[0]))
             if not left or found.losses[0] < PROMISING * loss:
                 yield found

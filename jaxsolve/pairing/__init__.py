@@ -1,6 +1,6 @@
 """Host: which two halves belong together, by their weights and by the data."""
 
-from jaxsolve.pairing.assignment import Pairing, assign, margins, pair, rank_pairings
+from jaxsolve.pairing.assignment import Pairing, assign, margins, pair, rank_pairings, real_pairs
 from jaxsolve.pairing.discriminant import learned, statistics
 from jaxsolve.pairing.neighbours import factors, likeness
 from jaxsolve.pairing.pairings import PAIRINGS
@@ -18,6 +18,7 @@ __all__ = [
     "of_pairs",
     "pair",
     "rank_pairings",
+    "real_pairs",
     "standardised",
     "statistics",
 ]

@@ -140,7 +140,7 @@ def pair(puzzle: Puzzle, name: str) -> Pairing:
     """
     if name not in PAIRINGS:
         raise UsageError(f"no pairing {name!r}; choose one of {', '.join(PAIRINGS)}")
-    return _pairing(name, PAIRINGS[name](puzzle), _real_pairs(puzzle))
+    return _pairing(name, PAIRINGS[name](puzzle), real_pairs(puzzle))
 
 
 def rank_pairings(puzzle: Puzzle, names: Collection[str]) -> Iterator[Pairing]:
@@ -149,7 +149,7 @@ def rank_pairings(puzzle: Puzzle, names: Collection[str]) -> Iterator[Pairing]:
     Scores whose maxima settle every pair come before all others, so that the others, and the solver that
     they need, cost nothing unless they are asked for.
     """
-    real = _real_pairs(puzzle)
+    real = real_pairs(puzzle)
     by_name = {name: PAIRINGS[name](puzzle) for name in names if name in WEIGHT_PAIRINGS}
     settled = [name for name in by_name if _settles(by_name[name], real)]
     seen: set[bytes] = set()
@@ -163,7 +163,8 @@ def rank_pairings(puzzle: Puzzle, names: Collection[str]) -> Iterator[Pairing]:
                 yield pairing
 
 
-def _real_pairs(puzzle: Puzzle) -> Flags:
+def real_pairs(puzzle: Puzzle) -> Flags:
+    """Return which pairs have no null half, `[N, N]`."""
     return ~(puzzle.null_ins[:, None] | puzzle.null_outs)
 
 
