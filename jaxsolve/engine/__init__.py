@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from jaxsolve.engine.precision import PRECISIONS, Tier
     from jaxsolve.engine.prepending import prepended_losses, suffix_losses
     from jaxsolve.engine.probing import input_gains, partner_gains
-    from jaxsolve.engine.relaxation import Mixture, influences, mixed, mixture, share_changes
+    from jaxsolve.engine.relaxation import Mixture, influences, joined, mixed, mixture, products_of_rows, share_changes
     from jaxsolve.engine.screening import first_order_changes, predicted_losses
     from jaxsolve.engine.training import (
         Learner,
@@ -99,6 +99,7 @@ __all__ = [
     "insertion_losses",
     "is_first",
     "join",
+    "joined",
     "keep_programs",
     "kernel_agrees",
     "learner",
@@ -116,6 +117,7 @@ __all__ = [
     "predicted_losses",
     "prepended_losses",
     "processes",
+    "products_of_rows",
     "rows_that_fit",
     "seconds",
     "share_changes",
@@ -136,9 +138,11 @@ __getattr__ = lazy_exports(
         "ACTIVATIONS": "network",
         "chosen_rows": "network",
         "influences": "relaxation",
+        "joined": "relaxation",
         "mixed": "relaxation",
         "mixture": "relaxation",
         "Mixture": "relaxation",
+        "products_of_rows": "relaxation",
         "share_changes": "relaxation",
         "agree": "distributed",
         "annealed": "annealing",

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from jaxsolve import engine
 from jaxsolve.joint import STATISTICS_ROWS
 from jaxsolve.ordering import expected_places, place_costs
-from jaxsolve.pairing import factors, learned, likeness, of_pairs, statistics
+from jaxsolve.pairing import factors, learned, likeness, means_of, of_pairs, statistics
 from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.run import Run
 from jaxsolve.search import Population, Setting, population
@@ -74,7 +74,7 @@ class Guide:
         return place_costs(*expected_places(self.puzzle, best.partner, best.ins, self._known))
 
     def pairs(self, assembly: Assembly) -> NDArray[np.float64]:
-        """Return log odds of all pairs by one assembly, `[N, N]`, up to a constant.
+        """Return how likely all pairs are by one assembly, `[N, N]`.
 
         To the statistics of pairs comes how like they are to those around them, and what second halves would gain at
         their positions, on as many rows as there are.
@@ -85,7 +85,7 @@ class Guide:
         known = self._known | likeness(self._compared, pairs, np.arange(len(gains), dtype=np.float64))
         known["gain"] = np.empty_like(gains)
         known["gain"][assembly.ins] = of_pairs(np.where(np.isfinite(gains), gains, 0.0))
-        return learned(known, pairs)
+        return learned(known, means_of(known, pairs)).posterior
 
     def _take_rows(self, rows: int) -> None:
         self.problem, self._judging = (engine.place(self.puzzle, many, self.devices) for many in (rows, JUDGED * rows))

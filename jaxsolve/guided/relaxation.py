@@ -20,18 +20,24 @@ from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.guided.guide import Guide
-from jaxsolve.pairing import assign, real_pairs, standardised
+from jaxsolve.pairing import assign, real_pairs
 from jaxsolve.puzzle import Assembly
 from jaxsolve.search import Population
 
-ROWS, MORE_ROWS = 384, 4
-"""Rows of a round of the first cycle, drawn anew for each; and how many times as many every other cycle takes: fewer
-rows than shares leave much free, which most nets bear, and those that bend their states most do not."""
+ROWS, MORE_ROWS, MOST_ROWS = 384, 2, 3072
+"""Rows of the first round, drawn anew for each; how many times as many the next one takes where the error does not
+fall; and the most in the first cycle. Fewer rows than shares leave much free, which most nets bear, and those that
+bend their states most do not."""
+FALLING = 0.85
+"""Share of the lowest error so far, on rows that it has not seen, below which that of a mixture falls."""
+TILE = 384
+"""Rows that go through the network together."""
 STEPS = 8
 """Gauss-Newton steps of a round."""
-WIDEST, MOST = 0.1, 20.0
-"""How widely blocks are spread at first: the standard deviation of a Gaussian, in units of the number of blocks; and
-in positions at most, for the time that a round takes grows with it."""
+WIDEST, DOUBTFUL, MOST = 0.1, 0.15, 20.0
+"""How widely blocks are spread at first: the standard deviation of a Gaussian, in units of the number of blocks; what
+is added to that for the share of pairs in doubt, for where a block belongs is read off its pair; and in positions at
+most, for the time that a round takes grows with it."""
 NARROWEST = 2.0
 """And at last, in positions."""
 NARROWER = 0.9
@@ -58,14 +64,13 @@ PROMISING = 0.5
 """Share of the lowest loss so far below which what a round has found is searched from at once."""
 HELD = 2
 """Cycles in which pairs that are taken for known are held: even those may be wrong."""
-CANDIDATES, MOST_CANDIDATES = 2, 4
-"""Pairs that share positions, in units of the number of blocks; so many in the first cycle, one more in each other."""
-WITHIN, WIDER = 5.0, 2.0
-"""How far pairs may be behind the best of either half to be among them, in standard deviations; and more in each."""
+CANDIDATES, MOST_CANDIDATES = 2, 24
+"""Pairs that share positions, in units of the number of blocks: at least, in the first cycle, one more in each other;
+and at most."""
+COVERED = 0.98
+"""Share of the right pairs that are expected to be among them."""
 UNSEEN = 1e-2
-"""Share that counts for pairs which the round before gave none, or had not among its candidates."""
-ROOT = 0.5
-"""Power of the shares of pairs in the round before that those of the next begin with."""
+"""Share that counts for pairs which have none."""
 SPECK = 1e-9
 """Share that every candidate has everywhere at first."""
 SWEEPS = 60
@@ -79,9 +84,10 @@ class Tried(NamedTuple):
     shares: NDArray[np.float64]
     """`[T, M]`"""
     mixture: "engine.Mixture"
-    errors: Any
-    states: Any
-    """Both on the device."""
+    errors: NDArray[np.float32]
+    """`[R]`"""
+    states: list[Any]
+    """On the device, for each part of the rows."""
     loss: float
 
 
@@ -91,8 +97,8 @@ class Candidates:
 
     ins: NDArray[np.intp]
     outs: NDArray[np.intp]
-    behind: NDArray[np.float64]
-    """How far each is behind the best of either half, in standard deviations."""
+    likely: NDArray[np.float64]
+    """How likely each is, up to a factor."""
 
     def balanced(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return shares, `[T, M]`, scaled so that those of each position and of each half add up to 1, nearly.
@@ -107,36 +113,25 @@ class Candidates:
         return shares
 
 
-def candidates(
-    odds: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    partner: NDArray[np.integer],
-    most: int,
-    within: float,
-) -> Candidates:
+def candidates(likely: NDArray[np.float64], partner: NDArray[np.integer], least: int, most: int) -> Candidates:
     """Return pairs and the likeliest others.
 
     Parameters
     ----------
-    odds
-        `[N, N]` log odds of all pairs, in standard deviations.
-    weight
-        `[N, N]` what the odds are multiplied by, by the round before.
+    likely
+        `[N, N]` how likely pairs are, about 1 over every half, and `UNSEEN`.
     partner
         `[N]` pairs that are candidates in any case.
-    most
-        How many there are at most; N or more.
-    within
-        How far others are behind the best of either half at most.
+    least, most
+        How many there are; between the two, as many as `COVERED` of the right ones are expected among.
     """
-    blocks = np.arange(len(odds))
-    behind = np.maximum(odds.max(axis=1, keepdims=True), odds.max(axis=0)) - odds - np.log(weight)
-    ranked = behind.copy()
-    ranked[blocks, partner] = -1
-    chosen = np.argsort(ranked, axis=None, kind="stable")[:most]
-    chosen = chosen[ranked.ravel()[chosen] < within]
-    ins, outs = np.unravel_index(chosen, odds.shape)
-    return Candidates(ins, outs, behind[ins, outs])
+    ranked = likely.copy()
+    ranked[np.arange(len(likely)), partner] = np.inf
+    chosen = np.argsort(-ranked, axis=None, kind="stable")
+    covered = np.cumsum(np.maximum(likely.ravel()[chosen] - UNSEEN, 0.0))
+    enough = int(np.searchsorted(covered, COVERED * covered[-1])) + 1
+    ins, outs = np.unravel_index(chosen[: np.clip(enough, least, most)], likely.shape)
+    return Candidates(ins, outs, likely[ins, outs])
 
 
 class RelaxationRounds:
@@ -159,43 +154,55 @@ class RelaxationRounds:
         self.guide, self.held = guide, held
         self._rng = np.random.default_rng(seed)
         self._cycles = 0
-        self._last = start
+        self._last, self._error = start, np.inf
+        self._least = 1
+        """Candidates, in units of the number of blocks; 1: the pairs as they are."""
+        self._before: NDArray[np.float64] | None = None
+        """Shares of all pairs in the round before of the same cycle."""
+        self._wanted = min(ROWS, guide.whole.rows)
         self._real = real_pairs(guide.puzzle)
 
     def cycle(self) -> Iterator[Population]:
         """Yield what the rounds of one cycle find, one assembly each: those that promise something, and the last."""
         blocks = self.guide.puzzle.blocks
         assembly = self.guide.elites.best if self._cycles and self._cycles % 2 == 0 else self._last
-        self._weight = np.ones(self._real.shape)
+        self._before = None
         free = self._cycles - HELD if self.held else self._cycles
-        self._most = 1 if free < 0 else min(CANDIDATES + free, MOST_CANDIDATES)
-        self._within = WITHIN + WIDER * free
-        self._wanted = min(ROWS * MORE_ROWS**self._cycles, self.guide.whole.rows)
-        width, narrower = float(np.clip(WIDEST * blocks, NARROWEST, MOST)), NARROWER ** (SLOWER ** (self._cycles // 2))
+        self._least = 1 if free < 0 else min(CANDIDATES + free, MOST_CANDIDATES)
+        most = min(MOST_ROWS * MORE_ROWS**self._cycles, self.guide.whole.rows)
+        doubt = 0.0 if free < 0 else 1 - self.guide.pairs(assembly).max(axis=1).mean()
+        width = float(np.clip((WIDEST + DOUBTFUL * doubt) * blocks, NARROWEST, MOST))
+        narrower = NARROWER ** (SLOWER ** (self._cycles // 2))
         self._cycles += 1
-        left = LAST
+        left, lowest = LAST, np.inf
         while left:
-            left -= width <= NARROWEST
             loss = self.guide.loss
             assembly = self._last = self.round(assembly, width)
             found = self.guide.take(Population(assembly.ins[None], assembly.outs[None], np.full(1, np.inf)))
             self.guide.run.found(assembly, float(found.losses[0]))
+            falls, lowest = self._error < FALLING * lowest, min(lowest, self._error)
+            if falls or self._wanted == most:
+                left -= width <= NARROWEST
+                width = max(width * narrower, NARROWEST)
+            else:
+                self._wanted = min(MORE_ROWS * self._wanted, most)
             if not left or found.losses[0] < PROMISING * loss:
                 yield found
-            width = max(width * narrower, NARROWEST)
 
     def round(self, assembly: Assembly, width: float) -> Assembly:
         """Spread the blocks of an assembly so widely, let them crystallise, and return what they have become."""
         blocks, partner = len(assembly.ins), assembly.partner
-        if self._most == 1:
-            some = Candidates(np.arange(blocks), partner.astype(np.intp), np.zeros(blocks))
+        if self._least == 1:
+            some = Candidates(np.arange(blocks), partner.astype(np.intp), np.ones(blocks))
         else:
-            odds = standardised(self.guide.pairs(assembly), self._real)
-            some = candidates(odds, self._weight, partner, self._most * blocks, self._within)
+            likely = self.guide.pairs(assembly) + UNSEEN
+            if self._before is not None:
+                likely = np.sqrt(likely * (self._before + UNSEEN))
+            some = candidates(likely, partner, self._least * blocks, MOST_CANDIDATES * blocks)
         place = np.empty(blocks)
         place[assembly.ins] = np.arange(blocks)
         away = (np.arange(blocks)[:, None] - place[some.ins]) / width
-        shares = some.balanced(np.exp(-0.5 * away**2 - some.behind) + SPECK)
+        shares = some.balanced(np.exp(-0.5 * away**2) * some.likely + SPECK)
         part = -(-blocks // WIDTHS)
         most = min(len(some.ins), part * int(np.ceil(REACH * width * len(some.ins) / blocks / part)))
         chosen = np.sort(np.argsort(-shares, axis=1, kind="stable")[:, :most], axis=1)
@@ -218,8 +225,9 @@ class RelaxationRounds:
             Bytes that this may take.
         """
         guide, (positions, most) = self.guide, chosen.shape
-        rows = self._rng.choice(guide.whole.rows, self._rows(most, memory), replace=False)
-        problem = engine.chosen_rows(guide.whole, rows)
+        rows = self._rng.permutation(guide.whole.rows)
+        taken = self._rows(most, memory)
+        parts = engine.split_rows(engine.chosen_rows(guide.whole, rows[:taken]), TILE)
         halves = some.ins[chosen], some.outs[chosen]
         unit = float(guide.puzzle.y.var()) or 1.0
 
@@ -230,18 +238,22 @@ class RelaxationRounds:
 
         def tried(shares: NDArray[np.float64]) -> Tried:
             guide.run.spend(most)
-            mixture = engine.mixture(*halves, np.take_along_axis(shares, chosen, axis=1))
-            errors, states = engine.mixed(problem, mixture)
-            return Tried(shares, mixture, errors, states, float(np.mean(np.asarray(errors, np.float64) ** 2)))
+            mixture = engine.mixture(*halves, np.take_along_axis(shares, chosen, axis=1), -(-positions // WIDTHS))
+            found = [engine.mixed(part, mixture) for part in parts]
+            errors = np.concatenate([np.asarray(errors) for errors, _ in found])
+            return Tried(shares, mixture, errors, [states for _, states in found], _mean_square(errors))
 
         best = tried(some.balanced(spread(np.take_along_axis(shares, chosen, axis=1))))
         damping = DAMPING
         for _ in range(STEPS):
             guide.run.spend(2 * most)
-            slopes = engine.influences(problem, best.mixture, best.states)
+            slopes = engine.joined(
+                [engine.influences(part, best.mixture, states) for part, states in zip(parts, best.states, strict=True)]
+            )
+            products = engine.products_of_rows(best.mixture, slopes)
             for _ in range(TRIES):
                 change = engine.share_changes(
-                    best.mixture, slopes, best.errors, np.float32(damping * unit), blocks=positions
+                    best.mixture, slopes, products, best.errors, np.float32(damping * unit), blocks=positions
                 )
                 moved = np.maximum(best.shares + spread(np.asarray(change)), SHRINKS * best.shares)
                 after = tried(some.balanced(moved))
@@ -251,6 +263,9 @@ class RelaxationRounds:
             else:
                 break
             best, damping = after, max(damping / LESS, LEAST_DAMPING)
+        unseen = rows[taken : taken + min(taken, TILE)]
+        errors = engine.mixed(engine.chosen_rows(guide.whole, unseen), best.mixture)[0] if len(unseen) else best.errors
+        self._error = _mean_square(errors)
         return best.shares
 
     def _rows(self, most: int, memory: float) -> int:
@@ -268,6 +283,10 @@ class RelaxationRounds:
         seen = total > 0
         mean[some.ins[seen], some.outs[seen]] = (np.arange(len(shares)) @ shares)[seen] / total[seen]
         partner = assign(of_pairs, self._real)
-        self._weight = (of_pairs + UNSEEN) ** ROOT
+        self._before = of_pairs
         order = np.argsort(mean[np.arange(len(place)), partner], kind="stable")
         return Assembly(order.astype(np.int32), partner[order].astype(np.int32))
+
+
+def _mean_square(errors: Any) -> float:
+    return float(np.mean(np.asarray(errors, np.float64) ** 2))

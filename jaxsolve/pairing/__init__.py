@@ -1,7 +1,7 @@
 """Host: which two halves belong together, by their weights and by the data."""
 
 from jaxsolve.pairing.assignment import Pairing, assign, margins, pair, rank_pairings, real_pairs
-from jaxsolve.pairing.discriminant import learned, statistics
+from jaxsolve.pairing.discriminant import learned, means_of, statistics
 from jaxsolve.pairing.neighbours import factors, likeness
 from jaxsolve.pairing.pairings import PAIRINGS
 from jaxsolve.pairing.scores import Scores, of_pairs, standardised
@@ -15,6 +15,7 @@ __all__ = [
     "learned",
     "likeness",
     "margins",
+    "means_of",
     "of_pairs",
     "pair",
     "rank_pairings",

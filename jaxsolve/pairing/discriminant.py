@@ -2,32 +2,33 @@
 
 What training leaves in the products M = W_out W_in of right pairs differs from net to net: how much of the identity,
 of the readout's direction, of the directions in which the inputs tell something about the predictions. Each is a
-statistic of all pairs, and so is how what they would add varies with what is not linear in the inputs. A good part of
-a first guess is right where it is better than chance, so that the mean of its pairs against all others says how to
-weigh the statistics, and better weights make a better guess.
+statistic of all pairs, and so is how what they would add varies with what is not linear in the inputs. Right pairs are
+taken for draws around one mean of the statistics, all others for draws around another, of equal spread: then odds are
+linear in the statistics, and means are averages over the posterior of all matchings (`matching`), by turns. A single
+matching, however good, would not do: the best of any noise stands out, and what is learned from it confirms it.
 """
+
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve.pairing.scores import (
-    Array,
-    Scores,
-    nonlinear_responses,
-    norm_balance,
-    of_pairs,
-    readout_trace,
-    standardised,
-    traces,
-)
+from jaxsolve.pairing.matching import matching
+from jaxsolve.pairing.scores import Array, Scores, nonlinear_responses, norm_balance, of_pairs, standardised, traces
 from jaxsolve.puzzle import Puzzle
 
 SHRINKAGE = 0.3
 """Added to the variance 1 of every statistic: few right pairs do not tell how statistics of equal meaning differ."""
-ROUNDS = 10
-"""Most times that weights are learned."""
+ROUNDS = 60
+"""Most times that means and posterior are learned from each other."""
+SETTLED = 1e-3
+"""Change of every probability below which they have settled."""
 RESPONSE_ROWS = 4000
 """Rows from which hidden units' responses are taken."""
+BEGINNINGS = {("uu",): (-1.5, 0.0), ("trace", "spread"): (-1.5, 0.0), ("be", "ue"): (1.2, 0.0, -1.2)}
+"""Means of right pairs to begin with, in standard deviations: training mostly turns blocks against the readout and
+shrinks what they see; without training, only what the data tell is left."""
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Rows and columns of some entries of a score matrix."""
@@ -60,32 +61,59 @@ def statistics(puzzle: Puzzle) -> dict[str, Scores]:
     return {name: of_pairs(np.nan_to_num(values)) for name, values in found.items()}
 
 
+class Learned(NamedTuple):
+    """What is learned of pairs from statistics."""
+
+    scores: Scores
+    """`[N, M]` logarithm of how much likelier each pair's statistics are if it is right than if it is not."""
+    posterior: NDArray[np.float64]
+    """`[N, M]` probability of every pair."""
+    evidence: float
+    """Logarithm of the same for all pairs together; below 0, the statistics say nothing."""
+
+
 def discriminant(puzzle: Puzzle) -> Scores:
-    """Return Fisher's linear discriminant of pairs against all others, learned from the pairs that it gives.
+    """Return the log odds of pairs by Fisher's linear discriminant, learned from the pairs that it gives.
 
-    Fisher (1936), https://doi.org/10.1111/j.1469-1809.1936.tb02137.x, by turns with the assignment until the pairs
-    stay as they are: once from those of `readout_trace` on, once from those that the data prefer. That which tells
-    its pairs from their rivals more clearly is returned.
+    Fisher (1936), https://doi.org/10.1111/j.1469-1809.1936.tb02137.x, by turns with the posterior of all matchings
+    (expectation maximisation, Dempster, Laird & Rubin 1977, https://doi.org/10.1111/j.2517-6161.1977.tb01600.x), from
+    several beginnings; that for which there is most evidence is returned.
     """
-    return best_learned(puzzle, statistics(puzzle))
+    return best_learned(statistics(puzzle)).scores
 
 
-def best_learned(puzzle: Puzzle, known: dict[str, Scores]) -> Scores:
-    """Return `discriminant` by the puzzle's `statistics`."""
-    ends = [learned(known, assigned(first)) for first in (readout_trace(puzzle), known["ue"])]
-    return max(ends, key=_clearness)
+def best_learned(known: dict[str, Scores]) -> Learned:
+    """Return what the `statistics` give from that of the `BEGINNINGS` for which there is most evidence."""
+    found = []
+    for means in product(*BEGINNINGS.values()):
+        given = {name: mean for names, mean in zip(BEGINNINGS, means, strict=True) for name in names}
+        if any(means):
+            found.append(learned(known, np.array([given.get(name, 0.0) for name in _used(known)])))
+    return max(found, key=lambda one: one.evidence)
 
 
-def learned(known: dict[str, Scores], pairs: Pairs) -> Scores:
-    """Return the discriminant of `statistics` that begins with some pairs."""
-    table = np.stack([standardised(values) for name, values in known.items() if name != "bb"], axis=-1)
-    scores = np.zeros(table.shape[:2])
-    for _ in range(ROUNDS):
-        scores = _fisher(table, pairs)
-        before, pairs = pairs, assigned(scores)
-        if np.array_equal(before[1], pairs[1]) and np.array_equal(before[0], pairs[0]):
+def learned(known: dict[str, Scores], means: NDArray[np.float64]) -> Learned:
+    """Return what `statistics` say of pairs, learned by turns from some means of right pairs on (`means_of`)."""
+    table = _table(known)
+    flat = table.reshape(-1, len(means))
+    precision = np.linalg.inv(flat.T @ flat / max(1, len(flat)) + SHRINKAGE * np.eye(len(means)))
+
+    def by(means: NDArray[np.float64]) -> Learned:
+        scores = table @ (precision @ means) - 0.5 * means @ precision @ means
+        return Learned(scores, *matching(scores))
+
+    found = by(means)
+    for _ in range(ROUNDS - 1):
+        posterior = found.posterior
+        found = by(np.tensordot(posterior, table, 2) / max(1, min(posterior.shape)))
+        if np.abs(found.posterior - posterior).max(initial=0.0) < SETTLED:
             break
-    return scores
+    return found
+
+
+def means_of(known: dict[str, Scores], pairs: Pairs) -> NDArray[np.float64]:
+    """Return the means of standardised statistics over some pairs."""
+    return _table(known)[pairs].mean(axis=0)
 
 
 def assigned(scores: Scores) -> Pairs:
@@ -95,25 +123,13 @@ def assigned(scores: Scores) -> Pairs:
     return linear_sum_assignment(scores, maximize=True)
 
 
-def _clearness(scores: Scores) -> float:
-    """Return the median of what pairs score above the best other of either half, in standard deviations."""
-    pairs, rivals = assigned(scores), standardised(scores)
-    own = rivals[pairs]
-    rivals[pairs] = -np.inf
-    above = own - np.maximum(rivals.max(axis=1)[pairs[0]], rivals.max(axis=0)[pairs[1]])
-    return float(np.median(above))
+def _used(known: dict[str, Scores]) -> list[str]:
+    return [name for name in known if name != "bb"]
 
 
-def _fisher(table: NDArray[np.float64], pairs: Pairs) -> Scores:
-    """Return the projection of statistics `[N, N, K]` that tells pairs from all others best."""
-    are = np.zeros(table.shape[:2], np.bool_)
-    are[pairs] = True
-    if are.all():
-        return np.zeros(are.shape)
-    others = table[~are]
-    spread = others - others.mean(axis=0)
-    within = spread.T @ spread / len(others) + SHRINKAGE * np.eye(table.shape[2])
-    return table @ np.linalg.solve(within, table[are].mean(axis=0) - others.mean(axis=0))
+def _table(known: dict[str, Scores]) -> NDArray[np.float64]:
+    """Return standardised statistics, `[N, M, K]`."""
+    return np.stack([standardised(known[name]) for name in _used(known)], axis=-1)
 
 
 def _direction(vector: Array) -> Array:

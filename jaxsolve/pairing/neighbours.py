@@ -8,8 +8,17 @@ the mean product of the blocks around a place is a template, which the pair that
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve.pairing.discriminant import RESPONSE_ROWS, Pairs, assigned, best_learned, learned, statistics
-from jaxsolve.pairing.scores import Array, Scores, of_pairs, responses
+from jaxsolve.pairing.discriminant import (
+    RESPONSE_ROWS,
+    Learned,
+    Pairs,
+    assigned,
+    best_learned,
+    learned,
+    means_of,
+    statistics,
+)
+from jaxsolve.pairing.scores import Array, Scores, of_pairs, readout_trace, responses
 from jaxsolve.puzzle import Puzzle
 
 WIDTH = 0.2
@@ -64,14 +73,24 @@ def likeness(known: dict[str, Factors], pairs: Pairs, depths: NDArray[np.floatin
 def neighbours(puzzle: Puzzle) -> Scores:
     """Return the discriminant with likeness to neighbours among its statistics, by turns with the pairs it gives.
 
-    How deep pairs lie is not known yet: they are sorted by uᵀMu, which falls with depth, or rises (`ordering.depth`).
+    Once from the pairs of the discriminant without it on, once from those of `readout_trace`; that for which there is
+    more evidence is returned. How deep pairs lie is not known yet: they are sorted by uᵀMu, which falls with depth,
+    or rises (`ordering.depth`).
     """
     known, compared = statistics(puzzle), factors(puzzle)
-    scores = best_learned(puzzle, known)
-    for _ in range(ROUNDS):
+    ends = [_settled(known, compared, scores) for scores in (best_learned(known).scores, readout_trace(puzzle))]
+    return max(ends, key=lambda one: one.evidence).scores
+
+
+def _settled(known: dict[str, Scores], compared: dict[str, Factors], scores: Scores) -> Learned:
+    """Return what is learned where pairs no longer change, or have come round again."""
+    seen: list[Array] = []
+    while True:
         pairs = assigned(scores)
         depths = known["uu"][pairs].argsort(kind="stable").argsort(kind="stable").astype(np.float64)
-        scores = learned(known | likeness(compared, pairs, depths), pairs)
-        if np.array_equal(assigned(scores)[1], pairs[1]):
-            break
-    return scores
+        more = known | likeness(compared, pairs, depths)
+        found = learned(more, means_of(more, pairs))
+        seen.append(pairs[1])
+        scores, after = found.scores, assigned(found.scores)[1]
+        if len(seen) == ROUNDS or any(np.array_equal(after, one) for one in seen):
+            return found

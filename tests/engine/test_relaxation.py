@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jaxsolve import engine
+from jaxsolve.engine import relaxation
 from jaxsolve.engine.relaxation import LEAST, TIGHT
 from tests import reference
 
@@ -76,6 +77,50 @@ def test_influences_are_derivatives_of_the_predictions_by_the_shares(activation)
     np.testing.assert_allclose(found, derivatives(puzzle, *of), rtol=2e-3, atol=2e-4)
 
 
+@pytest.mark.parametrize("dense", [0.0, 9.0])
+@pytest.mark.parametrize("part", [1, 4])
+def test_neither_the_way_of_multiplying_nor_halves_for_nothing_matter(monkeypatch, dense, part):
+    monkeypatch.setattr(relaxation, "DENSE", dense)
+    puzzle, _, *of = example("gelu", seed=11 + part + int(dense))  # programs are kept by shapes
+    some = puzzle.first_rows(ROWS - part - int(dense))
+    problem, mixture = engine.place(some), engine.mixture(*of, part)
+    assert mixture.ins.shape[1] == mixture.outs.shape[1] == {1: K, 4: 4}[part]
+    errors, states = engine.mixed(problem, mixture)
+    np.testing.assert_allclose(errors, predictions(some, *of) - some.y, rtol=1e-4, atol=1e-4)
+    expected = derivatives(puzzle, *of)[:, : some.rows]
+    np.testing.assert_allclose(engine.influences(problem, mixture, states), expected, rtol=2e-3, atol=2e-4)
+
+
+def test_pairs_that_have_a_half_in_common_share_it():
+    puzzle, _, ins, outs, shares = example(seed=12)
+    ins[:, 1], outs[:, 2] = ins[:, 0], outs[:, 0]
+    problem, mixture = engine.place(puzzle), engine.mixture(ins, outs, shares)
+    assert mixture.ins.shape[1] == mixture.outs.shape[1] == 2
+    errors, states = engine.mixed(problem, mixture)
+    np.testing.assert_allclose(errors, predictions(puzzle, ins, outs, shares) - puzzle.y, rtol=1e-4, atol=1e-4)
+    expected = derivatives(puzzle, ins, outs, shares)
+    np.testing.assert_allclose(engine.influences(problem, mixture, states), expected, rtol=2e-3, atol=2e-4)
+
+
+def test_parts_of_the_rows_are_joined_to_the_whole():
+    puzzle, _, *of = example()
+    problem, mixture = engine.place(puzzle), engine.mixture(*of)
+    whole = engine.influences(problem, mixture, engine.mixed(problem, mixture)[1])
+    parts = [
+        engine.influences(part, mixture, engine.mixed(part, mixture)[1]) for part in engine.split_rows(problem, 16)
+    ]
+    assert len(parts) == 3
+    np.testing.assert_allclose(engine.joined(parts), whole, rtol=1e-5, atol=1e-6)
+
+
+def test_products_of_rows_are_those_of_their_influences_by_shares():
+    puzzle, _, *of = example()
+    problem, mixture = engine.place(puzzle), engine.mixture(*of)
+    slopes = np.asarray(engine.influences(problem, mixture, engine.mixed(problem, mixture)[1]), np.float64)
+    expected = sum(slopes[t] @ np.diag(of[2][t]) @ slopes[t].T for t in range(N))
+    np.testing.assert_allclose(engine.products_of_rows(mixture, slopes), expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("damping", [1e-4, 1e-2, 10.0])
 def test_share_changes_minimise_what_they_say(damping):
     puzzle, _, ins, outs, shares = example(seed=9)
@@ -96,7 +141,8 @@ def test_share_changes_minimise_what_they_say(damping):
     problem, mixture = engine.place(puzzle), engine.mixture(ins, outs, shares)
     left, states = engine.mixed(problem, mixture)
     slopes = engine.influences(problem, mixture, states)
-    found = engine.share_changes(mixture, slopes, left, np.float32(damping), blocks=N)
+    products = engine.products_of_rows(mixture, slopes)
+    found = engine.share_changes(mixture, slopes, products, left, np.float32(damping), blocks=N)
     np.testing.assert_allclose(found, expected, rtol=2e-2, atol=2e-3 * np.abs(expected).max())
 
 
@@ -105,7 +151,8 @@ def test_a_small_step_lowers_the_error_about_as_much_as_it_says():
     problem, mixture = engine.place(puzzle), engine.mixture(ins, outs, shares)
     errors, states = engine.mixed(problem, mixture)
     slopes = np.asarray(engine.influences(problem, mixture, states))
-    change = np.asarray(engine.share_changes(mixture, slopes, errors, np.float32(30.0), blocks=N))
+    products = engine.products_of_rows(mixture, slopes)
+    change = np.asarray(engine.share_changes(mixture, slopes, products, errors, np.float32(30.0), blocks=N))
     after = predictions(puzzle, ins, outs, shares + change) - puzzle.y
     said = np.asarray(errors) + np.einsum("trk,tk->r", slopes, change)
     assert np.mean(after**2) < np.mean(np.square(errors))

@@ -7,7 +7,8 @@ import pytest
 
 from jaxsolve.guided import relaxation
 from jaxsolve.guided.guide import Guide
-from jaxsolve.guided.relaxation import Candidates, RelaxationRounds, candidates
+from jaxsolve.guided.relaxation import COVERED, UNSEEN, Candidates, RelaxationRounds, candidates
+from jaxsolve.pairing.matching import matching
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Run
 from tests import reference
@@ -39,7 +40,7 @@ def test_right_pairs_crystallise_where_they_are_among_the_candidates(monkeypatch
     odds = 0.3 * rng.normal(size=(8, 8))
     odds[answer.ins, answer.outs] += 2
     odds[answer.ins[:4], np.roll(answer.outs[:4], 1)] += 2.5
-    monkeypatch.setattr(Guide, "pairs", lambda self, assembly: odds)
+    monkeypatch.setattr(Guide, "pairs", lambda self, assembly: matching(odds).posterior)
     order = rng.permutation(8)
     start = Assembly(answer.ins[order], np.concatenate([np.roll(answer.outs[:4], 1), answer.outs[4:]])[order])
     ends = (found for found in cycles(puzzle, start, most=8) if found.losses[0] <= FLOOR)
@@ -51,7 +52,7 @@ def test_known_pairs_stay_as_they_are_for_two_cycles_and_are_doubted_then(monkey
     wrong = mispaired(answer)
     odds = np.zeros((N, N))
     odds[answer.ins, answer.outs] = 3
-    monkeypatch.setattr(Guide, "pairs", lambda self, assembly: odds)
+    monkeypatch.setattr(Guide, "pairs", lambda self, assembly: matching(odds).posterior)
     some = rounds_of(puzzle, wrong, held=True)
     for _ in range(2):
         for found in some.cycle():
@@ -73,16 +74,70 @@ def test_what_is_found_is_judged_and_kept_where_it_is_better():
         assert some.guide.loss <= before * (1 + 1e-6)
 
 
+def widths_and_rows(some, monkeypatch, errors):
+    """Of the rounds of a cycle in which mixtures leave such errors, the last of them again and again."""
+    seen, left = [], list(errors)
+
+    def round(assembly, width):
+        seen.append((width, some._wanted))
+        some._error = left.pop(0) if len(left) > 1 else left[0]
+        return assembly
+
+    monkeypatch.setattr(some, "round", round)
+    list(some.cycle())
+    return tuple(map(list, zip(*seen, strict=True)))
+
+
 def test_blocks_are_spread_less_and_less_and_more_slowly_in_later_cycles(monkeypatch):
     monkeypatch.setattr(relaxation, "WIDEST", 1.0)
-    some, seen = rounds_of(*right()), []
-    monkeypatch.setattr(some, "round", lambda assembly, width: seen.append(width) or assembly)
-    for slower in (1, 1, 0.7):
-        seen.clear()
-        list(some.cycle())
+    some = rounds_of(*right(), held=True)
+    for slower in (1, 1):
+        widths, _ = widths_and_rows(some, monkeypatch, 0.5 ** np.arange(99))
         falls = int(np.ceil(np.log(2 / N) / np.log(0.9) / slower))
         expected = np.maximum(N * 0.9 ** (slower * np.arange(falls + relaxation.LAST)), relaxation.NARROWEST)
-        np.testing.assert_allclose(seen, expected)
+        np.testing.assert_allclose(widths, expected)
+    some.held, some._cycles = True, 1
+    monkeypatch.setattr(relaxation, "HELD", 9)
+    for slower in (1, 0.7, 0.7, 0.49):
+        widths, _ = widths_and_rows(some, monkeypatch, 0.5 ** np.arange(99))
+        assert widths[1] / widths[0] == pytest.approx(0.9**slower)
+
+
+def test_pairs_in_doubt_are_spread_more_widely(monkeypatch):
+    for name, most in (("WIDEST", 0.4), ("DOUBTFUL", 0.5), ("NARROWEST", 1e-3), ("MOST", 4.0)):
+        monkeypatch.setattr(relaxation, name, most)
+    for sure, expected in ((1.0, 0.4), (0.7, 0.55), (0.4, 4 / N)):
+        posterior = np.full((N, N), (1 - sure) / (N - 1)) + np.eye(N) * (sure - (1 - sure) / (N - 1))
+        monkeypatch.setattr(Guide, "pairs", lambda self, assembly, posterior=posterior: posterior)
+        widths, _ = widths_and_rows(rounds_of(*right()), monkeypatch, [0.5, 0.0])
+        assert widths[0] == pytest.approx(N * expected)
+
+
+def test_where_the_error_does_not_fall_more_rows_are_taken_and_blocks_spread_as_widely_as_before(monkeypatch):
+    for name, value in (("ROWS", 8), ("MOST_ROWS", 32), ("WIDEST", 1.0)):
+        monkeypatch.setattr(relaxation, name, value)
+    some = rounds_of(*right(), held=True)
+    widths, rows = widths_and_rows(some, monkeypatch, [1.0, 0.8, 0.79, 0.6, 0.6, 0.6])
+    assert rows[:7] == [8, 8, 8, 16, 16, 32, 32]
+    falls = [np.log(width / N) / np.log(0.9) for width in widths[:7]]
+    np.testing.assert_allclose(falls, [0, 1, 2, 2, 3, 3, 4])
+    assert set(rows[7:]) == {32}
+    _, rows = widths_and_rows(some, monkeypatch, [1.0])
+    assert rows[:3] == [32, 32, ROWS]
+
+
+def test_the_error_of_mixtures_is_that_on_rows_which_they_have_not_seen(monkeypatch):
+    monkeypatch.setattr(relaxation, "ROWS", 24)
+    puzzle, answer = right()
+    some, seen = rounds_of(puzzle, disordered(answer), held=True), []
+    chosen = relaxation.engine.chosen_rows
+    monkeypatch.setattr(relaxation.engine, "chosen_rows", lambda of, rows: seen.append(rows) or chosen(of, rows))
+    some.round(disordered(answer), 0.01)
+    fitted, unseen = seen
+    assert not set(fitted.tolist()) & set(unseen.tolist())
+    assert len(fitted) == len(unseen) == 24
+    few = puzzle.replace(x=puzzle.x[unseen], y=puzzle.y[unseen])
+    assert some._error == pytest.approx(reference.loss(few, *disordered(answer)), rel=1e-2)
 
 
 def test_cycles_begin_where_they_are_told_then_with_their_own_last_and_with_the_best_by_turns(monkeypatch):
@@ -109,26 +164,27 @@ def test_only_what_promises_something_and_the_last_is_searched_from(monkeypatch)
         np.testing.assert_array_equal(one, other)
 
 
-def test_candidates_are_the_pairs_and_what_is_nearest_to_the_best_of_either_half():
+def test_candidates_are_the_pairs_and_the_likeliest_others_until_enough_right_ones_are_expected_among_them():
     rng = np.random.default_rng(2)
-    odds, weight, partner = rng.normal(size=(N, N)), rng.uniform(0.1, 1, (N, N)), rng.permutation(N)
-    behind = {
-        (i, j): max(odds[i].max(), odds[:, j].max()) - odds[i, j] - np.log(weight[i, j])
-        for i, j in itertools.product(range(N), repeat=2)
-    }
-    rivals = sorted((value, pair) for pair, value in behind.items() if partner[pair[0]] != pair[1] and value < 3.0)
-    for most in (N, N + 3, N * N):
-        some = candidates(odds, weight, partner, most, 3.0)
-        pairs = list(zip(some.ins.tolist(), some.outs.tolist(), strict=True))
-        assert set(pairs) == {*enumerate(partner.tolist())} | {pair for _, pair in rivals[: most - N]}
-        assert len(pairs) == len(set(pairs))
-        np.testing.assert_allclose(some.behind, [behind[pair] for pair in pairs])
+    likely, partner = rng.dirichlet(np.full(N, 0.3), N) + UNSEEN, rng.permutation(N)
+    pairs = set(enumerate(partner.tolist()))
+    others = sorted(((likely[pair], pair) for pair in np.ndindex(N, N) if pair not in pairs), reverse=True)
+    ranked = [*pairs, *(pair for _, pair in others)]
+    expected = np.cumsum([likely[pair] - UNSEEN for pair in ranked])
+    enough = 1 + int(np.argmax(expected >= COVERED * N))
+    assert N < enough < N * N
+    for least, most in ((N, N), (N, N * N), (enough + 2, N * N), (N, enough - 1)):
+        some = candidates(likely, partner, least, most)
+        wanted = min(max(enough, least), most)
+        assert set(zip(some.ins.tolist(), some.outs.tolist(), strict=True)) == set(ranked[:wanted])
+        assert len(some.ins) == wanted
+        np.testing.assert_array_equal(some.likely, likely[some.ins, some.outs])
 
 
 def test_shares_are_balanced_over_positions_and_halves():
     rng = np.random.default_rng(4)
     ins, outs = np.nonzero(np.ones((N, N)))
-    some = Candidates(ins, outs, np.zeros(N * N))
+    some = Candidates(ins, outs, np.ones(N * N))
     shares = some.balanced(rng.uniform(0.2, 1, (N, N * N)) * (rng.random((N, N * N)) < 0.8))
     assert (shares >= 0).all()
     np.testing.assert_allclose(shares.sum(axis=1), 1)
@@ -137,7 +193,7 @@ def test_shares_are_balanced_over_positions_and_halves():
 
 
 def test_what_has_no_share_gets_none():
-    some = Candidates(np.arange(3), np.arange(3), np.zeros(3))
+    some = Candidates(np.arange(3), np.arange(3), np.ones(3))
     shares = some.balanced(np.array([[1.0, 0, 0], [0, 0, 0], [0, 0, 0]]))
     np.testing.assert_array_equal(shares, [[1, 0, 0], [0, 0, 0], [0, 0, 0]])
 

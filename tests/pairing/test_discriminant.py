@@ -5,8 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from jaxsolve.pairing import PAIRINGS, discriminant, learned, pair, standardised, statistics
-from jaxsolve.pairing.discriminant import ROUNDS, assigned
+from jaxsolve.pairing import PAIRINGS, discriminant, learned, means_of, of_pairs, pair, standardised, statistics
+from jaxsolve.pairing.discriminant import assigned
+from jaxsolve.pairing.matching import matching
 from jaxsolve.puzzle import padded
 from tests import reference
 
@@ -29,6 +30,10 @@ def templated(seed, strength=2.2, lean=-0.5):
     return puzzle.replace(w_in=w_in, w_out=w_out, x=x, y=x @ b + 0.1 * rng.normal(size=ROWS)), partner
 
 
+def from_pairs(known, ins, outs):
+    return learned(known, means_of(known, (ins, outs)))
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_what_right_pairs_have_in_common_is_found_from_a_few_of_them(seed):
     puzzle, partner = templated(seed)
@@ -41,29 +46,50 @@ def test_better_pairs_to_learn_from_give_no_fewer_right_ones():
     puzzle, partner = templated(2, strength=1.8, lean=-0.3)
     rows, known = np.arange(N), statistics(puzzle)
     right = lambda scores: int((assigned(scores)[1] == partner).sum())
-    assert right(PAIRINGS["discriminant"](puzzle)) < right(learned(known, (rows, partner)))
+    wrong = np.roll(partner, 1)
+    assert right(from_pairs(known, rows, wrong).scores) < right(PAIRINGS["discriminant"](puzzle))
+    assert right(PAIRINGS["discriminant"](puzzle)) <= right(from_pairs(known, rows, partner).scores)
 
 
 def test_pairs_may_come_in_any_order():
     puzzle, partner = templated(0)
     known, order = statistics(puzzle), np.random.default_rng(1).permutation(N)
-    shuffled = learned(known, (order, partner[order]))
-    np.testing.assert_allclose(shuffled, learned(known, (np.arange(N), partner)), rtol=1e-9, atol=1e-9)
+    shuffled = from_pairs(known, order, partner[order]).scores
+    np.testing.assert_allclose(shuffled, from_pairs(known, np.arange(N), partner).scores, rtol=1e-9, atol=1e-9)
 
 
-def test_weights_are_learned_until_the_pairs_stay_as_they_are_or_some_rounds_long(monkeypatch):
+def test_means_are_learned_until_the_posterior_stays_as_it_is_or_some_rounds_long(monkeypatch):
     puzzle, partner = templated(1)
-    known, seen, first = statistics(puzzle), [], (np.arange(N), np.roll(partner, 1))
-    monkeypatch.setattr(discriminant, "assigned", lambda scores: seen.append(assigned(scores)) or seen[-1])
-    learned(known, first)
-    assert 2 < len(seen) < ROUNDS
-    changed = [not np.array_equal(one[1], other[1]) for one, other in itertools.pairwise([first, *seen])]
-    assert all(changed[:-1])
-    assert not changed[-1]
+    known, seen = statistics(puzzle), []
+    monkeypatch.setattr(discriminant, "matching", lambda scores: seen.append(matching(scores)) or seen[-1])
+    found = from_pairs(known, np.arange(N), np.roll(partner, 1))
+    changes = [np.abs(one.posterior - other.posterior).max() for one, other in itertools.pairwise(seen)]
+    assert 2 < len(seen) < discriminant.ROUNDS
+    assert changes[-1] < discriminant.SETTLED <= min(changes[:-1])
+    assert (found.posterior, found.evidence) == seen[-1]
     monkeypatch.setattr(discriminant, "ROUNDS", 2)
     seen.clear()
-    learned(known, first)
+    from_pairs(known, np.arange(N), np.roll(partner, 1))
     assert len(seen) == 2
+
+
+def test_pairs_of_noise_learn_that_nothing_is_known():
+    """The best matching of noise stands out as much as these pairs do."""
+    rng = np.random.default_rng(3)
+    for k in range(5):
+        noise = {str(name): of_pairs(np.outer(*rng.normal(size=(2, N)))) for name in range(3)}
+        begun = from_pairs(noise, *assigned(noise["0"]))
+        assert begun.evidence < 1, k
+        assert begun.posterior.max() < 0.9, k
+
+
+def test_evidence_tells_right_pairs_from_none():
+    puzzle, partner = templated(0)
+    known, rng = statistics(puzzle), np.random.default_rng(2)
+    right = from_pairs(known, np.arange(N), partner)
+    shuffled = {name: values[rng.permutation(N)] for name, values in known.items()}
+    assert right.evidence > 20 + from_pairs(shuffled, np.arange(N), partner).evidence
+    assert right.posterior[np.arange(N), partner].mean() > 0.8
 
 
 def test_statistics_have_nothing_in_them_that_belongs_to_one_half():
@@ -94,7 +120,7 @@ def test_scores_are_finite_with(what):
     known = statistics(puzzle)
     assert all(np.isfinite(values).all() for values in known.values())
     n = puzzle.blocks
-    assert np.isfinite(learned(known, (np.arange(n), np.roll(np.arange(n), 1)))).all()
+    assert np.isfinite(from_pairs(known, np.arange(n), np.roll(np.arange(n), 1)).scores).all()
     assert np.isfinite(standardised(PAIRINGS["discriminant"](puzzle))).all()
 
 

@@ -8,6 +8,7 @@ import pytest
 from jaxsolve.pairing import PAIRINGS
 from jaxsolve.puzzle import padded
 from tests import reference
+from tests.pairing.messages import matched
 
 
 def standardised(scores):
@@ -81,37 +82,31 @@ def best_pairs(scores):
     return {(i, j) if wide is scores else (j, i) for i, j in enumerate(best)}
 
 
-def clearness(scores):
-    """The median of what the best pairs score above the best other of either half."""
-    pairs, scores = best_pairs(scores), standardised(scores) if scores.any() else scores
-    above = []
-    for i, j in pairs:
-        others = [scores[at] for at in np.ndindex(*scores.shape) if at != (i, j) and (at[0] == i or at[1] == j)]
-        above.append(scores[i, j] - max(others, default=-np.inf))
-    return np.median(above)
-
-
-def learned(tables, pairs):
-    """The projection of tables that tells pairs from others, by turns with the best pairs."""
-    for _ in range(10):
-        kinds = {True: [], False: []}
-        for at in np.ndindex(*tables[0].shape):
-            kinds[at in pairs].append([table[at] for table in tables])
-        others = np.mean(kinds[False], axis=0)
-        within = 0.3 * np.eye(len(tables))
-        for one in kinds[False]:
-            within += np.outer(one - others, one - others) / len(kinds[False])
-        weights = np.linalg.inv(within) @ (np.mean(kinds[True], axis=0) - others)
-        scores = sum(weight * table for weight, table in zip(weights, tables, strict=True))
-        before, pairs = pairs, best_pairs(scores)
-        if pairs == before:
+def learned(tables, means):
+    """The log odds of pairs by tables, by turns with the means of the tables over the posterior of matchings."""
+    within = 0.3 * np.eye(len(tables))
+    rows = [np.array([table[at] for table in tables]) for at in np.ndindex(*tables[0].shape)]
+    for row in rows:
+        within += np.outer(row, row) / len(rows)
+    before = np.zeros(tables[0].shape)
+    for _ in range(60):
+        to_mean = np.linalg.solve(within, means)
+        odds = [to_mean @ row - to_mean @ means / 2 for row in rows]
+        posterior, total = matched(np.exp(odds).reshape(before.shape))
+        if np.abs(posterior - before).max() < 1e-3:
             break
-    return scores
+        means = sum(p * row for p, row in zip(posterior.ravel(), rows, strict=True)) / min(before.shape)
+        before = posterior
+    return np.reshape(odds, before.shape), total
 
 
 def discriminant(puzzle):
     tables = products(puzzle)
-    return max((learned(tables, best_pairs(first)) for first in (readout_trace(puzzle), tables[-1])), key=clearness)
+    found = []
+    for uu, traces, tells in itertools.product((-1.5, 0), (-1.5, 0), (1.2, 0, -1.2)):
+        if uu or traces or tells:
+            found.append(learned(tables, np.array([uu, 0, 0, 0, 0, traces, traces, 0, tells, tells])))
+    return max(found, key=lambda one: one[1])[0]
 
 
 def like_neighbours(puzzle, pairs, depths):
@@ -139,15 +134,18 @@ def like_neighbours(puzzle, pairs, depths):
 
 
 def neighbours(puzzle):
-    tables, scores = products(puzzle), discriminant(puzzle)
-    for _ in range(10):
-        pairs = sorted(best_pairs(scores))
-        along = [tables[0][pair] for pair in pairs]
-        depths = [sum(other < one for other in along) for one in along]
-        scores = learned([*tables, *like_neighbours(puzzle, pairs, depths)], set(pairs))
-        if best_pairs(scores) == set(pairs):
-            break
-    return scores
+    tables, ends = products(puzzle), []
+    for scores in (discriminant(puzzle), readout_trace(puzzle)):
+        seen, pairs = [], sorted(best_pairs(scores))
+        while pairs not in seen and len(seen) < 10:
+            seen.append(pairs)
+            along = [tables[0][pair] for pair in pairs]
+            depths = [sum(other < one for other in along) for one in along]
+            more = [*tables, *like_neighbours(puzzle, pairs, depths)]
+            scores, total = learned(more, np.array([np.mean([table[pair] for pair in pairs]) for table in more]))
+            pairs = sorted(best_pairs(scores))
+        ends.append((total, scores))
+    return max(ends, key=lambda one: one[0])[1]
 
 
 def antisymmetric_share(w_in, b_in, w_out):
