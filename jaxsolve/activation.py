@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 
@@ -19,8 +20,9 @@ SAME = {"gelu_tanh": "gelu"}
 AKIN = {*SAME, *SAME.values()}
 CLOSE = 0.1
 """Share of the variance of the predictions that answers leave at most where such activations are told apart."""
-PATIENCE = 2
-"""Attempts that get no further under the activation that a puzzle is read with, before others are tried."""
+PATIENCE = 1
+"""Attempts that get no further under the activation that a puzzle is read with, before others are tried; one more is
+made under each of those: a descent, and rounds that tell what may come of more of them."""
 FALLING = 0.7
 """Share of the lowest error so far below which an attempt gets further."""
 BETTER = 0.9
@@ -63,15 +65,20 @@ class Reading:
         """The attempt with the lowest error over all rows."""
         return min(self.tried, key=lambda attempt: attempt.mse)
 
+    @property
+    def promise(self) -> float:
+        """The lowest error that an attempt or a mixture has come to."""
+        return min(min(attempt.mse, attempt.promise) for attempt in self.tried)
+
 
 def readings(
     puzzle: Puzzle, config: Config, run: Run, start: Start | None, made: list[Reading], patience: int = PATIENCE
 ) -> Iterator[tuple[Reading, Attempt]]:
     """Yield the attempts at a puzzle, and under which activation each is made; `made` has all readings so far.
 
-    Where the activation is not given, some attempts that get no further are followed by one under each other
-    activation, those first that fit the first orders best. What comes after that is made under the one whose error
-    fell furthest.
+    Where the activation is not given, an attempt that gets no further is followed by some under each other activation,
+    those first that fit the first orders best. What comes after that is made under the one whose error fell furthest:
+    of mixtures, for single assemblies are bad under the right one, too, as long as they are wrong.
 
     Whoever asks for the next attempt has put the one before into its reading's `tried`, searched and judged it.
     """
@@ -81,12 +88,13 @@ def readings(
         starts = [Assembly(order, first.pairing.partner[order]) for order in first.orders.values()]
         for name, _ in rank_activations(puzzle, [*(one.start for one in made[0].tried[1:2]), *starts], FEW_ROWS):
             if name not in (*SAME, *(reading.puzzle.activation for reading in made)):
-                for reading, attempt in _first(_reading(read_as(puzzle, name), config, run, None, made), run):
+                other = _reading(read_as(puzzle, name), config, run, None, made)
+                for reading, attempt in islice(_first(other, run, 1 + patience), 1 + patience):
                     if config.search == AUTO:
                         attempt.search = _brief(attempt.search)
                     yield reading, attempt
     # a reading whose error is k times as high gets one evaluation for k² of the best
-    while made and (yield from _next(min(made, key=lambda one: one.best.mse**2 * (1 + one.evaluations)), run)):
+    while made and (yield from _next(min(made, key=lambda one: one.promise**2 * (1 + one.evaluations)), run)):
         pass
 
 
@@ -171,11 +179,12 @@ def _reading(puzzle: Puzzle, config: Config, run: Run, start: Start | None, made
     return reading
 
 
-def _first(reading: Reading, run: Run, patience: int = 0) -> Iterator[tuple[Reading, Attempt]]:
-    """Yield attempts until so many have not lowered the error; one in any case."""
+def _first(reading: Reading, run: Run, patience: int) -> Iterator[tuple[Reading, Attempt]]:
+    """Yield attempts until so many have not got further; one in any case."""
     lowest = np.inf
     while (yield from _next(reading, run)):
-        patience -= not reading.best.mse < FALLING * lowest
+        falls = reading.tried[-1].falls
+        patience -= not (reading.best.mse < FALLING * lowest if falls is None else falls)
         lowest = reading.best.mse
         if patience <= 0:
             return

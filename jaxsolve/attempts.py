@@ -10,7 +10,7 @@ from jaxsolve import engine
 from jaxsolve.blind import FROM_THE_BEST, joint_starts
 from jaxsolve.certificate import Certificate, certify, reachable
 from jaxsolve.errors import UsageError
-from jaxsolve.guided import guided_rounds
+from jaxsolve.guided import GuidedRounds
 from jaxsolve.ordering import QUICK_SEEDS, Order, Paired, seed_order
 from jaxsolve.pairing import PAIRINGS, Pairing, pair, rank_pairings
 from jaxsolve.puzzle import Assembly, Network, Puzzle, check_sha256, padded
@@ -92,6 +92,10 @@ class Attempt:
     start_loss: float
     """Its mean squared error on the rows of the search."""
     certificate: Certificate | None = None
+    promise: float = float("inf")
+    """Lowest error so far of mixtures of assemblies, where there were any, on rows that they have not seen."""
+    falls: bool | None = None
+    """Whether the last of them had lowered it; None if that is not known."""
     puzzle: Puzzle | None = None
     """What the assemblies are of, if not the puzzle itself: the same with null halves for blocks that are left out."""
 
@@ -230,7 +234,7 @@ def _rounds(
     if not best.descent.loss > ARRIVED * min(losses):  # else its basin is a wrong one, which rounds would not leave
         first.append(best.descent.assembly)
     held, found = pairing.certain == puzzle.blocks, list[Population]()
-    ways = {
+    ways: dict[str, Iterator[Population]] = {
         "guided": _guided(puzzle, first, config, run, held, floor, found),
         "joint": joint_starts(
             puzzle, run, config.seed, config.devices, found, floor, FROM_THE_BEST, -pairing.standardised
@@ -240,7 +244,7 @@ def _rounds(
     search = config.search if config.search != AUTO else "joint_shortlisted"
     attempt = lambda name, some, descent: replace(
         like[name], order_seed=name, search=search, descent=descent, start=some.best, start_loss=descent.loss,
-        certificate=None,
+        certificate=None, promise=getattr(ways[name], "error", np.inf), falls=getattr(ways[name], "falls", None),
     )  # fmt: skip
     try:
         for name in cycle(TURNS):
@@ -269,10 +273,10 @@ def _guided(
     held: bool,
     floor: float,
     found: list[Population],
-) -> Iterator[Population]:
+) -> GuidedRounds:
     ins, outs = (np.stack(half) for half in zip(*starts, strict=True))
     begin_with = Population(ins, outs, np.full(len(ins), np.inf))
-    return guided_rounds(puzzle, begin_with, run, config.seed, config.devices, found, held=held, floor=floor)
+    return GuidedRounds(puzzle, begin_with, run, config.seed, config.devices, found, held=held, floor=floor)
 
 
 def _leaner(puzzle: Puzzle, best: Attempt, least: int) -> Attempt | None:

@@ -1,11 +1,18 @@
 """Where nobody says what the activation is, the data do."""
 
+from dataclasses import replace
+from itertools import islice
+
 import numpy as np
 import pytest
 
-from jaxsolve.activation import guess_activation, rank_activations
+from jaxsolve import engine
+from jaxsolve.activation import guess_activation, rank_activations, readings
+from jaxsolve.attempts import Attempt, first_start
+from jaxsolve.certificate import certify
 from jaxsolve.puzzle import demo_puzzle, padded, predict, read_as, read_puzzle, unpadded, write_puzzle
 from jaxsolve.run import Run
+from jaxsolve.search import Descent
 from jaxsolve.solve import Config, solve
 from tests import reference
 
@@ -58,6 +65,48 @@ def test_noise_hides_which_gelu_it_is():
     solution = solve(puzzle.replace(y=puzzle.y + 0.01 * noise), Config(budget=60))
     assert solution.status == "solved"
     assert {solution.puzzle.activation, *solution.alike_activations} == {"gelu", "gelu_tanh"}
+
+
+def scripted(monkeypatch, script):
+    """Readings whose attempts come to these errors, mixtures' errors and falls; a puzzle, and the list of readings."""
+    puzzle, answer = given("relu")
+    problem = engine.place(puzzle, 50)
+    start = first_start(puzzle, Config())
+    descent = Descent(answer, 1.0)
+    blank = Attempt(start.pairing, "none", "shortlisted", problem, descent, answer, 1.0)
+
+    def attempts(puzzle, config, run, tried, start):
+        for mse, promise, falls in script[puzzle.activation]:
+            one = replace(blank, promise=promise, falls=falls)
+            one.certificate = replace(certify(puzzle, answer), mse=mse)
+            yield one
+
+    monkeypatch.setattr("jaxsolve.activation.attempts", attempts)
+    run, made, turns = Run(), [], []
+    for reading, attempt in islice(readings(puzzle, Config(), run, start, made), 16):
+        reading.tried.append(attempt)
+        run.evaluations += 100
+        turns.append(reading.puzzle.activation)
+    return turns
+
+
+INF = np.inf
+
+
+def test_an_activation_is_kept_while_the_error_of_its_mixtures_falls(monkeypatch):
+    falling = [(0.5, INF, None), (0.5, 0.03, True), (0.45, 0.02, True), (0.4, 0.01, True), (0.3, 0.01, False)]
+    turns = scripted(monkeypatch, dict.fromkeys(["relu", "gelu", "silu", "tanh", "gelu_tanh"], falling))
+    assert turns[:5] == ["relu"] * 5
+    assert set(turns[5:11]) == {"gelu", "silu", "tanh"}, "two attempts each, gelu_tanh where gelu has come far"
+
+
+def test_others_are_sounded_and_the_one_goes_on_whose_mixtures_fit_best(monkeypatch):
+    stuck = lambda promise: [(0.5, INF, None), (0.49, promise, False), *[(0.48, promise, False)] * 20]
+    script = {"relu": stuck(0.13), "gelu": stuck(0.12), "silu": stuck(0.08), "tanh": stuck(0.02)}
+    turns = scripted(monkeypatch, script)
+    assert turns[:2] == ["relu"] * 2
+    assert sorted(turns[2:8]) == ["gelu"] * 2 + ["silu"] * 2 + ["tanh"] * 2
+    assert turns[8:16] == ["tanh"] * 8, "whatever single assemblies lose"
 
 
 def test_a_guess_before_a_search():

@@ -27,11 +27,21 @@ if TYPE_CHECKING:
     from jaxsolve.engine.machine import copy_bytes, matmul_flops, peak_bytes, seconds, traced
     from jaxsolve.engine.memory import free_memory, halving, rows_that_fit
     from jaxsolve.engine.neighbourhood import Way, best_way, input_states, kernel_agrees, path_losses
-    from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, chosen_rows, first_rows, place, split_rows
+    from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, first_rows, place, split_rows
     from jaxsolve.engine.precision import PRECISIONS, Tier
     from jaxsolve.engine.prepending import prepended_losses, suffix_losses
     from jaxsolve.engine.probing import input_gains, partner_gains
-    from jaxsolve.engine.relaxation import Mixture, influences, joined, mixed, mixture, products_of_rows, share_changes
+    from jaxsolve.engine.relaxation import (
+        Equations,
+        Mixture,
+        Rows,
+        equations,
+        influences,
+        mixed,
+        mixture,
+        share_changes,
+        tiled,
+    )
     from jaxsolve.engine.screening import first_order_changes, predicted_losses
     from jaxsolve.engine.training import (
         Learner,
@@ -56,6 +66,7 @@ __all__ = [
     "Cooling",
     "Counts",
     "Ensemble",
+    "Equations",
     "Expansions",
     "Growth",
     "Kept",
@@ -68,6 +79,7 @@ __all__ = [
     "Plan",
     "Problem",
     "ProcessLost",
+    "Rows",
     "Tier",
     "Training",
     "Way",
@@ -77,7 +89,6 @@ __all__ = [
     "best_expansions",
     "best_way",
     "chains_placed",
-    "chosen_rows",
     "compile_ahead",
     "compile_seconds",
     "compiled",
@@ -85,6 +96,7 @@ __all__ = [
     "dealt",
     "device_names",
     "ensemble_placed",
+    "equations",
     "exchanges",
     "first_order_changes",
     "first_rows",
@@ -99,7 +111,6 @@ __all__ = [
     "insertion_losses",
     "is_first",
     "join",
-    "joined",
     "keep_programs",
     "kernel_agrees",
     "learner",
@@ -117,12 +128,12 @@ __all__ = [
     "predicted_losses",
     "prepended_losses",
     "processes",
-    "products_of_rows",
     "rows_that_fit",
     "seconds",
     "share_changes",
     "split_rows",
     "suffix_losses",
+    "tiled",
     "traced",
     "trained",
     "training_flops",
@@ -136,13 +147,14 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "ACTIVATIONS": "network",
-        "chosen_rows": "network",
         "influences": "relaxation",
-        "joined": "relaxation",
+        "Rows": "relaxation",
+        "tiled": "relaxation",
         "mixed": "relaxation",
         "mixture": "relaxation",
         "Mixture": "relaxation",
-        "products_of_rows": "relaxation",
+        "Equations": "relaxation",
+        "equations": "relaxation",
         "share_changes": "relaxation",
         "agree": "distributed",
         "annealed": "annealing",

@@ -81,6 +81,11 @@ def put(table: Any, over: Mesh) -> jax.Array:
     return jax.make_array_from_callback(table.shape, NamedSharding(over, SAME), lambda index: table)
 
 
+def split(table: np.ndarray, over: Mesh) -> jax.Array:
+    """Return an array whose first axis is split between the devices."""
+    return jax.make_array_from_callback(table.shape, NamedSharding(over, EACH), lambda index: table[index])
+
+
 def by_device(over: Mesh, part: Callable[[], np.ndarray]) -> jax.Array:
     """Return an array of which every device has one part, `part()`, along the first axis."""
     shape = over.size, *part().shape[1:]

@@ -4,6 +4,9 @@ An order is a permutation matrix: which block runs at which position. Relaxed to
 position adds the weighted sum of what some blocks would add, x <- x + sum_k share_k f_k(x). The predictions are
 differentiable in the shares, with gradients of all shares of a position for little more than one pass over its blocks,
 and squared errors call for Gauss-Newton steps: moves that make up for each other are seen together.
+
+Devices share the rows, in tiles that are gone through by themselves and put together in one order, so that results do
+not depend on how many devices there are.
 """
 
 from typing import NamedTuple
@@ -14,7 +17,7 @@ import numpy as np
 from jax import lax
 
 from jaxsolve.engine.compile import compiled
-from jaxsolve.engine.devices import SAME, spread
+from jaxsolve.engine.devices import AXIS, EACH, SAME, plain_way, split, spread
 from jaxsolve.engine.network import ACTIVATIONS, Problem
 from jaxsolve.engine.precision import product
 from jaxsolve.engine.shapes import Array, Float, Int
@@ -23,9 +26,30 @@ TIGHT = 1e3
 """Damping of what would change the sums of shares, in units of that of other changes."""
 LEAST = 1e-9
 """Share below which blocks change as if they had that one."""
-
 DENSE = 0.07
 """Share of all pairs of a position's halves from which it is faster to multiply all of them."""
+TILES = {"in_turn": 192, "side_by_side": 4096}
+"""Rows of a tile at most, by how devices compute: what a core makes of them at a position stays in its cache."""
+
+
+class Rows(NamedTuple):
+    """Some rows in C equal tiles, as many for every device; what fills the last ones up counts nothing."""
+
+    x: Float[Array, "C r D"]
+    y: Float[Array, "C r"]
+    counts: Float[Array, "C r"]
+    """1 or 0."""
+
+
+def tiled(problem: Problem, rows: np.ndarray) -> Rows:
+    """Deal some rows of a problem out, `[R]`."""
+    tile = -(-len(rows) // -(-len(rows) // TILES[plain_way(problem.over)]))
+    devices = problem.over.size
+    tiles = -(-len(rows) // (tile * devices)) * devices
+    where = np.pad(rows, (0, tiles * tile - len(rows)), mode="edge").reshape(tiles, tile)
+    counts = (np.arange(where.size) < len(rows)).reshape(where.shape)
+    tables = np.asarray(problem.x)[where], np.asarray(problem.y)[where], counts.astype(np.float32)
+    return Rows(*(split(table, problem.over) for table in tables))
 
 
 class Mixture(NamedTuple):
@@ -75,35 +99,41 @@ def _second(problem: Problem, at: Mixture) -> tuple[Array, Array]:
 
 
 @compiled()
-def mixed(problem: Problem, mixture: Mixture) -> tuple[Float[Array, " R"], Float[Array, "T R D"]]:
+def mixed(problem: Problem, rows: Rows, mixture: Mixture) -> tuple[Float[Array, "C r"], Float[Array, "C T r D"]]:
     """Return the errors of a mixture's predictions, and the states before every position."""
 
-    def on_one_device(problem: Problem, mixture: Mixture) -> tuple[Array, Array]:
+    def on_one_device(problem: Problem, rows: Rows, mixture: Mixture) -> tuple[Array, Array]:
         p, act = problem.pieces, ACTIVATIONS[problem.activation]
 
         def position(h: Array, at: Mixture) -> tuple[Array, Array]:
             w, bias = _second(problem, at)
             return h + product(act(_first(problem, h, at.ins)[1]), w, problem.tier) + bias, h
 
-        last, states = lax.scan(position, jnp.asarray(problem.x), mixture)
-        return product(last, p.w_last, problem.tier) + p.b_last - problem.y, states
+        def of_tile(tile: Rows) -> tuple[Array, Array]:
+            last, states = lax.scan(position, tile.x, mixture)
+            return (product(last, p.w_last, problem.tier) + p.b_last - tile.y) * tile.counts, states
 
-    return spread(on_one_device, problem.over, (SAME, SAME), SAME)(problem, mixture)
+        errors, states = lax.map(of_tile, rows)
+        return lax.all_gather(errors, AXIS, tiled=True), states
+
+    return spread(on_one_device, problem.over, (SAME, EACH, SAME), (SAME, EACH))(problem, rows, mixture)
 
 
 @compiled()
-def influences(problem: Problem, mixture: Mixture, states: Float[Array, "T R D"]) -> Float[Array, "T R K"]:
+def influences(
+    problem: Problem, rows: Rows, mixture: Mixture, states: Float[Array, "C T r D"]
+) -> Float[Array, "C r TK"]:
     """Return the derivative of every prediction by every share.
 
     Parameters
     ----------
-    problem, mixture
-        The rows, and the network.
+    problem, rows, mixture
+        The network, and what it is given.
     states
         Those of `mixed`.
     """
 
-    def on_one_device(problem: Problem, mixture: Mixture, states: Array) -> Array:
+    def on_one_device(problem: Problem, rows: Rows, mixture: Mixture, states: Array) -> Array:
         p, act = problem.pieces, ACTIVATIONS[problem.activation]
 
         def position(g: Array, of: tuple[Array, Mixture]) -> tuple[Array, Array]:
@@ -117,16 +147,16 @@ def influences(problem: Problem, mixture: Mixture, states: Float[Array, "T R D"]
             back = slopes * product(g, _second(problem, at)[0].T, problem.tier)
             return g + product(back, w.T, problem.tier), own
 
-        last = jnp.broadcast_to(p.w_last, states.shape[1:])
-        return lax.scan(position, last, (states, mixture), reverse=True)[1]
+        def of_tile(tile: tuple[Array, Array]) -> Array:
+            counts, states = tile
+            last = counts[:, None] * p.w_last
+            own = lax.scan(position, last, (states, mixture), reverse=True)[1]
+            return jnp.moveaxis(own, 0, 1).reshape(len(counts), -1)
 
-    run = spread(on_one_device, problem.over, (SAME, SAME, SAME), SAME)
-    return run(problem, mixture, states)
+        return lax.map(of_tile, (rows.counts, states))
 
-
-def joined(influences: list[Float[Array, "T r K"]]) -> Float[Array, "T R K"]:
-    """Return the influences on the predictions of all rows by those of parts of them."""
-    return influences[0] if len(influences) == 1 else jnp.concatenate(influences, axis=1)
+    run = spread(on_one_device, problem.over, (SAME, EACH, SAME, EACH), EACH)
+    return run(problem, rows, mixture, states)
 
 
 def _inner(hidden: Array, pulled: Array, at: Mixture) -> Array:
@@ -136,18 +166,56 @@ def _inner(hidden: Array, pulled: Array, at: Mixture) -> Array:
     return jnp.einsum("ruh,rvh->ruv", hidden, pulled, precision=lax.Precision.HIGHEST)[:, at.first, at.second]
 
 
-@compiled()
-def products_of_rows(mixture: Mixture, influences: Float[Array, "T R K"]) -> Float[Array, "R R"]:
-    """Return how much alike rows depend on shares: inner products of their influences, weighted by the shares."""
-    weighted = influences * jnp.maximum(mixture.shares, LEAST)[:, None]
-    return jnp.einsum("trk,tsk->rs", weighted, influences, precision=lax.Precision.HIGHEST)
+class Equations(NamedTuple):
+    """What rows say of shares: inner products of their influences, weighted by the shares, and sums of those."""
+
+    of_rows: Float[Array, "R R"]
+    of_sums: Float[Array, "R S"]
+    """Over positions, first halves and second halves."""
+
+
+def _sums(mixture: Mixture, blocks: int) -> Float[Array, "T K S"]:
+    """Return which sums each share of a position is in: that of its position and those of its halves, 1 or 0."""
+    halves = [jnp.take_along_axis(mixture[k], mixture[k + 2], axis=1) for k in (0, 1)]
+    positions, pairs = mixture.shares.shape
+    own = jnp.broadcast_to(jnp.eye(positions)[:, None], (positions, pairs, positions))
+    return jnp.concatenate([own, *(jax.nn.one_hot(half, blocks) for half in halves)], axis=2)
+
+
+@compiled(static=("count", "blocks"))
+def equations(
+    problem: Problem, mixture: Mixture, influences: Float[Array, "C r TK"], *, count: int, blocks: int
+) -> Equations:
+    """Return what the rows that count say.
+
+    Parameters
+    ----------
+    problem, mixture, influences
+        The network, and what `influences` says of it.
+    count
+        R, how many rows count.
+    blocks
+        N, how many halves of either kind there are.
+    """
+    shares = jnp.maximum(mixture.shares, LEAST).reshape(-1)
+    sums = _sums(mixture, blocks).reshape(len(shares), -1)
+
+    def on_one_device(own: Array, shares: Array, sums: Array) -> tuple[Array, Array]:
+        every = lax.all_gather(own, AXIS, tiled=True).reshape(-1, own.shape[2])[:count]
+        times = lambda a, b: jnp.matmul(a, b, precision=lax.Precision.HIGHEST)
+        found = lax.map(lambda tile: (times(tile * shares, every.T), times(tile * shares, sums)), own)
+        return jax.tree.map(lambda part: lax.all_gather(part, AXIS, tiled=True), found)
+
+    found = spread(on_one_device, problem.over, (EACH, SAME, SAME), SAME)(influences, shares, sums)
+    return Equations(*(table.reshape(-1, table.shape[2])[:count] for table in found))
 
 
 @compiled(static=("blocks",))
 def share_changes(
+    problem: Problem,
     mixture: Mixture,
-    influences: Float[Array, "T R K"],
-    products: Float[Array, "R R"],
+    influences: Float[Array, "C r TK"],
+    said: Equations,
     errors: Float[Array, " R"],
     damping: Float[Array, ""],
     *,
@@ -163,33 +231,27 @@ def share_changes(
 
     Parameters
     ----------
-    mixture, influences, products, errors
-        The network, and what `influences`, `products_of_rows` and `mixed` say of it.
+    problem, mixture, influences, said, errors
+        The network, and what `influences`, `equations` and `mixed` say of it.
     damping
         In the squared units of the predictions.
     blocks
         N, how many halves of either kind there are.
     """
-    (positions, rows, _), at = influences.shape, jnp.arange(len(influences))
+
+    def pulled(own: Array, of_rows: Array) -> Array:
+        by_tile = lax.map(lambda of: product(of[1], of[0], problem.tier), (own, of_rows))
+        return lax.all_gather(by_tile, AXIS, tiled=True).sum(axis=0)
+
+    rows, (tiles, tile, _) = len(errors), influences.shape
     tight = jnp.sqrt(TIGHT * rows * damping)
     shares = jnp.maximum(mixture.shares, LEAST)
-    weighted = influences * shares[:, None]
-    halves = [jnp.take_along_axis(mixture[k], mixture[k + 2], axis=1) for k in (0, 1)]
-    by_pair = jnp.moveaxis(weighted, 2, 1).reshape(-1, rows)
-    of_halves = [jax.ops.segment_sum(by_pair, half.reshape(-1), blocks) for half in halves]
-    cross = tight * jnp.concatenate([weighted.sum(axis=2), *of_halves])
-    positions_by = [jnp.zeros((positions, blocks)).at[at[:, None], half].add(shares) for half in halves]
-    ins_by_outs = jnp.zeros((blocks, blocks)).at[halves[0], halves[1]].add(shares)
-    sums = jnp.block(
-        [
-            [jnp.diag(shares.sum(axis=1)), *positions_by],
-            [positions_by[0].T, jnp.diag(ins_by_outs.sum(axis=1)), ins_by_outs],
-            [positions_by[1].T, ins_by_outs.T, jnp.diag(ins_by_outs.sum(axis=0))],
-        ]
-    )
-    gram = jnp.block([[products, cross.T], [cross, tight**2 * sums]])
+    sums = _sums(mixture, blocks).reshape(shares.size, -1)
+    among = jnp.matmul((sums * shares.reshape(-1, 1)).T, sums, precision=lax.Precision.HIGHEST)
+    gram = jnp.block([[said.of_rows, tight * said.of_sums], [tight * said.of_sums.T, tight**2 * among]])
     factor = jax.scipy.linalg.cho_factor(gram + rows * damping * jnp.eye(len(gram)))
-    found = jax.scipy.linalg.cho_solve(factor, jnp.concatenate([-errors, jnp.zeros(len(sums))]))
-    of_rows, of_positions, of_ins, of_outs = jnp.split(found, [rows, rows + positions, rows + positions + blocks])
-    pull = jnp.einsum("r,trk->tk", of_rows, influences, precision=lax.Precision.HIGHEST)
-    return shares * (pull + tight * (of_positions[:, None] + of_ins[halves[0]] + of_outs[halves[1]]))
+    found = jax.scipy.linalg.cho_solve(factor, jnp.concatenate([-errors, jnp.zeros(len(among))]))
+    of_rows = jnp.pad(found[:rows], (0, tiles * tile - rows)).reshape(tiles, tile)
+    pull = spread(pulled, problem.over, (EACH, EACH), SAME)(influences, of_rows)
+    back = tight * jnp.matmul(sums, found[rows:], precision=lax.Precision.HIGHEST)
+    return shares * (pull + back).reshape(shares.shape)

@@ -6,6 +6,6 @@ defects no hotter than the error calls for (`annealing`). Both begin with the be
 known of pairs and of depths is learned anew from each (`guide`).
 """
 
-from jaxsolve.guided.rounds import guided_rounds
+from jaxsolve.guided.rounds import GuidedRounds
 
-__all__ = ["guided_rounds"]
+__all__ = ["GuidedRounds"]

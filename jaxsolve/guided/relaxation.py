@@ -30,8 +30,6 @@ fall; and the most in the first cycle. Fewer rows than shares leave much free, w
 bend their states most do not."""
 FALLING = 0.85
 """Share of the lowest error so far, on rows that it has not seen, below which that of a mixture falls."""
-TILE = 384
-"""Rows that go through the network together."""
 STEPS = 8
 """Gauss-Newton steps of a round."""
 WIDEST, DOUBTFUL, MOST = 0.1, 0.15, 20.0
@@ -44,6 +42,8 @@ NARROWER = 0.9
 """By which each round of the first cycle spreads them less than the one before."""
 SLOWER = 0.7
 """By which the logarithm of that is multiplied for every other cycle."""
+SOUNDED = 2
+"""Rounds of the first cycle after which it is told how the error falls."""
 LAST = 3
 """Rounds of a cycle that spread them least."""
 REACH = 5.0
@@ -64,9 +64,9 @@ PROMISING = 0.5
 """Share of the lowest loss so far below which what a round has found is searched from at once."""
 HELD = 2
 """Cycles in which pairs that are taken for known are held: even those may be wrong."""
-CANDIDATES, MOST_CANDIDATES = 2, 24
+CANDIDATES, BY_ROWS, MOST_CANDIDATES = 2, 8, 24
 """Pairs that share positions, in units of the number of blocks: at least, in the first cycle, one more in each other;
-and at most."""
+at most with `ROWS` rows, which tell few apart; and at most."""
 COVERED = 0.98
 """Share of the right pairs that are expected to be among them."""
 UNSEEN = 1e-2
@@ -86,8 +86,8 @@ class Tried(NamedTuple):
     mixture: "engine.Mixture"
     errors: NDArray[np.float32]
     """`[R]`"""
-    states: list[Any]
-    """On the device, for each part of the rows."""
+    states: Any
+    """On the devices."""
     loss: float
 
 
@@ -155,6 +155,10 @@ class RelaxationRounds:
         self._rng = np.random.default_rng(seed)
         self._cycles = 0
         self._last, self._error = start, np.inf
+        self.lowest = np.inf
+        """Lowest error of a mixture so far, on rows that it has not seen."""
+        self.falls: bool | None = None
+        """Whether that of the last one was lower than those before it in its cycle; None before the second."""
         self._least = 1
         """Candidates, in units of the number of blocks; 1: the pairs as they are."""
         self._before: NDArray[np.float64] | None = None
@@ -163,7 +167,10 @@ class RelaxationRounds:
         self._real = real_pairs(guide.puzzle)
 
     def cycle(self) -> Iterator[Population]:
-        """Yield what the rounds of one cycle find, one assembly each: those that promise something, and the last."""
+        """Yield what the rounds of one cycle find, one assembly each: those that promise something, and the last.
+
+        Also that of the first cycle after which it is known how the error falls.
+        """
         blocks = self.guide.puzzle.blocks
         assembly = self.guide.elites.best if self._cycles and self._cycles % 2 == 0 else self._last
         self._before = None
@@ -174,19 +181,22 @@ class RelaxationRounds:
         width = float(np.clip((WIDEST + DOUBTFUL * doubt) * blocks, NARROWEST, MOST))
         narrower = NARROWER ** (SLOWER ** (self._cycles // 2))
         self._cycles += 1
-        left, lowest = LAST, np.inf
+        left, rounds, lowest = LAST, 0, np.inf
         while left:
             loss = self.guide.loss
             assembly = self._last = self.round(assembly, width)
             found = self.guide.take(Population(assembly.ins[None], assembly.outs[None], np.full(1, np.inf)))
             self.guide.run.found(assembly, float(found.losses[0]))
-            falls, lowest = self._error < FALLING * lowest, min(lowest, self._error)
-            if falls or self._wanted == most:
+            self.falls = self._error < FALLING * lowest if np.isfinite(lowest) else None
+            lowest, self.lowest = min(lowest, self._error), min(self.lowest, self._error)
+            rounds += 1
+            if self.falls is not False or self._wanted == most:
                 left -= width <= NARROWEST
                 width = max(width * narrower, NARROWEST)
             else:
                 self._wanted = min(MORE_ROWS * self._wanted, most)
-            if not left or found.losses[0] < PROMISING * loss:
+            sounded = self._cycles == 1 and rounds == SOUNDED
+            if sounded or not left or found.losses[0] < PROMISING * loss:
                 yield found
 
     def round(self, assembly: Assembly, width: float) -> Assembly:
@@ -198,7 +208,8 @@ class RelaxationRounds:
             likely = self.guide.pairs(assembly) + UNSEEN
             if self._before is not None:
                 likely = np.sqrt(likely * (self._before + UNSEEN))
-            some = candidates(likely, partner, self._least * blocks, MOST_CANDIDATES * blocks)
+            most = min(BY_ROWS * self._wanted // ROWS, MOST_CANDIDATES) * blocks
+            some = candidates(likely, partner, self._least * blocks, max(most, self._least * blocks))
         place = np.empty(blocks)
         place[assembly.ins] = np.arange(blocks)
         away = (np.arange(blocks)[:, None] - place[some.ins]) / width
@@ -227,8 +238,9 @@ class RelaxationRounds:
         guide, (positions, most) = self.guide, chosen.shape
         rows = self._rng.permutation(guide.whole.rows)
         taken = self._rows(most, memory)
-        parts = engine.split_rows(engine.chosen_rows(guide.whole, rows[:taken]), TILE)
+        seen = engine.tiled(guide.whole, rows[:taken])
         halves = some.ins[chosen], some.outs[chosen]
+        work = -(-most * taken // ROWS)
         unit = float(guide.puzzle.y.var()) or 1.0
 
         def spread(values: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -237,23 +249,22 @@ class RelaxationRounds:
             return found
 
         def tried(shares: NDArray[np.float64]) -> Tried:
-            guide.run.spend(most)
+            guide.run.spend(work)
             mixture = engine.mixture(*halves, np.take_along_axis(shares, chosen, axis=1), -(-positions // WIDTHS))
-            found = [engine.mixed(part, mixture) for part in parts]
-            errors = np.concatenate([np.asarray(errors) for errors, _ in found])
-            return Tried(shares, mixture, errors, [states for _, states in found], _mean_square(errors))
+            errors, states = engine.mixed(guide.whole, seen, mixture)
+            errors = np.asarray(errors).ravel()[:taken]
+            return Tried(shares, mixture, errors, states, _mean_square(errors))
 
         best = tried(some.balanced(spread(np.take_along_axis(shares, chosen, axis=1))))
         damping = DAMPING
         for _ in range(STEPS):
-            guide.run.spend(2 * most)
-            slopes = engine.joined(
-                [engine.influences(part, best.mixture, states) for part, states in zip(parts, best.states, strict=True)]
-            )
-            products = engine.products_of_rows(best.mixture, slopes)
+            guide.run.spend(2 * work)
+            slopes = engine.influences(guide.whole, seen, best.mixture, best.states)
+            said = engine.equations(guide.whole, best.mixture, slopes, count=taken, blocks=positions)
             for _ in range(TRIES):
+                step = np.float32(damping * unit)
                 change = engine.share_changes(
-                    best.mixture, slopes, products, best.errors, np.float32(damping * unit), blocks=positions
+                    guide.whole, best.mixture, slopes, said, best.errors, step, blocks=positions
                 )
                 moved = np.maximum(best.shares + spread(np.asarray(change)), SHRINKS * best.shares)
                 after = tried(some.balanced(moved))
@@ -263,8 +274,11 @@ class RelaxationRounds:
             else:
                 break
             best, damping = after, max(damping / LESS, LEAST_DAMPING)
-        unseen = rows[taken : taken + min(taken, TILE)]
-        errors = engine.mixed(engine.chosen_rows(guide.whole, unseen), best.mixture)[0] if len(unseen) else best.errors
+        unseen = rows[taken : taken + min(taken, ROWS)]
+        errors = best.errors
+        if len(unseen):
+            tiles = engine.tiled(guide.whole, unseen)
+            errors = np.asarray(engine.mixed(guide.whole, tiles, best.mixture)[0]).ravel()[: len(unseen)]
         self._error = _mean_square(errors)
         return best.shares
 
@@ -288,5 +302,5 @@ class RelaxationRounds:
         return Assembly(order.astype(np.int32), partner[order].astype(np.int32))
 
 
-def _mean_square(errors: Any) -> float:
+def _mean_square(errors: NDArray[np.float32]) -> float:
     return float(np.mean(np.asarray(errors, np.float64) ** 2))

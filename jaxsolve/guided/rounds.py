@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from jaxsolve.guided.annealing import CHAINS, AnnealingRounds
 from jaxsolve.guided.guide import Guide
 from jaxsolve.guided.relaxation import RelaxationRounds
@@ -11,18 +13,8 @@ from jaxsolve.run import Run
 from jaxsolve.search import Population
 
 
-def guided_rounds(
-    puzzle: Puzzle,
-    start: Population,
-    run: Run,
-    seed: int,
-    devices: int | None,
-    found: list[Population],
-    *,
-    held: bool,
-    floor: float,
-) -> Iterator[Population]:
-    """Yield what each round has found, the best first, without end.
+class GuidedRounds(Iterator[Population]):
+    """The rounds by turns: what each has found, the best first, without end.
 
     Parameters
     ----------
@@ -42,13 +34,48 @@ def guided_rounds(
     Raises
     ------
     OutOfTime, KeyboardInterrupt, ProcessLost
-        As `Run.spend` does.
+        As `Run.spend` does, by the next round.
     """
-    guide = Guide(puzzle, run, devices, start, CHAINS)
-    relaxation = RelaxationRounds(guide, start.best, seed % MOST_SEED, held=held)
-    annealing = AnnealingRounds(guide, seed % MOST_SEED, found, floor)
-    while True:
-        for one in relaxation.cycle():
-            found.append(one)
-            yield one
-        yield annealing.round()
+
+    def __init__(
+        self,
+        puzzle: Puzzle,
+        start: Population,
+        run: Run,
+        seed: int,
+        devices: int | None,
+        found: list[Population],
+        *,
+        held: bool,
+        floor: float,
+    ) -> None:
+        self.error = np.inf
+        """Lowest error of a mixture so far, on rows that it has not seen: what may come of the rounds."""
+        self.falls: bool | None = None
+        """Whether that has fallen in the last round of relaxation; None before the second one."""
+        self._rounds = self._by_turns(puzzle, start, run, seed % MOST_SEED, devices, found, held, floor)
+
+    def __next__(self) -> Population:
+        """Return what the next round finds."""
+        return next(self._rounds)
+
+    def _by_turns(
+        self,
+        puzzle: Puzzle,
+        start: Population,
+        run: Run,
+        seed: int,
+        devices: int | None,
+        found: list[Population],
+        held: bool,
+        floor: float,
+    ) -> Iterator[Population]:
+        guide = Guide(puzzle, run, devices, start, CHAINS)
+        relaxation = RelaxationRounds(guide, start.best, seed, held=held)
+        annealing = AnnealingRounds(guide, seed, found, floor)
+        while True:
+            for one in relaxation.cycle():
+                self.error, self.falls = relaxation.lowest, relaxation.falls
+                found.append(one)
+                yield one
+            yield annealing.round()

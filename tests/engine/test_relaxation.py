@@ -37,23 +37,53 @@ def predictions(puzzle, ins, outs, shares):
 
 
 def derivatives(puzzle, ins, outs, shares):
-    """Of all predictions by all shares, by central differences."""
-    found = np.empty((N, ROWS, K))
+    """Of all predictions by all shares, `[R, T, K]`, by central differences."""
+    found = np.empty((ROWS, N, K))
     for t, k in np.ndindex(N, K):
         step = np.zeros((N, K))
         step[t, k] = STEP
         up, down = (predictions(puzzle, ins, outs, shares + sign * step) for sign in (1, -1))
-        found[t, :, k] = (up - down) / (2 * STEP)
+        found[:, t, k] = (up - down) / (2 * STEP)
     return found
+
+
+class Device:
+    """What the device makes of a mixture on some rows."""
+
+    def __init__(self, puzzle, ins, outs, shares, *, part=1, devices=None, rows=None):
+        self.problem = engine.place(puzzle, devices=devices)
+        self.mixture = engine.mixture(ins, outs, shares, part)
+        rows = np.arange(puzzle.rows) if rows is None else rows
+        self.count, self.rows = len(rows), engine.tiled(self.problem, rows)
+        errors, self.states = engine.mixed(self.problem, self.rows, self.mixture)
+        self.errors = np.asarray(errors).ravel()[: self.count]
+
+    @property
+    def tiles(self):
+        return engine.influences(self.problem, self.rows, self.mixture, self.states)
+
+    @property
+    def influences(self):
+        """`[R, T, K]`"""
+        return np.asarray(self.tiles).reshape(-1, *self.mixture.shares.shape)[: self.count]
+
+    @property
+    def equations(self):
+        return engine.equations(self.problem, self.mixture, self.tiles, count=self.count, blocks=N)
+
+    def changes(self, damping):
+        given = self.problem, self.mixture, self.tiles, self.equations, self.errors, np.float32(damping)
+        return np.asarray(engine.share_changes(*given, blocks=N))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_positions_add_the_weighted_sum_of_what_their_blocks_add(activation):
     puzzle, _, *of = example(activation)
-    errors, states = engine.mixed(engine.place(puzzle), engine.mixture(*of))
+    found = Device(puzzle, *of)
     expected = mixed_states(puzzle, *of)
-    np.testing.assert_allclose(states, expected[:-1], rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(errors, predictions(puzzle, *of) - puzzle.y, rtol=1e-4, atol=1e-4)
+    states = np.asarray(found.states).swapaxes(1, 2).reshape(-1, N, puzzle.features).swapaxes(0, 1)
+    np.testing.assert_allclose(states[:, :ROWS], expected[:-1], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.errors, predictions(puzzle, *of) - puzzle.y, rtol=1e-4, atol=1e-4)
 
 
 def test_whole_shares_are_an_assembly():
@@ -61,71 +91,56 @@ def test_whole_shares_are_an_assembly():
     shares = np.tile([0.0, 1.0], (N, 1))
     ins, outs = (np.stack([np.roll(half, 1), half], axis=1) for half in answer)
     wrong = np.stack([answer.ins, np.roll(answer.ins, 1)], axis=1), outs
-    problem = engine.place(puzzle)
-    errors, _ = engine.mixed(problem, engine.mixture(ins, outs, shares))
-    np.testing.assert_allclose(errors, 0, atol=1e-5)
-    errors, _ = engine.mixed(problem, engine.mixture(*wrong, shares))
+    np.testing.assert_allclose(Device(puzzle, ins, outs, shares).errors, 0, atol=1e-5)
     loss = reference.loss(puzzle, np.roll(answer.ins, 1), answer.outs)
-    assert np.mean(np.square(errors)) == pytest.approx(loss, rel=1e-4)
+    assert np.mean(np.square(Device(puzzle, *wrong, shares).errors)) == pytest.approx(loss, rel=1e-4)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_influences_are_derivatives_of_the_predictions_by_the_shares(activation):
     puzzle, _, *of = example(activation)
-    problem, mixture = engine.place(puzzle), engine.mixture(*of)
-    found = engine.influences(problem, mixture, engine.mixed(problem, mixture)[1])
-    np.testing.assert_allclose(found, derivatives(puzzle, *of), rtol=2e-3, atol=2e-4)
+    np.testing.assert_allclose(Device(puzzle, *of).influences, derivatives(puzzle, *of), rtol=2e-3, atol=2e-4)
 
 
 @pytest.mark.parametrize("dense", [0.0, 9.0])
 @pytest.mark.parametrize("part", [1, 4])
 def test_neither_the_way_of_multiplying_nor_halves_for_nothing_matter(monkeypatch, dense, part):
     monkeypatch.setattr(relaxation, "DENSE", dense)
-    puzzle, _, *of = example("gelu", seed=11 + part + int(dense))  # programs are kept by shapes
-    some = puzzle.first_rows(ROWS - part - int(dense))
-    problem, mixture = engine.place(some), engine.mixture(*of, part)
-    assert mixture.ins.shape[1] == mixture.outs.shape[1] == {1: K, 4: 4}[part]
-    errors, states = engine.mixed(problem, mixture)
-    np.testing.assert_allclose(errors, predictions(some, *of) - some.y, rtol=1e-4, atol=1e-4)
-    expected = derivatives(puzzle, *of)[:, : some.rows]
-    np.testing.assert_allclose(engine.influences(problem, mixture, states), expected, rtol=2e-3, atol=2e-4)
+    puzzle, _, *of = example("gelu", seed=11)
+    some = puzzle.first_rows(ROWS - part - int(dense))  # programs are kept by shapes
+    found = Device(some, *of, part=part)
+    assert found.mixture.ins.shape[1] == found.mixture.outs.shape[1] == {1: K, 4: 4}[part]
+    np.testing.assert_allclose(found.errors, predictions(some, *of) - some.y, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found.influences, derivatives(puzzle, *of)[: some.rows], rtol=2e-3, atol=2e-4)
 
 
 def test_pairs_that_have_a_half_in_common_share_it():
     puzzle, _, ins, outs, shares = example(seed=12)
     ins[:, 1], outs[:, 2] = ins[:, 0], outs[:, 0]
-    problem, mixture = engine.place(puzzle), engine.mixture(ins, outs, shares)
-    assert mixture.ins.shape[1] == mixture.outs.shape[1] == 2
-    errors, states = engine.mixed(problem, mixture)
-    np.testing.assert_allclose(errors, predictions(puzzle, ins, outs, shares) - puzzle.y, rtol=1e-4, atol=1e-4)
-    expected = derivatives(puzzle, ins, outs, shares)
-    np.testing.assert_allclose(engine.influences(problem, mixture, states), expected, rtol=2e-3, atol=2e-4)
+    found = Device(puzzle, ins, outs, shares)
+    assert found.mixture.ins.shape[1] == found.mixture.outs.shape[1] == 2
+    np.testing.assert_allclose(found.errors, predictions(puzzle, ins, outs, shares) - puzzle.y, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found.influences, derivatives(puzzle, ins, outs, shares), rtol=2e-3, atol=2e-4)
 
 
-def test_parts_of_the_rows_are_joined_to_the_whole():
-    puzzle, _, *of = example()
-    problem, mixture = engine.place(puzzle), engine.mixture(*of)
-    whole = engine.influences(problem, mixture, engine.mixed(problem, mixture)[1])
-    parts = [
-        engine.influences(part, mixture, engine.mixed(part, mixture)[1]) for part in engine.split_rows(problem, 16)
-    ]
-    assert len(parts) == 3
-    np.testing.assert_allclose(engine.joined(parts), whole, rtol=1e-5, atol=1e-6)
-
-
-def test_products_of_rows_are_those_of_their_influences_by_shares():
-    puzzle, _, *of = example()
-    problem, mixture = engine.place(puzzle), engine.mixture(*of)
-    slopes = np.asarray(engine.influences(problem, mixture, engine.mixed(problem, mixture)[1]), np.float64)
-    expected = sum(slopes[t] @ np.diag(of[2][t]) @ slopes[t].T for t in range(N))
-    np.testing.assert_allclose(engine.products_of_rows(mixture, slopes), expected, rtol=1e-4, atol=1e-5)
+def test_equations_are_products_and_sums_of_influences_by_shares():
+    puzzle, _, ins, outs, shares = example()
+    found = Device(puzzle, ins, outs, shares)
+    slopes = found.influences.astype(np.float64)
+    products = sum(slopes[:, t] @ np.diag(shares[t]) @ slopes[:, t].T for t in range(N))
+    sums = np.zeros((ROWS, 3 * N))
+    for t, k in np.ndindex(N, K):
+        for where in (t, N + ins[t, k], 2 * N + outs[t, k]):
+            sums[:, where] += shares[t, k] * slopes[:, t, k]
+    np.testing.assert_allclose(found.equations.of_rows, products, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.equations.of_sums, sums, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("damping", [1e-4, 1e-2, 10.0])
 def test_share_changes_minimise_what_they_say(damping):
     puzzle, _, ins, outs, shares = example(seed=9)
     shares[0, 0], shares[1] = 0.0, [0.0, 0.0, 1.0]
-    slopes = derivatives(puzzle, ins, outs, shares).transpose(1, 0, 2).reshape(ROWS, -1)
+    slopes = derivatives(puzzle, ins, outs, shares).reshape(ROWS, -1)
     errors = predictions(puzzle, ins, outs, shares) - puzzle.y
     sums = [np.repeat(np.eye(N), K, axis=1)]
     sums += [np.equal.outer(np.arange(N), half.ravel()).astype(float) for half in (ins, outs)]
@@ -138,41 +153,42 @@ def test_share_changes_minimise_what_they_say(damping):
     )
     wanted = np.concatenate([-errors / np.sqrt(ROWS), np.zeros(len(table) - ROWS)])
     expected = np.linalg.lstsq(table, wanted)[0].reshape(N, K)
-    problem, mixture = engine.place(puzzle), engine.mixture(ins, outs, shares)
-    left, states = engine.mixed(problem, mixture)
-    slopes = engine.influences(problem, mixture, states)
-    products = engine.products_of_rows(mixture, slopes)
-    found = engine.share_changes(mixture, slopes, products, left, np.float32(damping), blocks=N)
+    found = Device(puzzle, ins, outs, shares).changes(damping)
     np.testing.assert_allclose(found, expected, rtol=2e-2, atol=2e-3 * np.abs(expected).max())
 
 
 def test_a_small_step_lowers_the_error_about_as_much_as_it_says():
     puzzle, _, ins, outs, shares = example("gelu", seed=10)
-    problem, mixture = engine.place(puzzle), engine.mixture(ins, outs, shares)
-    errors, states = engine.mixed(problem, mixture)
-    slopes = np.asarray(engine.influences(problem, mixture, states))
-    products = engine.products_of_rows(mixture, slopes)
-    change = np.asarray(engine.share_changes(mixture, slopes, products, errors, np.float32(30.0), blocks=N))
+    found = Device(puzzle, ins, outs, shares)
+    change = found.changes(30.0)
     after = predictions(puzzle, ins, outs, shares + change) - puzzle.y
-    said = np.asarray(errors) + np.einsum("trk,tk->r", slopes, change)
-    assert np.mean(after**2) < np.mean(np.square(errors))
-    np.testing.assert_allclose(after, said, atol=0.1 * np.abs(said - np.asarray(errors)).max())
+    said = found.errors + np.einsum("rtk,tk->r", found.influences, change)
+    assert np.mean(after**2) < np.mean(np.square(found.errors))
+    np.testing.assert_allclose(after, said, atol=0.1 * np.abs(said - found.errors).max())
 
 
-def test_mixtures_do_not_depend_on_devices():
+@pytest.mark.parametrize("rows", [40, 39, 17, 1])
+def test_mixtures_depend_neither_on_devices_nor_on_rows_that_fill_tiles_up(monkeypatch, rows):
+    monkeypatch.setattr(relaxation, "TILES", dict.fromkeys(relaxation.TILES, 8))
     puzzle, _, *of = example()
+    chosen = np.random.default_rng(rows).permutation(ROWS)[:rows]
     found = []
     for devices in (1, 2):
-        problem = engine.place(puzzle, devices=devices)
-        errors, states = engine.mixed(problem, engine.mixture(*of))
-        found.append((errors, states, engine.influences(problem, engine.mixture(*of), states)))
+        one = Device(puzzle, *of, devices=devices, rows=chosen)
+        assert one.rows.x.shape[0] % devices == 0
+        found.append((one.errors, one.influences, *one.equations, one.changes(1e-3)))
     for one, other in zip(*found, strict=True):
         np.testing.assert_array_equal(one, other)
+    expected = predictions(puzzle, *of) - puzzle.y
+    np.testing.assert_allclose(found[0][0], expected[chosen], rtol=1e-4, atol=1e-4)
 
 
-def test_chosen_rows_are_those():
+def test_rows_are_dealt_out_in_their_order(monkeypatch):
+    monkeypatch.setattr(relaxation, "TILES", dict.fromkeys(relaxation.TILES, 2))
     puzzle, *_ = example()
     rows = np.array([7, 3, 20])
-    problem = engine.chosen_rows(engine.place(puzzle), rows)
-    np.testing.assert_array_equal(problem.x, puzzle.x[rows].astype(np.float32))
-    np.testing.assert_array_equal(problem.y, puzzle.y[rows].astype(np.float32))
+    dealt = engine.tiled(engine.place(puzzle), rows)
+    flat = lambda table: np.asarray(table).reshape(-1, *table.shape[2:])
+    np.testing.assert_array_equal(flat(dealt.x)[:3], puzzle.x[rows].astype(np.float32))
+    np.testing.assert_array_equal(flat(dealt.y)[:3], puzzle.y[rows].astype(np.float32))
+    np.testing.assert_array_equal(flat(dealt.counts), [1, 1, 1, 0])

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from jaxsolve import engine
 from jaxsolve.guided import relaxation
 from jaxsolve.guided.guide import Guide
 from jaxsolve.guided.relaxation import COVERED, UNSEEN, Candidates, RelaxationRounds, candidates
@@ -113,6 +114,25 @@ def test_pairs_in_doubt_are_spread_more_widely(monkeypatch):
         assert widths[0] == pytest.approx(N * expected)
 
 
+def test_in_the_first_cycle_it_is_told_how_the_error_falls(monkeypatch):
+    some, told = rounds_of(*right(), held=True), []
+    errors = iter([0.5, 0.4, *[0.6] * 99])
+
+    def round(assembly, width):
+        some._error = next(errors)
+        return assembly
+
+    monkeypatch.setattr(some, "round", round)
+    monkeypatch.setattr(relaxation, "PROMISING", 0.0)
+    for _ in some.cycle():
+        told.append((some.lowest, some.falls))
+    assert told[0] == (0.4, True)
+    assert len(told) == 2, "after SOUNDED rounds, and in the end"
+    assert told[-1] == (0.4, False)
+    assert len(list(some.cycle())) == 1
+    assert some.lowest == 0.4
+
+
 def test_where_the_error_does_not_fall_more_rows_are_taken_and_blocks_spread_as_widely_as_before(monkeypatch):
     for name, value in (("ROWS", 8), ("MOST_ROWS", 32), ("WIDEST", 1.0)):
         monkeypatch.setattr(relaxation, name, value)
@@ -130,8 +150,8 @@ def test_the_error_of_mixtures_is_that_on_rows_which_they_have_not_seen(monkeypa
     monkeypatch.setattr(relaxation, "ROWS", 24)
     puzzle, answer = right()
     some, seen = rounds_of(puzzle, disordered(answer), held=True), []
-    chosen = relaxation.engine.chosen_rows
-    monkeypatch.setattr(relaxation.engine, "chosen_rows", lambda of, rows: seen.append(rows) or chosen(of, rows))
+    tiled = engine.tiled
+    monkeypatch.setattr(relaxation.engine, "tiled", lambda of, rows: seen.append(rows) or tiled(of, rows))
     some.round(disordered(answer), 0.01)
     fitted, unseen = seen
     assert not set(fitted.tolist()) & set(unseen.tolist())
@@ -158,8 +178,9 @@ def test_only_what_promises_something_and_the_last_is_searched_from(monkeypatch)
     monkeypatch.setattr(some, "round", lambda assembly, width: next(ends))
     monkeypatch.setattr(relaxation, "LAST", 6)
     loss = [reference.loss(puzzle, *one) for one in (disordered(answer), mispaired(answer))]
+    monkeypatch.setattr(relaxation, "SOUNDED", 5)
     found = [one.best for one in some.cycle()]
-    expected = [mispaired(answer)] * (loss[1] < 0.5 * loss[0]) + [answer, disordered(answer)]
+    expected = [mispaired(answer)] * (loss[1] < 0.5 * loss[0]) + [answer, disordered(answer), disordered(answer)]
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -217,8 +238,8 @@ def test_rounds_depend_on_the_seed_alone():
 
 
 def test_rounds_take_no_more_rows_than_fit_into_memory(monkeypatch):
-    seen, chosen = [], relaxation.engine.chosen_rows
-    monkeypatch.setattr(relaxation.engine, "chosen_rows", lambda of, some: seen.append(some) or chosen(of, some))
+    seen, tiled = [], engine.tiled
+    monkeypatch.setattr(relaxation.engine, "tiled", lambda of, rows: seen.append(rows) or tiled(of, rows))
     taken = []
     for memory in (1e12, 1.6e5, 1.0):
         seen.clear()

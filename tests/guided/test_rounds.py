@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from jaxsolve.guided import guided_rounds
+from jaxsolve.guided import GuidedRounds
 from jaxsolve.guided.annealing import AnnealingRounds
 from jaxsolve.guided.relaxation import RelaxationRounds
 from jaxsolve.run import OutOfTime, Run
@@ -15,7 +15,7 @@ from tests.guided.examples import FLOOR, disordered, mispaired, noisy, right, st
 
 def guided(puzzle, *assemblies, run=None, seed=0, found=None, held=False):
     found = [] if found is None else found
-    return guided_rounds(puzzle, starting(*assemblies), run or Run(), seed, None, found, held=held, floor=FLOOR)
+    return GuidedRounds(puzzle, starting(*assemblies), run or Run(), seed, None, found, held=held, floor=FLOOR)
 
 
 @pytest.mark.parametrize("wrong", [disordered, lambda answer: disordered(mispaired(answer))])
@@ -46,6 +46,22 @@ def test_cycles_and_rounds_of_annealing_take_turns_and_begin_with_what_the_other
     assert [what for what, _ in told] == ["cycle", "annealed"] * 2
     assert {id(guide) for _, guide in told} == {id(told[0][1])}
     assert len(got) == 4, "what a cycle finds is kept; rounds of annealing see to that themselves"
+
+
+def test_they_tell_what_the_error_of_mixtures_is_and_whether_it_falls(monkeypatch):
+    puzzle, answer = right()
+    errors = iter([(0.5, None), (0.2, True), (0.2, False)])
+
+    def cycle(self):
+        for self.lowest, self.falls in errors:
+            yield starting(answer)
+
+    monkeypatch.setattr(RelaxationRounds, "cycle", cycle)
+    rounds = guided(puzzle, disordered(answer))
+    assert (rounds.error, rounds.falls) == (np.inf, None)
+    for expected in ((0.5, None), (0.2, True), (0.2, False)):
+        next(rounds)
+        assert (rounds.error, rounds.falls) == expected
 
 
 def test_losses_are_those_of_the_assemblies():
