@@ -11,7 +11,8 @@ import pytest
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 CODE = """
-import hashlib, os, sys, time
+import hashlib, os, signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may have it ignored, as nohup does
 from jaxsolve.cli import interrupts
 interrupts.leave_at_once()
 asked = []
