@@ -285,8 +285,9 @@ class RelaxationRounds:
     def _rows(self, most: int, memory: float) -> int:
         """Return on how many rows mixtures of so many blocks a position fit into so many bytes, at least one."""
         blocks, features, hidden = self.guide.whole.pieces.w_in.shape
-        row = blocks * (features + 4 * most) + 6 * most * hidden
-        rest = 4 * (self._wanted + 3 * blocks) ** 2 + 2 * most * features * hidden
+        copies = 2 + len(self.guide.whole.over.local_devices)  # of what shares change: each device needs all of it
+        row = blocks * (features + copies * most) + 2 * most * hidden
+        rest = copies * ((self._wanted + 3 * blocks) ** 2 + 3 * blocks**2 * most) + 2 * most * features * hidden
         return int(np.clip((memory / 4 - rest) // row, 1, self._wanted))
 
     def _read(self, some: Candidates, shares: NDArray[np.float64], place: NDArray[np.float64]) -> Assembly:

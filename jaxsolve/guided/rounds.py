@@ -1,6 +1,6 @@
 """Host: the rounds by turns: a cycle of relaxation, and a round of annealing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -53,26 +53,22 @@ class GuidedRounds(Iterator[Population]):
         """Lowest error of a mixture so far, on rows that it has not seen: what may come of the rounds."""
         self.falls: bool | None = None
         """Whether that has fallen in the last round of relaxation; None before the second one."""
-        self._rounds = self._by_turns(puzzle, start, run, seed % MOST_SEED, devices, found, held, floor)
+
+        def begin() -> tuple[RelaxationRounds, AnnealingRounds]:
+            guide = Guide(puzzle, run, devices, start, CHAINS)
+            relaxation = RelaxationRounds(guide, start.best, seed % MOST_SEED, held=held)
+            return relaxation, AnnealingRounds(guide, seed % MOST_SEED, found, floor)
+
+        self._rounds = self._by_turns(begin, found)
 
     def __next__(self) -> Population:
         """Return what the next round finds."""
         return next(self._rounds)
 
     def _by_turns(
-        self,
-        puzzle: Puzzle,
-        start: Population,
-        run: Run,
-        seed: int,
-        devices: int | None,
-        found: list[Population],
-        held: bool,
-        floor: float,
+        self, begin: Callable[[], tuple[RelaxationRounds, AnnealingRounds]], found: list[Population]
     ) -> Iterator[Population]:
-        guide = Guide(puzzle, run, devices, start, CHAINS)
-        relaxation = RelaxationRounds(guide, start.best, seed, held=held)
-        annealing = AnnealingRounds(guide, seed, found, floor)
+        relaxation, annealing = begin()
         while True:
             for one in relaxation.cycle():
                 self.error, self.falls = relaxation.lowest, relaxation.falls
