@@ -93,8 +93,8 @@ def readings(
                     if config.search == AUTO:
                         attempt.search = _brief(attempt.search)
                     yield reading, attempt
-    # a reading whose error is k times as high gets one evaluation for k² of the best
-    while made and (yield from _next(min(made, key=lambda one: one.promise**2 * (1 + one.evaluations)), run)):
+    # a reading whose error is k times as high gets one evaluation for k⁴ of the best
+    while made and (yield from _next(min(made, key=lambda one: one.promise**4 * (1 + one.evaluations)), run)):
         pass
 
 
