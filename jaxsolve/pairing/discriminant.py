@@ -84,31 +84,36 @@ def discriminant(puzzle: Puzzle) -> Scores:
 
 def best_learned(known: dict[str, Scores]) -> Learned:
     """Return what the `statistics` give from that of the `BEGINNINGS` for which there is most evidence."""
-    found = []
+    beginnings = []
     for means in product(*BEGINNINGS.values()):
         given = {name: mean for names, mean in zip(BEGINNINGS, means, strict=True) for name in names}
         if any(means):
-            found.append(learned(known, np.array([given.get(name, 0.0) for name in _used(known)])))
-    return max(found, key=lambda one: one.evidence)
+            beginnings.append(np.array([given.get(name, 0.0) for name in _used(known)]))
+    return learned(known, *beginnings)
 
 
-def learned(known: dict[str, Scores], means: NDArray[np.float64]) -> Learned:
-    """Return what `statistics` say of pairs, learned by turns from some means of right pairs on (`means_of`)."""
+def learned(known: dict[str, Scores], *beginnings: NDArray[np.float64]) -> Learned:
+    """Return what `statistics` say of pairs, learned by turns from means of right pairs on (`means_of`).
+
+    From whichever of the means there is most evidence for what they lead to.
+    """
     table = _table(known)
-    flat = table.reshape(-1, len(means))
-    precision = np.linalg.inv(flat.T @ flat / max(1, len(flat)) + SHRINKAGE * np.eye(len(means)))
+    flat = table.reshape(-1, table.shape[2])
+    precision = np.linalg.inv(flat.T @ flat / max(1, len(flat)) + SHRINKAGE * np.eye(table.shape[2]))
 
     def by(means: NDArray[np.float64]) -> Learned:
         scores = table @ (precision @ means) - 0.5 * means @ precision @ means
         return Learned(scores, *matching(scores))
 
-    found = by(means)
-    for _ in range(ROUNDS - 1):
-        posterior = found.posterior
-        found = by(np.tensordot(posterior, table, 2) / max(1, min(posterior.shape)))
-        if np.abs(found.posterior - posterior).max(initial=0.0) < SETTLED:
-            break
-    return found
+    def settled(found: Learned) -> Learned:
+        for _ in range(ROUNDS - 1):
+            posterior = found.posterior
+            found = by(np.tensordot(posterior, table, 2) / max(1, min(posterior.shape)))
+            if np.abs(found.posterior - posterior).max(initial=0.0) < SETTLED:
+                break
+        return found
+
+    return max((settled(by(means)) for means in beginnings), key=lambda one: one.evidence)
 
 
 def means_of(known: dict[str, Scores], pairs: Pairs) -> NDArray[np.float64]:

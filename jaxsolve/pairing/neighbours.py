@@ -85,12 +85,12 @@ def neighbours(puzzle: Puzzle) -> Scores:
 def _settled(known: dict[str, Scores], compared: dict[str, Factors], scores: Scores) -> Learned:
     """Return what is learned where pairs no longer change, or have come round again."""
     seen: list[Array] = []
+    pairs = assigned(scores)
     while True:
-        pairs = assigned(scores)
         depths = known["uu"][pairs].argsort(kind="stable").argsort(kind="stable").astype(np.float64)
         more = known | likeness(compared, pairs, depths)
         found = learned(more, means_of(more, pairs))
         seen.append(pairs[1])
-        scores, after = found.scores, assigned(found.scores)[1]
-        if len(seen) == ROUNDS or any(np.array_equal(after, one) for one in seen):
+        pairs = assigned(found.scores)
+        if len(seen) == ROUNDS or any(np.array_equal(pairs[1], one) for one in seen):
             return found
