@@ -167,11 +167,12 @@ def _inner(hidden: Array, pulled: Array, at: Mixture) -> Array:
 
 
 class Equations(NamedTuple):
-    """What rows say of shares: inner products of their influences, weighted by the shares, and sums of those."""
+    """What steps of every damping begin from: inner products, by shares, of influences and of sums of shares."""
 
     of_rows: Float[Array, "R R"]
     of_sums: Float[Array, "R S"]
     """Over positions, first halves and second halves."""
+    among_sums: Float[Array, "S S"]
 
 
 def _sums(mixture: Mixture, blocks: int) -> Float[Array, "T K S"]:
@@ -207,7 +208,8 @@ def equations(
         return jax.tree.map(lambda part: lax.all_gather(part, AXIS, tiled=True), found)
 
     found = spread(on_one_device, problem.over, (EACH, SAME, SAME), SAME)(influences, shares, sums)
-    return Equations(*(table.reshape(-1, table.shape[2])[:count] for table in found))
+    among = jnp.matmul((sums * shares[:, None]).T, sums, precision=lax.Precision.HIGHEST)
+    return Equations(*(table.reshape(-1, table.shape[2])[:count] for table in found), among)
 
 
 @compiled(static=("blocks",))
@@ -247,10 +249,9 @@ def share_changes(
     tight = jnp.sqrt(TIGHT * rows * damping)
     shares = jnp.maximum(mixture.shares, LEAST)
     sums = _sums(mixture, blocks).reshape(shares.size, -1)
-    among = jnp.matmul((sums * shares.reshape(-1, 1)).T, sums, precision=lax.Precision.HIGHEST)
-    gram = jnp.block([[said.of_rows, tight * said.of_sums], [tight * said.of_sums.T, tight**2 * among]])
+    gram = jnp.block([[said.of_rows, tight * said.of_sums], [tight * said.of_sums.T, tight**2 * said.among_sums]])
     factor = jax.scipy.linalg.cho_factor(gram + rows * damping * jnp.eye(len(gram)))
-    found = jax.scipy.linalg.cho_solve(factor, jnp.concatenate([-errors, jnp.zeros(len(among))]))
+    found = jax.scipy.linalg.cho_solve(factor, jnp.concatenate([-errors, jnp.zeros(len(said.among_sums))]))
     of_rows = jnp.pad(found[:rows], (0, tiles * tile - rows)).reshape(tiles, tile)
     pull = spread(pulled, problem.over, (EACH, EACH), SAME)(influences, of_rows)
     back = tight * jnp.matmul(sums, found[rows:], precision=lax.Precision.HIGHEST)
