@@ -209,7 +209,8 @@ def equations(
 
     found = spread(on_one_device, problem.over, (EACH, SAME, SAME), SAME)(influences, shares, sums)
     among = jnp.matmul((sums * shares[:, None]).T, sums, precision=lax.Precision.HIGHEST)
-    return Equations(*(table.reshape(-1, table.shape[2])[:count] for table in found), among)
+    of_rows, of_sums = (table.reshape(-1, table.shape[2])[:count] for table in found)
+    return Equations(of_rows, of_sums, among)
 
 
 @compiled(static=("blocks",))
