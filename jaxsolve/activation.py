@@ -2,12 +2,11 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 import numpy as np
 
 from jaxsolve import engine
-from jaxsolve.attempts import AUTO, Attempt, Config, Start, attempts, first_start
+from jaxsolve.attempts import AUTO, NONE, Attempt, Config, Start, attempts, first_start
 from jaxsolve.certificate import Certificate, reachable
 from jaxsolve.puzzle import ACTIVATIONS, Assembly, Puzzle, mean_squared_error, read_as
 from jaxsolve.run import OutOfTime, Run
@@ -22,9 +21,13 @@ CLOSE = 0.1
 """Share of the variance of the predictions that answers leave at most where such activations are told apart."""
 PATIENCE = 1
 """Attempts that get no further under the activation that a puzzle is read with, before others are tried; one more is
-made under each of those: a descent, and rounds that tell what may come of more of them."""
+made under each of those: first orders, and a round that tells what may come of more of them."""
 FALLING = 0.7
 """Share of the lowest error so far below which an attempt gets further."""
+CLEARLY = 0.5
+"""Share of the lowest error under all others below which one goes on as long as that falls."""
+GUESSING = "shortlisted"
+"""Search by which activations are compared where nothing else is asked for."""
 BETTER = 0.9
 """An answer is read with another activation where that leaves less than this share of its error."""
 
@@ -89,10 +92,13 @@ def readings(
         for name, _ in rank_activations(puzzle, [*(one.start for one in made[0].tried[1:2]), *starts], FEW_ROWS):
             if name not in (*SAME, *(reading.puzzle.activation for reading in made)):
                 other = _reading(read_as(puzzle, name), config, run, None, made)
-                for reading, attempt in islice(_first(other, run, 1 + patience), 1 + patience):
-                    if config.search == AUTO:
-                        attempt.search = _brief(attempt.search)
+                before = min(reading.promise for reading in made[:-1])
+                for k, (reading, attempt) in enumerate(_first(other, run, 1 + patience)):
+                    if config.search == AUTO and k <= patience:
+                        attempt.search = NONE
                     yield reading, attempt
+                    if k >= patience and not other.promise < CLEARLY * before:
+                        break
     # a reading whose error is k times as high gets one evaluation for k⁴ of the best
     while made and (yield from _next(min(made, key=lambda one: one.promise**4 * (1 + one.evaluations)), run)):
         pass
@@ -106,13 +112,13 @@ def guess_activation(puzzle: Puzzle, run: Run, devices: int | None = None) -> li
     made: list[Reading] = []
     found: dict[str, float] = {}
     try:
-        for reading, attempt in readings(puzzle, Config(devices=devices), run, None, made, 0):
+        for reading, attempt in readings(puzzle, Config(search=GUESSING, devices=devices), run, None, made, 0):
             if reading.puzzle.activation in found:
                 break
             reading.tried.append(attempt)
             floor = reachable(reading.puzzle, attempt.descent.assembly)
             with run.phase("search"):
-                descend(attempt.problem, attempt.descent, _brief(attempt.search), run, floor=floor)
+                descend(attempt.problem, attempt.descent, GUESSING, run, floor=floor)
             found[reading.puzzle.activation] = attempt.descent.loss
             akin = rank_activations(puzzle, [attempt.descent.assembly], attempt.problem.rows)[0]
             found[akin[0]] = min(found.get(akin[0], np.inf), akin[1])
@@ -121,11 +127,6 @@ def guess_activation(puzzle: Puzzle, run: Run, devices: int | None = None) -> li
     except OutOfTime:
         pass
     return sorted(found.items(), key=lambda item: item[1]) or [(puzzle.activation, np.inf)]
-
-
-def _brief(search: str) -> str:
-    """Return a search that leaves it at the best moves of the ranking: that no move is left need not be proven."""
-    return search.replace("screened", "shortlisted")
 
 
 def reread(reading: Reading, attempt: Attempt, config: Config, run: Run, made: list[Reading]) -> "Reading | None":
@@ -183,9 +184,10 @@ def _first(reading: Reading, run: Run, patience: int) -> Iterator[tuple[Reading,
     """Yield attempts until so many have not got further; one in any case."""
     lowest = np.inf
     while (yield from _next(reading, run)):
-        falls = reading.tried[-1].falls
-        patience -= not (reading.best.mse < FALLING * lowest if falls is None else falls)
-        lowest = reading.best.mse
+        last, best = reading.tried[-1], reading.best.mse
+        unknown = last.search == NONE  # of one round of mixtures it is not known whether they fall
+        patience -= not (last.falls if last.falls is not None else unknown or best < FALLING * lowest)
+        lowest = best
         if patience <= 0:
             return
 

@@ -10,7 +10,7 @@ from jaxsolve import engine
 from jaxsolve.blind import FROM_THE_BEST, joint_starts
 from jaxsolve.certificate import Certificate, certify, reachable
 from jaxsolve.errors import UsageError
-from jaxsolve.guided import GuidedRounds
+from jaxsolve.guided import Found, guided_rounds
 from jaxsolve.ordering import QUICK_SEEDS, Order, Paired, seed_order
 from jaxsolve.pairing import PAIRINGS, Pairing, pair, rank_pairings
 from jaxsolve.puzzle import Assembly, Network, Puzzle, check_sha256, padded
@@ -19,15 +19,18 @@ from jaxsolve.search import Descent, Population, begin, search_named
 
 AUTO = "auto"
 NONE = "none"
-"""Pairs that come from no weights."""
+"""Pairs that come from no weights; no search."""
 AUTO_ROWS = 512
 """Rows on which candidates are compared at first: a few hundred rank orders as all of them do."""
 ARRIVED = 0.2
 """Loss of an attempt over that of first orders by the weights, at most, where rounds go on from it."""
 LEANER = 0.7
 """Share of its loss that the best answer has without a block, at most, where that is looked into."""
-TURNS = (*["guided"] * 6, *["leaner"] * 6, "joint")
+TURNS = ("guided", *["guided", "leaner"] * 5, "joint")
 """Rounds near the best answer, the same with fewer blocks where that helps, and searches that begin elsewhere."""
+BRIEF = 1500
+"""Evaluations that the first search takes at most, where rounds may follow: what a good order needs, and fewer than a
+round."""
 PAIRINGS_TRIED = 3
 """Pairings that rounds may begin with; first orders of the best supported are searched from before."""
 
@@ -91,6 +94,8 @@ class Attempt:
     """What the seed gave."""
     start_loss: float
     """Its mean squared error on the rows of the search."""
+    most: float = float("inf")
+    """Evaluations after which the search is left where it is."""
     certificate: Certificate | None = None
     promise: float = float("inf")
     """Lowest error so far of mixtures of assemblies, where there were any, on rows that they have not seen."""
@@ -133,13 +138,14 @@ def attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt], sta
         paired.placed = problem
         if not tried:  # whatever happens from here on, there is an answer to show
             blank = Descent(paired.assembly(np.arange(puzzle.blocks)), float("inf"))
-            tried.append(Attempt(pairing, "none", "none", problem, blank, blank.assembly, blank.loss))
+            tried.append(Attempt(pairing, NONE, NONE, problem, blank, blank.assembly, blank.loss))
         search = config.search if config.search != AUTO else "shortlisted"
         known = start.orders if start and pairing is start.pairing else {}
         for name, order in _orders(paired, config, known):
             with run.phase("seed"):
                 descent = begin(problem, paired.assembly(order), run)
-            yield Attempt(pairing, name, search, problem, descent, descent.assembly, descent.loss)
+            most = BRIEF if rounds and config.search == AUTO else np.inf
+            yield Attempt(pairing, name, search, problem, descent, descent.assembly, descent.loss, most)
     if puzzle.blocks > 1 and config.pairing == NONE:
         yield from _joint(puzzle, config, run, tried)
     elif rounds:
@@ -234,18 +240,30 @@ def _rounds(
     if not best.descent.loss > ARRIVED * min(losses):  # else its basin is a wrong one, which rounds would not leave
         first.append(best.descent.assembly)
     held, found = pairing.certain == puzzle.blocks, list[Population]()
-    ways: dict[str, Iterator[Population]] = {
+    elsewhere = joint_starts(
+        puzzle, run, config.seed, config.devices, found, floor, FROM_THE_BEST, -pairing.standardised
+    )
+    ways: dict[str, Iterator[Found]] = {
         "guided": _guided(puzzle, first, config, run, held, floor, found),
-        "joint": joint_starts(
-            puzzle, run, config.seed, config.devices, found, floor, FROM_THE_BEST, -pairing.standardised
-        ),
+        "joint": map(Found, elsewhere),
     }
     like = dict.fromkeys(ways, best)
     search = config.search if config.search != AUTO else "joint_shortlisted"
-    attempt = lambda name, some, descent: replace(
-        like[name], order_seed=name, search=search, descent=descent, start=some.best, start_loss=descent.loss,
-        certificate=None, promise=getattr(ways[name], "error", np.inf), falls=getattr(ways[name], "falls", None),
-    )  # fmt: skip
+
+    def attempt(name: str, some: Found, descent: Descent) -> Attempt:
+        return replace(
+            like[name],
+            order_seed=name,
+            search=search if some.arrived else NONE,
+            descent=descent,
+            start=some.best.best,
+            start_loss=descent.loss,
+            most=np.inf,
+            certificate=None,
+            promise=some.error,
+            falls=some.falls,
+        )
+
     try:
         for name in cycle(TURNS):
             if name not in ways:
@@ -255,13 +273,16 @@ def _rounds(
                     continue
                 like[name] = lean
                 ways[name] = _guided(lean.puzzle, [lean.start], config, run, False, floor, [])
-            with run.phase("search"):
-                some = next(ways[name])
-            with run.phase("seed"):
-                descent = begin(like[name].problem, some.best, run)
-            yield attempt(name, some, descent)
+            arrived = False
+            while not arrived:
+                with run.phase("search"):
+                    some = next(ways[name])
+                arrived = some.arrived
+                with run.phase("seed"):
+                    descent = begin(like[name].problem, some.best.best, run)
+                yield attempt(name, some, descent)
     except (OutOfTime, KeyboardInterrupt, engine.ProcessLost):
-        tried.extend(attempt("guided", some, Descent(some.best, float(some.losses[0]))) for some in found[-1:])
+        tried.extend(attempt("guided", Found(some), Descent(some.best, float(some.losses[0]))) for some in found[-1:])
         raise
 
 
@@ -273,10 +294,10 @@ def _guided(
     held: bool,
     floor: float,
     found: list[Population],
-) -> GuidedRounds:
+) -> Iterator[Found]:
     ins, outs = (np.stack(half) for half in zip(*starts, strict=True))
     begin_with = Population(ins, outs, np.full(len(ins), np.inf))
-    return GuidedRounds(puzzle, begin_with, run, config.seed, config.devices, found, held=held, floor=floor)
+    return guided_rounds(puzzle, begin_with, run, config.seed, config.devices, found, held=held, floor=floor)
 
 
 def _leaner(puzzle: Puzzle, best: Attempt, least: int) -> Attempt | None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxsolve import engine
 from jaxsolve.activation import Reading, puzzle_of, reread
-from jaxsolve.attempts import Attempt, Config
+from jaxsolve.attempts import NONE, Attempt, Config
 from jaxsolve.certificate import (
     Certificate,
     Evidence,
@@ -47,7 +47,10 @@ class Judge:
     """Lowest error of the answers weighed so far."""
 
     def settles(self, reading: Reading, attempt: Attempt) -> bool:
-        """Search from one start; return whether that solved the puzzle."""
+        """Search from one start, if it is to be searched from, and judge; return whether that solved the puzzle."""
+        if attempt.search == NONE:
+            tell(self.run, puzzle_of(reading, attempt), attempt)
+            return False
         if self._search(puzzle_of(reading, attempt), attempt):
             return True
         while attempt.mse <= reading.best.mse:
@@ -65,7 +68,7 @@ class Judge:
         self.run.measure = partial(mean_squared_error, puzzle) if self.config.trace else None
         for stop in (floor, 0.0):
             with self.run.phase("search"):
-                descend(attempt.problem, attempt.descent, attempt.search, self.run, floor=stop)
+                descend(attempt.problem, attempt.descent, attempt.search, self.run, floor=stop, most=attempt.most)
             certificate = attempt.judge(puzzle, self.config.sha256, self.run)
             self.run.judged(certificate.mse, certificate.solved)
             if certificate.solved or attempt.descent.loss > floor:

@@ -4,6 +4,8 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import partial
 
+import numpy as np
+
 from jaxsolve import engine
 from jaxsolve.activation import Reading, equally_good, puzzle_of, readings
 from jaxsolve.attempts import AUTO, NONE, Attempt, Config, Start, first_start
@@ -161,11 +163,15 @@ def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None, 
 
 
 def _best(made: list[Reading], config: Config, run: Run) -> tuple[Reading, Attempt]:
-    """Return the best attempt, the last of each reading judged where it was cut off in the middle."""
+    """Return the best attempt. Before, the best of those of a reading is judged that were not, unless one is known."""
+    solved = any(_is_solved(attempt) for reading in made for attempt in reading.tried)
     for reading in made:
-        for attempt in reading.tried[-1:]:
-            if attempt.certificate is None:
-                attempt.judge(puzzle_of(reading, attempt), config.sha256, run)
+        unjudged = [attempt for attempt in reading.tried if attempt.certificate is None]
+        judged = len(unjudged) < len(reading.tried)
+        if unjudged and not (solved and judged):
+            best = min(unjudged, key=lambda attempt: np.nan_to_num(attempt.descent.loss, nan=np.inf))
+            if np.isfinite(best.descent.loss) or not judged:
+                best.judge(puzzle_of(reading, best), config.sha256, run)
     every = [(reading, attempt) for reading in made for attempt in reading.tried]
     known = [(reading, attempt) for reading, attempt in every if attempt.certificate is not None]
     return min(known, key=lambda one: (not _is_solved(one[1]), one[1].mse))

@@ -109,6 +109,27 @@ def test_others_are_sounded_and_the_one_goes_on_whose_mixtures_fit_best(monkeypa
     assert turns[8:16] == ["tanh"] * 8, "whatever single assemblies lose"
 
 
+def test_one_that_fits_clearly_better_goes_on_before_others_are_sounded(monkeypatch):
+    stuck = lambda promise: [(0.5, INF, None), (0.49, promise, False), *[(0.48, promise, False)] * 20]
+    falling = [(0.5, INF, None), (INF, 0.02, None), (INF, 0.01, True), (INF, 0.005, True), (0.4, 0.005, False)]
+    script = dict.fromkeys(["gelu", "silu", "tanh"], falling) | {"relu": stuck(0.13)}
+    turns = scripted(monkeypatch, script)
+    assert turns[:2] == ["relu"] * 2
+    assert turns[2:7] == [turns[2]] * 5, "as long as its error falls"
+    assert turns[7:11] == [turns[7]] * 2 + [turns[9]] * 2, "the others are sounded all the same"
+
+
+def test_under_other_activations_first_orders_and_first_mixtures_are_not_searched_from():
+    puzzle, _ = given("tanh", n=6)
+    run, made, searches = Run(), [], {}
+    for reading, attempt in islice(readings(puzzle, Config(), run, None, made, 0), 4):
+        reading.tried.append(attempt)
+        searches.setdefault(reading.puzzle.activation, []).append(attempt.search)
+    assert searches.pop("relu") == ["shortlisted"]
+    assert searches
+    assert all(found == ["none"] for found in searches.values())
+
+
 def test_a_guess_before_a_search():
     puzzle, _ = given("silu")
     ranked = guess_activation(puzzle, Run(60))

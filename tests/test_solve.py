@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
+from jaxsolve import engine
+from jaxsolve.activation import Reading
+from jaxsolve.attempts import NONE, Attempt, first_start
 from jaxsolve.errors import JaxsolveError
 from jaxsolve.ordering import SEEDS
 from jaxsolve.pairing import PAIRINGS
-from jaxsolve.puzzle import demo_puzzle, sha256_of
-from jaxsolve.run import Progress, Run
-from jaxsolve.search import SEARCHES
+from jaxsolve.puzzle import Assembly, demo_puzzle, sha256_of
+from jaxsolve.run import OutOfTime, Progress, Run
+from jaxsolve.search import SEARCHES, begin
 from jaxsolve.solve import Config, solve
 from tests import reference
 
@@ -177,3 +180,23 @@ def test_as_many_decoys_of_either_kind_are_left_out():
     assert solution.status == "solved"
     assert solution.certificate.sha256 == puzzle.expected_sha256
     assert sorted(solution.unused) == [100, 101]
+
+
+def test_the_best_of_what_was_only_sounded_is_not_lost(monkeypatch):
+    puzzle, answer = reference.random_puzzle(9, n=5)
+    problem, pairing = engine.place(puzzle, None), first_start(puzzle, Config()).pairing
+    orders = [[4, 3, 2, 1, 0], [1, 0, 2, 3, 4], [3, 4, 2, 0, 1]]
+    some = [Assembly(answer.ins[order], answer.outs[order]) for order in orders]
+    losses = [reference.loss(puzzle, *one) for one in some]
+
+    def readings(puzzle, config, run, start, made):
+        made.append(Reading(puzzle))
+        for one in some:
+            yield made[0], Attempt(pairing, "guided", NONE, problem, begin(problem, one, run), one, 1.0)
+        raise OutOfTime
+
+    monkeypatch.setattr("jaxsolve.solve.readings", readings)
+    solution = solve(puzzle)
+    assert solution.status == "unsolved"
+    best = some[int(np.argmin(losses))]
+    np.testing.assert_array_equal(solution.certificate.permutation, puzzle.permutation(best))

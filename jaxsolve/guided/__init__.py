@@ -6,6 +6,7 @@ defects no hotter than the error calls for (`annealing`). Both begin with the be
 known of pairs and of depths is learned anew from each (`guide`).
 """
 
-from jaxsolve.guided.rounds import GuidedRounds
+from jaxsolve.guided.relaxation import Found
+from jaxsolve.guided.rounds import guided_rounds
 
-__all__ = ["GuidedRounds"]
+__all__ = ["Found", "guided_rounds"]

@@ -20,17 +20,16 @@ from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.guided.guide import Guide
-from jaxsolve.pairing import assign, real_pairs
+from jaxsolve.pairing import assign
 from jaxsolve.puzzle import Assembly
 from jaxsolve.search import Population
 
-ROWS, MORE_ROWS, MOST_ROWS = 384, 2, 3072
-"""Rows of the first round, drawn anew for each; how many times as many the next one takes where the error does not
-fall; and the most in the first cycle. Fewer rows than shares leave much free, which most nets bear, and those that
-bend their states most do not."""
+ROWS = 384
+"""Rows that a step is taken by, drawn anew for each, for they are fewer than the shares and leave much free; whether it
+lowers the error is decided on those of the next."""
 FALLING = 0.85
-"""Share of the lowest error so far, on rows that it has not seen, below which that of a mixture falls."""
-STEPS = 8
+"""Share of the lowest error so far below which that of a mixture falls."""
+STEPS = 14
 """Gauss-Newton steps of a round."""
 WIDEST, DOUBTFUL, MOST = 0.1, 0.15, 20.0
 """How widely blocks are spread at first: the standard deviation of a Gaussian, in units of the number of blocks; what
@@ -42,8 +41,6 @@ NARROWER = 0.9
 """By which each round of the first cycle spreads them less than the one before."""
 SLOWER = 0.7
 """By which the logarithm of that is multiplied for every other cycle."""
-SOUNDED = 2
-"""Rounds of the first cycle after which it is told how the error falls."""
 LAST = 3
 """Rounds of a cycle that spread them least."""
 REACH = 5.0
@@ -54,19 +51,20 @@ DAMPING = 1e-4
 """Of the first step, in units of the variance of the predictions."""
 LEAST_DAMPING = 1e-9
 """Of any step, likewise."""
-LESS, MORE = 3.0, 4.0
+LESS, MORE = 2.0, 4.0
 """By which damping falls after a step that lowers the error, and rises after one that does not."""
 TRIES = 6
 """Dampings that are tried before a round ends."""
 SHRINKS = 0.1
 """What a step leaves of a share at least."""
-PROMISING = 0.5
-"""Share of the lowest loss so far below which what a round has found is searched from at once."""
+PROMISING, NEARLY = 0.5, 2.0
+"""Share of the lowest loss so far, and of its mixture's error, below which what a round has found is searched from at
+once: mixtures that cost little to round have nearly become an order."""
 HELD = 2
 """Cycles in which pairs that are taken for known are held: even those may be wrong."""
-CANDIDATES, BY_ROWS, MOST_CANDIDATES = 2, 8, 24
+CANDIDATES, MOST_CANDIDATES = 2, 8
 """Pairs that share positions, in units of the number of blocks: at least, in the first cycle, one more in each other;
-at most with `ROWS` rows, which tell few apart; and at most."""
+and at most, unless that is more."""
 COVERED = 0.98
 """Share of the right pairs that are expected to be among them."""
 UNSEEN = 1e-2
@@ -78,11 +76,24 @@ SWEEPS = 60
 TINY = np.finfo(np.float64).tiny
 
 
+class Found(NamedTuple):
+    """What a round has found."""
+
+    best: Population
+    error: float = np.inf
+    """Lowest error of a mixture so far, on rows that it has not seen: what may come of the rounds."""
+    falls: bool | None = None
+    """Whether that of the last one was lower than those before it in its cycle; None where there are none."""
+    arrived: bool = True
+    """Whether a search from there is worth its time: rounds of relaxation are cheaper on the way."""
+
+
 class Tried(NamedTuple):
     """A mixture, and what came of it."""
 
     shares: NDArray[np.float64]
     """`[T, M]`"""
+    rows: "engine.Rows"
     mixture: "engine.Mixture"
     errors: NDArray[np.float32]
     """`[R]`"""
@@ -154,50 +165,35 @@ class RelaxationRounds:
         self.guide, self.held = guide, held
         self._rng = np.random.default_rng(seed)
         self._cycles = 0
-        self._last, self._error = start, np.inf
-        self.lowest = np.inf
-        """Lowest error of a mixture so far, on rows that it has not seen."""
-        self.falls: bool | None = None
-        """Whether that of the last one was lower than those before it in its cycle; None before the second."""
+        self._last, self._error, self._lowest = start, np.inf, np.inf
         self._least = 1
         """Candidates, in units of the number of blocks; 1: the pairs as they are."""
         self._before: NDArray[np.float64] | None = None
         """Shares of all pairs in the round before of the same cycle."""
-        self._wanted = min(ROWS, guide.whole.rows)
-        self._real = real_pairs(guide.puzzle)
 
-    def cycle(self) -> Iterator[Population]:
-        """Yield what the rounds of one cycle find, one assembly each: those that promise something, and the last.
-
-        Also that of the first cycle after which it is known how the error falls.
-        """
+    def cycle(self) -> Iterator[Found]:
+        """Yield what the rounds of one cycle find, one assembly each."""
         blocks = self.guide.puzzle.blocks
         assembly = self.guide.elites.best if self._cycles and self._cycles % 2 == 0 else self._last
         self._before = None
         free = self._cycles - HELD if self.held else self._cycles
-        self._least = 1 if free < 0 else min(CANDIDATES + free, MOST_CANDIDATES)
-        most = min(MOST_ROWS * MORE_ROWS**self._cycles, self.guide.whole.rows)
+        self._least = 1 if free < 0 else CANDIDATES + free
         doubt = 0.0 if free < 0 else 1 - self.guide.pairs(assembly).max(axis=1).mean()
         width = float(np.clip((WIDEST + DOUBTFUL * doubt) * blocks, NARROWEST, MOST))
         narrower = NARROWER ** (SLOWER ** (self._cycles // 2))
         self._cycles += 1
-        left, rounds, lowest = LAST, 0, np.inf
+        left, lowest = LAST, np.inf
         while left:
             loss = self.guide.loss
             assembly = self._last = self.round(assembly, width)
             found = self.guide.take(Population(assembly.ins[None], assembly.outs[None], np.full(1, np.inf)))
             self.guide.run.found(assembly, float(found.losses[0]))
-            self.falls = self._error < FALLING * lowest if np.isfinite(lowest) else None
-            lowest, self.lowest = min(lowest, self._error), min(self.lowest, self._error)
-            rounds += 1
-            if self.falls is not False or self._wanted == most:
-                left -= width <= NARROWEST
-                width = max(width * narrower, NARROWEST)
-            else:
-                self._wanted = min(MORE_ROWS * self._wanted, most)
-            sounded = self._cycles == 1 and rounds == SOUNDED
-            if sounded or not left or found.losses[0] < PROMISING * loss:
-                yield found
+            falls = self._error < FALLING * lowest if np.isfinite(lowest) else None
+            lowest, self._lowest = min(lowest, self._error), min(self._lowest, self._error)
+            left -= width <= NARROWEST
+            width = max(width * narrower, NARROWEST)
+            promising = found.losses[0] < min(PROMISING * loss, NEARLY * self._error)
+            yield Found(found, self._lowest, falls, bool(promising or not left))
 
     def round(self, assembly: Assembly, width: float) -> Assembly:
         """Spread the blocks of an assembly so widely, let them crystallise, and return what they have become."""
@@ -208,8 +204,7 @@ class RelaxationRounds:
             likely = self.guide.pairs(assembly) + UNSEEN
             if self._before is not None:
                 likely = np.sqrt(likely * (self._before + UNSEEN))
-            most = min(BY_ROWS * self._wanted // ROWS, MOST_CANDIDATES) * blocks
-            some = candidates(likely, partner, self._least * blocks, max(most, self._least * blocks))
+            some = candidates(likely, partner, self._least * blocks, max(MOST_CANDIDATES, self._least) * blocks)
         place = np.empty(blocks)
         place[assembly.ins] = np.arange(blocks)
         away = (np.arange(blocks)[:, None] - place[some.ins]) / width
@@ -236,68 +231,72 @@ class RelaxationRounds:
             Bytes that this may take.
         """
         guide, (positions, most) = self.guide, chosen.shape
-        rows = self._rng.permutation(guide.whole.rows)
-        taken = self._rows(most, memory)
-        seen = engine.tiled(guide.whole, rows[:taken])
         halves = some.ins[chosen], some.outs[chosen]
+        taken = self._rows(most, memory)
         work = -(-most * taken // ROWS)
         unit = float(guide.puzzle.y.var()) or 1.0
+        drawn = self._drawn(taken)
 
         def spread(values: NDArray[np.floating]) -> NDArray[np.float64]:
             found = np.zeros(shares.shape)
             np.put_along_axis(found, chosen, values, axis=1)
             return found
 
-        def tried(shares: NDArray[np.float64]) -> Tried:
+        def tried(shares: NDArray[np.float64], rows: "engine.Rows") -> Tried:
             guide.run.spend(work)
             mixture = engine.mixture(*halves, np.take_along_axis(shares, chosen, axis=1), -(-positions // WIDTHS))
-            errors, states = engine.mixed(guide.whole, seen, mixture)
+            errors, states = engine.mixed(guide.whole, rows, mixture)
             errors = np.asarray(errors).ravel()[:taken]
-            return Tried(shares, mixture, errors, states, _mean_square(errors))
+            return Tried(shares, rows, mixture, errors, states, _mean_square(errors))
 
-        best = tried(some.balanced(spread(np.take_along_axis(shares, chosen, axis=1))))
+        best = tried(some.balanced(spread(np.take_along_axis(shares, chosen, axis=1))), next(drawn))
         damping = DAMPING
         for _ in range(STEPS):
             guide.run.spend(2 * work)
-            slopes = engine.influences(guide.whole, seen, best.mixture, best.states)
-            said = engine.equations(guide.whole, best.mixture, slopes, count=taken, blocks=positions)
+            known, unseen = best, next(drawn)
+            slopes = engine.influences(guide.whole, known.rows, known.mixture, known.states)
+            said = engine.equations(guide.whole, known.mixture, slopes, count=taken, blocks=positions)
+            best = tried(known.shares, unseen)
             for _ in range(TRIES):
                 step = np.float32(damping * unit)
                 change = engine.share_changes(
-                    guide.whole, best.mixture, slopes, said, best.errors, step, blocks=positions
+                    guide.whole, known.mixture, slopes, said, known.errors, step, blocks=positions
                 )
-                moved = np.maximum(best.shares + spread(np.asarray(change)), SHRINKS * best.shares)
-                after = tried(some.balanced(moved))
+                moved = np.maximum(known.shares + spread(np.asarray(change)), SHRINKS * known.shares)
+                after = tried(some.balanced(moved), unseen)
                 if after.loss < best.loss:
                     break
                 damping *= MORE
             else:
                 break
             best, damping = after, max(damping / LESS, LEAST_DAMPING)
-        unseen = rows[taken : taken + min(taken, ROWS)]
-        errors = best.errors
-        if len(unseen):
-            tiles = engine.tiled(guide.whole, unseen)
-            errors = np.asarray(engine.mixed(guide.whole, tiles, best.mixture)[0]).ravel()[: len(unseen)]
-        self._error = _mean_square(errors)
+        self._error = best.loss
         return best.shares
+
+    def _drawn(self, count: int) -> Iterator["engine.Rows"]:
+        """Yield so many rows at a time, all of them once before any comes again as far as they go."""
+        while True:
+            rows = self._rng.permutation(self.guide.whole.rows)
+            for first in range(0, len(rows) - count + 1, count):
+                yield engine.tiled(self.guide.whole, rows[first : first + count])
 
     def _rows(self, most: int, memory: float) -> int:
         """Return on how many rows mixtures of so many blocks a position fit into so many bytes, at least one."""
         blocks, features, hidden = self.guide.whole.pieces.w_in.shape
         copies = 2 + len(self.guide.whole.over.local_devices)  # of what shares change: each device needs all of it
         row = blocks * (features + copies * most) + 2 * most * hidden
-        rest = copies * ((self._wanted + 3 * blocks) ** 2 + 3 * blocks**2 * most) + 2 * most * features * hidden
-        return int(np.clip((memory / 4 - rest) // row, 1, self._wanted))
+        wanted = min(ROWS, self.guide.whole.rows)
+        rest = copies * ((wanted + 3 * blocks) ** 2 + 3 * blocks**2 * most) + 2 * most * features * hidden
+        return int(np.clip((memory / 4 - rest) // row, 1, wanted))
 
     def _read(self, some: Candidates, shares: NDArray[np.float64], place: NDArray[np.float64]) -> Assembly:
         """Return the pairs with the largest shares in the order of their mean positions; `place` is that of others."""
         total = shares.sum(axis=0)
-        of_pairs, mean = np.zeros(self._real.shape), np.tile(place[:, None], len(place))
+        of_pairs, mean = np.zeros((len(place), len(place))), np.tile(place[:, None], len(place))
         of_pairs[some.ins, some.outs] = total
         seen = total > 0
         mean[some.ins[seen], some.outs[seen]] = (np.arange(len(shares)) @ shares)[seen] / total[seen]
-        partner = assign(of_pairs, self._real)
+        partner = assign(of_pairs)
         self._before = of_pairs
         order = np.argsort(mean[np.arange(len(place)), partner], kind="stable")
         return Assembly(order.astype(np.int32), partner[order].astype(np.int32))

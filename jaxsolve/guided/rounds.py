@@ -1,20 +1,28 @@
 """Host: the rounds by turns: a cycle of relaxation, and a round of annealing."""
 
-from collections.abc import Callable, Iterator
-
-import numpy as np
+from collections.abc import Iterator
 
 from jaxsolve.guided.annealing import CHAINS, AnnealingRounds
 from jaxsolve.guided.guide import Guide
-from jaxsolve.guided.relaxation import RelaxationRounds
+from jaxsolve.guided.relaxation import Found, RelaxationRounds
 from jaxsolve.joint import MOST_SEED
 from jaxsolve.puzzle import Puzzle
 from jaxsolve.run import Run
 from jaxsolve.search import Population
 
 
-class GuidedRounds(Iterator[Population]):
-    """The rounds by turns: what each has found, the best first, without end.
+def guided_rounds(
+    puzzle: Puzzle,
+    start: Population,
+    run: Run,
+    seed: int,
+    devices: int | None,
+    found: list[Population],
+    *,
+    held: bool,
+    floor: float,
+) -> Iterator[Found]:
+    """Yield what each of the rounds by turns has found, the best first, without end.
 
     Parameters
     ----------
@@ -36,42 +44,11 @@ class GuidedRounds(Iterator[Population]):
     OutOfTime, KeyboardInterrupt, ProcessLost
         As `Run.spend` does, by the next round.
     """
-
-    def __init__(
-        self,
-        puzzle: Puzzle,
-        start: Population,
-        run: Run,
-        seed: int,
-        devices: int | None,
-        found: list[Population],
-        *,
-        held: bool,
-        floor: float,
-    ) -> None:
-        self.error = np.inf
-        """Lowest error of a mixture so far, on rows that it has not seen: what may come of the rounds."""
-        self.falls: bool | None = None
-        """Whether that has fallen in the last round of relaxation; None before the second one."""
-
-        def begin() -> tuple[RelaxationRounds, AnnealingRounds]:
-            guide = Guide(puzzle, run, devices, start, CHAINS)
-            relaxation = RelaxationRounds(guide, start.best, seed % MOST_SEED, held=held)
-            return relaxation, AnnealingRounds(guide, seed % MOST_SEED, found, floor)
-
-        self._rounds = self._by_turns(begin, found)
-
-    def __next__(self) -> Population:
-        """Return what the next round finds."""
-        return next(self._rounds)
-
-    def _by_turns(
-        self, begin: Callable[[], tuple[RelaxationRounds, AnnealingRounds]], found: list[Population]
-    ) -> Iterator[Population]:
-        relaxation, annealing = begin()
-        while True:
-            for one in relaxation.cycle():
-                self.error, self.falls = relaxation.lowest, relaxation.falls
-                found.append(one)
-                yield one
-            yield annealing.round()
+    guide = Guide(puzzle, run, devices, start, CHAINS)
+    relaxation = RelaxationRounds(guide, start.best, seed % MOST_SEED, held=held)
+    annealing = AnnealingRounds(guide, seed % MOST_SEED, found, floor)
+    while True:
+        for one in relaxation.cycle():
+            found.append(one.best)
+            yield one
+        yield Found(annealing.round())

@@ -55,10 +55,19 @@ def search_named(name: str) -> LocalSearch:
     return SEARCHES[name]
 
 
-def descend(problem: "engine.Problem", descent: Descent, name: str, run: Run, *, floor: float = 0.0) -> None:
+def descend(
+    problem: "engine.Problem",
+    descent: Descent,
+    name: str,
+    run: Run,
+    *,
+    floor: float = 0.0,
+    most: float = float("inf"),
+) -> None:
     """Improve an assembly in place until no neighbourhood of the search improves it.
 
-    Stops early when the loss is at most `floor`. Sweeps decide in float32 on the rows of `problem`.
+    Stops early when the loss is at most `floor`, and between two passes after `most` evaluations. Sweeps decide in
+    float32 on the rows of `problem`.
 
     Raises
     ------
@@ -67,7 +76,8 @@ def descend(problem: "engine.Problem", descent: Descent, name: str, run: Run, *,
     """
     search = search_named(name)
     evaluator, level = Evaluator(problem, descent.assembly, run), 0
-    while level < len(search.levels) and descent.loss > floor:
+    last = run.evaluations + most
+    while level < len(search.levels) and descent.loss > floor and run.evaluations < last:
         level = one_pass(evaluator, descent, search, level, run, floor=floor)
 
 

@@ -38,6 +38,17 @@ def test_searches_end_in_a_local_optimum(name):
         assert (losses >= descent.loss).all()
 
 
+def test_a_search_is_left_between_two_passes_once_it_has_taken_its_evaluations():
+    _, problem, descent, run = start()
+    descend(problem, descent, "descent", run, most=0)
+    assert (descent.moves, descent.rounds) == (0, [])
+    descend(problem, descent, "descent", run, most=1)
+    assert len(descent.rounds) == 1, "a pass is gone through whole"
+    taken = descent.moves
+    descend(problem, descent, "descent", run)
+    assert descent.moves > taken
+
+
 def swept_by_the_book(puzzle, assembly, moves):
     """One sweep of first improvement: try, keep if better."""
     loss, taken = reference.loss(puzzle, *assembly), 0
