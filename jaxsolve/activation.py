@@ -24,6 +24,9 @@ PATIENCE = 1
 made under each of those: first orders, and a round that tells what may come of more of them."""
 FALLING = 0.7
 """Share of the lowest error so far below which an attempt gets further."""
+FITTING, CERTAIN = 0.01, 1e-3
+"""Shares of the variance of the predictions that mixtures leave at most where they are believed to the end of their
+cycle, and beyond it: under another activation than the right one they hardly come to that."""
 CLEARLY = 0.5
 """Share of the lowest error under all others below which one goes on as long as that falls."""
 GUESSING = "shortlisted"
@@ -185,8 +188,11 @@ def _first(reading: Reading, run: Run, patience: int) -> Iterator[tuple[Reading,
     lowest = np.inf
     while (yield from _next(reading, run)):
         last, best = reading.tried[-1], reading.best.mse
-        unknown = last.search == NONE  # of one round of mixtures it is not known whether they fall
-        patience -= not (last.falls if last.falls is not None else unknown or best < FALLING * lowest)
+        sounded = last.search == NONE
+        further = best < FALLING * lowest if last.falls is None else last.falls
+        further |= sounded and last.falls is None  # of one round of mixtures it is not known whether they fall
+        fits = reading.promise <= (FITTING if sounded else CERTAIN) * float(np.var(reading.puzzle.y))
+        patience -= not (further or fits)
         lowest = best
         if patience <= 0:
             return

@@ -26,7 +26,7 @@ ARRIVED = 0.2
 """Loss of an attempt over that of first orders by the weights, at most, where rounds go on from it."""
 LEANER = 0.7
 """Share of its loss that the best answer has without a block, at most, where that is looked into."""
-TURNS = ("guided", *["guided", "leaner"] * 5, "joint")
+TURNS = (*["guided", "leaner"] * 6, "joint")
 """Rounds near the best answer, the same with fewer blocks where that helps, and searches that begin elsewhere."""
 BRIEF = 1500
 """Evaluations that the first search takes at most, where rounds may follow: what a good order needs, and fewer than a

@@ -27,6 +27,8 @@ from jaxsolve.telling import tell
 
 FURTHER = 0.5
 """Share of the lowest error weighed so far below which another answer is weighed at once."""
+CLOSE = 1e-3
+"""Share of the variance of the predictions from which on a search is worth more evaluations than it was given."""
 FOLLOWED = 2
 """Times that a rival which turns out to be better is followed, where the search itself gets no further."""
 GAPS = 4
@@ -68,7 +70,10 @@ class Judge:
         self.run.measure = partial(mean_squared_error, puzzle) if self.config.trace else None
         for stop in (floor, 0.0):
             with self.run.phase("search"):
-                descend(attempt.problem, attempt.descent, attempt.search, self.run, floor=stop, most=attempt.most)
+                go = partial(descend, attempt.problem, attempt.descent, attempt.search, self.run, floor=stop)
+                go(most=attempt.most)
+                if np.isfinite(attempt.most) and attempt.descent.loss <= CLOSE * float(puzzle.y.var()):
+                    go()
             certificate = attempt.judge(puzzle, self.config.sha256, self.run)
             self.run.judged(certificate.mse, certificate.solved)
             if certificate.solved or attempt.descent.loss > floor:

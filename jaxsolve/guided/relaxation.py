@@ -29,7 +29,7 @@ ROWS = 384
 lowers the error is decided on those of the next."""
 FALLING = 0.85
 """Share of the lowest error so far below which that of a mixture falls."""
-STEPS = 14
+STEPS = 18
 """Gauss-Newton steps of a round."""
 WIDEST, DOUBTFUL, MOST = 0.1, 0.15, 20.0
 """How widely blocks are spread at first: the standard deviation of a Gaussian, in units of the number of blocks; what
@@ -41,22 +41,27 @@ NARROWER = 0.9
 """By which each round of the first cycle spreads them less than the one before."""
 SLOWER = 0.7
 """By which the logarithm of that is multiplied for every other cycle."""
+NEAR = 1e-3
+"""Share of the variance of the predictions up to which a loss is that of nearly the right order."""
 LAST = 3
 """Rounds of a cycle that spread them least."""
 REACH = 5.0
 """Positions around a place that a block may come to, in units of how widely it is spread."""
 WIDTHS = 4
 """Into how many parts the numbers of blocks of a position are rounded up: for each there is a program to compile."""
-DAMPING = 1e-4
-"""Of the first step, in units of the variance of the predictions."""
+DAMPING = 2e-4
+"""Of the first step, in units of the error (Yamashita & Fukushima 2001, https://doi.org/10.1007/978-3-7091-6217-0_18)."""
 LEAST_DAMPING = 1e-9
-"""Of any step, likewise."""
+"""Of any step, in units of the variance of the predictions."""
 LESS, MORE = 2.0, 4.0
 """By which damping falls after a step that lowers the error, and rises after one that does not."""
 TRIES = 6
 """Dampings that are tried before a round ends."""
 SHRINKS = 0.1
 """What a step leaves of a share at least."""
+SHARPER = 1.05
+"""Power to which shares are raised in every step: of all mixtures that fit, those closest to an order are looked for
+(graduated assignment does so by its temperature: Gold & Rangarajan 1996, https://doi.org/10.1109/34.491619)."""
 PROMISING, NEARLY = 0.5, 2.0
 """Share of the lowest loss so far, and of its mixture's error, below which what a round has found is searched from at
 once: mixtures that cost little to round have nearly become an order."""
@@ -154,7 +159,8 @@ class RelaxationRounds:
         The best assemblies, which all rounds add to.
     start
         Where the first cycle begins. The others begin where the one before has ended, or, every other, with the best
-        assembly there is: low errors are not a sign of right pairs where a search has bent to them.
+        assembly there is: low errors are not a sign of right pairs where a search has bent to them. Only from one that
+        is nearly right the first begins as well, and every other spreads blocks the least.
     seed
         Start of all randomness.
     held
@@ -174,12 +180,14 @@ class RelaxationRounds:
     def cycle(self) -> Iterator[Found]:
         """Yield what the rounds of one cycle find, one assembly each."""
         blocks = self.guide.puzzle.blocks
-        assembly = self.guide.elites.best if self._cycles and self._cycles % 2 == 0 else self._last
+        near = self.guide.loss <= NEAR * float(self.guide.puzzle.y.var())
+        assembly = self.guide.elites.best if self._cycles % 2 == 0 and (self._cycles or near) else self._last
         self._before = None
         free = self._cycles - HELD if self.held else self._cycles
         self._least = 1 if free < 0 else CANDIDATES + free
         doubt = 0.0 if free < 0 else 1 - self.guide.pairs(assembly).max(axis=1).mean()
-        width = float(np.clip((WIDEST + DOUBTFUL * doubt) * blocks, NARROWEST, MOST))
+        widest = NARROWEST if near and self._cycles % 2 == 0 else (WIDEST + DOUBTFUL * doubt) * blocks
+        width = float(np.clip(widest, NARROWEST, MOST))
         narrower = NARROWER ** (SLOWER ** (self._cycles // 2))
         self._cycles += 1
         left, lowest = LAST, np.inf
@@ -250,26 +258,25 @@ class RelaxationRounds:
             return Tried(shares, rows, mixture, errors, states, _mean_square(errors))
 
         best = tried(some.balanced(spread(np.take_along_axis(shares, chosen, axis=1))), next(drawn))
-        damping = DAMPING
+        damping = max(DAMPING * best.loss, LEAST_DAMPING * unit)
         for _ in range(STEPS):
             guide.run.spend(2 * work)
             known, unseen = best, next(drawn)
             slopes = engine.influences(guide.whole, known.rows, known.mixture, known.states)
             said = engine.equations(guide.whole, known.mixture, slopes, count=taken, blocks=positions)
-            best = tried(known.shares, unseen)
+            best = tried(some.balanced(known.shares**SHARPER), unseen)
             for _ in range(TRIES):
-                step = np.float32(damping * unit)
                 change = engine.share_changes(
-                    guide.whole, known.mixture, slopes, said, known.errors, step, blocks=positions
+                    guide.whole, known.mixture, slopes, said, known.errors, np.float32(damping), blocks=positions
                 )
                 moved = np.maximum(known.shares + spread(np.asarray(change)), SHRINKS * known.shares)
-                after = tried(some.balanced(moved), unseen)
+                after = tried(some.balanced(moved**SHARPER), unseen)
                 if after.loss < best.loss:
                     break
                 damping *= MORE
             else:
                 break
-            best, damping = after, max(damping / LESS, LEAST_DAMPING)
+            best, damping = after, max(damping / LESS, LEAST_DAMPING * unit)
         self._error = best.loss
         return best.shares
 

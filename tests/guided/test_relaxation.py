@@ -154,8 +154,8 @@ def test_steps_are_judged_on_rows_that_they_have_not_seen(monkeypatch):
         base, *tries = seen[first + 1 : last + 1]
         assert not alike(before[0], base[0])
         assert all((one[0] == base[0]).all() for one in tries), "all on the same rows"
+        assert tries[-1][1] < base[1], "and only what is lower there is gone on from"
         before = base
-    assert some._error <= seen[cuts[-2] + 1][1], "the last one was not worse, on rows that it had not seen"
 
 
 def test_all_rows_are_drawn_before_any_comes_again(monkeypatch):
@@ -174,10 +174,43 @@ def test_cycles_begin_where_they_are_told_then_with_their_own_last_and_with_the_
     start, other = mispaired(answer), disordered(answer)
     some, begun = rounds_of(puzzle, start, answer), []
     monkeypatch.setattr(some, "round", lambda assembly, width: begun.append(assembly) or other)
+    monkeypatch.setattr(relaxation, "NEAR", 0.0)
     for expected in (start, other, answer, other, answer):
         begun.clear()
         list(some.cycle())
         np.testing.assert_array_equal(begun[0], expected)
+
+
+def test_near_the_right_order_every_other_cycle_begins_with_the_best_and_spreads_it_the_least(monkeypatch):
+    puzzle, answer = right()
+    monkeypatch.setattr(relaxation, "WIDEST", 1.0)
+    some, begun = rounds_of(puzzle, mispaired(answer), answer, held=True), []
+
+    def round(assembly, width):
+        begun.append((assembly, width))
+        return disordered(answer)
+
+    monkeypatch.setattr(some, "round", round)
+    for expected, narrow in ((answer, True), (disordered(answer), False), (answer, True)):
+        begun.clear()
+        list(some.cycle())
+        np.testing.assert_array_equal(begun[0][0], expected)
+        assert (begun[0][1] == relaxation.NARROWEST) == narrow
+
+
+def test_of_mixtures_that_fit_alike_one_closer_to_an_order_is_chosen(monkeypatch):
+    puzzle = right()[0].replace(y=np.full(ROWS, 0.3))
+    puzzle = puzzle.replace(w_last=0 * puzzle.w_last, b_last=0.0)
+    start, spread = right()[1], []
+    for sharper in (1.0, 1.3):
+        monkeypatch.setattr(relaxation, "SHARPER", sharper)
+        some = rounds_of(puzzle, start, held=True)
+        read = some._read
+        monkeypatch.setattr(
+            some, "_read", lambda known, shares, place, read=read: spread.append(shares) or read(known, shares, place)
+        )
+        np.testing.assert_array_equal(some.round(start, 1.0), start)
+    assert spread[1].max(axis=1).mean() > spread[0].max(axis=1).mean() + 0.05
 
 
 def test_only_what_promises_something_and_the_last_is_searched_from(monkeypatch):
