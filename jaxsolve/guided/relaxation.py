@@ -50,7 +50,8 @@ REACH = 5.0
 WIDTHS = 4
 """Into how many parts the numbers of blocks of a position are rounded up: for each there is a program to compile."""
 DAMPING = 2e-4
-"""Of the first step, in units of the error (Yamashita & Fukushima 2001, https://doi.org/10.1007/978-3-7091-6217-0_18)."""
+"""Of the first step, in units of the error, or of the variance of the predictions where that is lower (Yamashita &
+Fukushima 2001, https://doi.org/10.1007/978-3-7091-6217-0_18)."""
 LEAST_DAMPING = 1e-9
 """Of any step, in units of the variance of the predictions."""
 LESS, MORE = 2.0, 4.0
@@ -258,7 +259,7 @@ class RelaxationRounds:
             return Tried(shares, rows, mixture, errors, states, _mean_square(errors))
 
         best = tried(some.balanced(spread(np.take_along_axis(shares, chosen, axis=1))), next(drawn))
-        damping = max(DAMPING * best.loss, LEAST_DAMPING * unit)
+        damping = max(DAMPING * min(best.loss, unit), LEAST_DAMPING * unit)
         for _ in range(STEPS):
             guide.run.spend(2 * work)
             known, unseen = best, next(drawn)
