@@ -19,9 +19,9 @@ SAME = {"gelu_tanh": "gelu"}
 AKIN = {*SAME, *SAME.values()}
 CLOSE = 0.1
 """Share of the variance of the predictions that answers leave at most where such activations are told apart."""
-PATIENCE = 1
-"""Attempts that get no further under the activation that a puzzle is read with, before others are tried; one more is
-made under each of those: first orders, and a round that tells what may come of more of them."""
+PATIENCE = 2
+"""Attempts that get no further under the activation that a puzzle is read with, before others are tried. Two are made
+under each of those: first orders, and a round that tells what may come of more of them."""
 FALLING = 0.7
 """Share of the lowest error so far below which an attempt gets further."""
 FITTING, CERTAIN = 0.01, 1e-3
@@ -95,12 +95,12 @@ def readings(
         for name, _ in rank_activations(puzzle, [*(one.start for one in made[0].tried[1:2]), *starts], FEW_ROWS):
             if name not in (*SAME, *(reading.puzzle.activation for reading in made)):
                 other = _reading(read_as(puzzle, name), config, run, None, made)
-                before = min(reading.promise for reading in made[:-1])
+                before, last = min(reading.promise for reading in made[:-1]), min(1, patience)
                 for k, (reading, attempt) in enumerate(_first(other, run, 1 + patience)):
-                    if config.search == AUTO and k <= patience:
+                    if config.search == AUTO and k <= last:
                         attempt.search = NONE
                     yield reading, attempt
-                    if k >= patience and not other.promise < CLEARLY * before:
+                    if k >= last and not other.promise < CLEARLY * before:
                         break
     # a reading whose error is k times as high gets one evaluation for k⁴ of the best
     while made and (yield from _next(min(made, key=lambda one: one.promise**4 * (1 + one.evaluations)), run)):

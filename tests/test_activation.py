@@ -105,18 +105,19 @@ def test_others_are_sounded_and_the_one_goes_on_whose_mixtures_fit_best(monkeypa
     stuck = lambda promise: [(0.5, INF, None), (0.49, promise, False), *[(0.48, promise, False)] * 20]
     script = {"relu": stuck(0.13), "gelu": stuck(0.12), "silu": stuck(0.08), "tanh": stuck(0.02)}
     turns = scripted(monkeypatch, script)
-    assert turns[:2] == ["relu"] * 2
-    assert sorted(turns[2:8]) == ["gelu"] * 2 + ["silu"] * 2 + ["tanh"] * 2
-    assert turns[8:16] == ["tanh"] * 8, "whatever single assemblies lose"
+    assert turns[:3] == ["relu"] * 3
+    assert sorted(turns[3:9]) == ["gelu"] * 2 + ["silu"] * 2 + ["tanh"] * 2
+    assert turns[9:16] == ["tanh"] * 7, "whatever single assemblies lose"
 
 
 @pytest.mark.parametrize(("share", "beyond"), [(5e-3, False), (5e-4, True)])
 def test_mixtures_that_fit_are_believed_to_the_end_of_their_cycle_or_beyond_it(monkeypatch, share, beyond):
     fit = share * float(given("relu")[0].y.var())
-    stuck = [(0.5, INF, None), (INF, fit, None), *[(INF, fit, False)] * 3, (0.4, fit, False), *[(INF, fit, False)] * 9]
+    cycle = [(INF, fit, None), (INF, fit, False), (0.4, fit, False)]
+    stuck = [(0.5, INF, None), *cycle * 5]
     turns = scripted(monkeypatch, dict.fromkeys(["relu", "gelu", "silu", "tanh", "gelu_tanh"], stuck))
-    assert turns[:6] == ["relu"] * 6
-    assert (turns[6] == "relu") == beyond
+    assert turns[:7] == ["relu"] * 7
+    assert (turns[7] == "relu") == beyond
 
 
 def test_one_that_fits_clearly_better_goes_on_before_others_are_sounded(monkeypatch):
@@ -124,9 +125,9 @@ def test_one_that_fits_clearly_better_goes_on_before_others_are_sounded(monkeypa
     falling = [(0.5, INF, None), (INF, 0.02, None), (INF, 0.01, True), (INF, 0.005, True), (0.4, 0.005, False)]
     script = dict.fromkeys(["gelu", "silu", "tanh"], falling) | {"relu": stuck(0.13)}
     turns = scripted(monkeypatch, script)
-    assert turns[:2] == ["relu"] * 2
-    assert turns[2:7] == [turns[2]] * 5, "as long as its error falls"
-    assert turns[7:11] == [turns[7]] * 2 + [turns[9]] * 2, "the others are sounded all the same"
+    assert turns[:3] == ["relu"] * 3
+    assert turns[3:8] == [turns[3]] * 5, "as long as its error falls"
+    assert turns[8:12] == [turns[8]] * 2 + [turns[10]] * 2, "the others are sounded all the same"
 
 
 def test_under_other_activations_first_orders_and_first_mixtures_are_not_searched_from():

@@ -292,7 +292,7 @@ class RelaxationRounds:
         """Return on how many rows mixtures of so many blocks a position fit into so many bytes, at least one."""
         blocks, features, hidden = self.guide.whole.pieces.w_in.shape
         copies = 2 + len(self.guide.whole.over.local_devices)  # of what shares change: each device needs all of it
-        row = blocks * (features + copies * most) + 2 * most * hidden
+        row = blocks * (3 * features + copies * most) + 2 * most * hidden  # states of three mixtures at a time
         wanted = min(ROWS, self.guide.whole.rows)
         rest = copies * ((wanted + 3 * blocks) ** 2 + 3 * blocks**2 * most) + 2 * most * features * hidden
         return int(np.clip((memory / 4 - rest) // row, 1, wanted))
