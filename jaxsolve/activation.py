@@ -97,7 +97,7 @@ def readings(
                 other = _reading(read_as(puzzle, name), config, run, None, made)
                 before, last = min(reading.promise for reading in made[:-1]), min(1, patience)
                 for k, (reading, attempt) in enumerate(_first(other, run, 1 + patience)):
-                    if config.search == AUTO and k <= last:
+                    if config.search == AUTO and k == 0:
                         attempt.search = NONE
                     yield reading, attempt
                     if k >= last and not other.promise < CLEARLY * before:

@@ -130,7 +130,7 @@ def test_one_that_fits_clearly_better_goes_on_before_others_are_sounded(monkeypa
     assert turns[8:12] == [turns[8]] * 2 + [turns[10]] * 2, "the others are sounded all the same"
 
 
-def test_under_other_activations_first_orders_and_first_mixtures_are_not_searched_from():
+def test_under_other_activations_first_orders_are_not_searched_from():
     puzzle, _ = given("tanh", n=6)
     run, made, searches = Run(), [], {}
     for reading, attempt in islice(readings(puzzle, Config(), run, None, made, 0), 4):

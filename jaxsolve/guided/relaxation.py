@@ -63,9 +63,9 @@ SHRINKS = 0.1
 SHARPER = 1.05
 """Power to which shares are raised in every step: of all mixtures that fit, those closest to an order are looked for
 (graduated assignment does so by its temperature: Gold & Rangarajan 1996, https://doi.org/10.1109/34.491619)."""
-PROMISING, NEARLY = 0.5, 2.0
-"""Share of the lowest loss so far, and of its mixture's error, below which what a round has found is searched from at
-once: mixtures that cost little to round have nearly become an order."""
+PROMISING, NEARLY, CLOSE = 0.5, 2.0, 0.05
+"""Shares of the lowest loss so far, of its mixture's error, and of the variance of the predictions, below which what a
+round has found is searched from at once: mixtures that cost little to round have nearly become an order."""
 HELD = 2
 """Cycles in which pairs that are taken for known are held: even those may be wrong."""
 CANDIDATES, MOST_CANDIDATES = 2, 8
@@ -181,7 +181,8 @@ class RelaxationRounds:
     def cycle(self) -> Iterator[Found]:
         """Yield what the rounds of one cycle find, one assembly each."""
         blocks = self.guide.puzzle.blocks
-        near = self.guide.loss <= NEAR * float(self.guide.puzzle.y.var())
+        unit = float(self.guide.puzzle.y.var())
+        near = self.guide.loss <= NEAR * unit
         assembly = self.guide.elites.best if self._cycles % 2 == 0 and (self._cycles or near) else self._last
         self._before = None
         free = self._cycles - HELD if self.held else self._cycles
@@ -201,7 +202,7 @@ class RelaxationRounds:
             lowest, self._lowest = min(lowest, self._error), min(self._lowest, self._error)
             left -= width <= NARROWEST
             width = max(width * narrower, NARROWEST)
-            promising = found.losses[0] < min(PROMISING * loss, NEARLY * self._error)
+            promising = found.losses[0] < min(PROMISING * loss, NEARLY * self._error, CLOSE * unit)
             yield Found(found, self._lowest, falls, bool(promising or not left))
 
     def round(self, assembly: Assembly, width: float) -> Assembly:

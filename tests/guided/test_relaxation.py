@@ -91,6 +91,7 @@ def widths(some, monkeypatch, error=0.5):
 
 def test_blocks_are_spread_less_and_less_and_more_slowly_in_later_cycles(monkeypatch):
     monkeypatch.setattr(relaxation, "WIDEST", 1.0)
+    monkeypatch.setattr(relaxation, "NEAR", -1.0)
     some = rounds_of(*right(), held=True)
     for slower in (1, 1):
         seen = widths(some, monkeypatch)
@@ -105,7 +106,7 @@ def test_blocks_are_spread_less_and_less_and_more_slowly_in_later_cycles(monkeyp
 
 
 def test_pairs_in_doubt_are_spread_more_widely(monkeypatch):
-    for name, most in (("WIDEST", 0.4), ("DOUBTFUL", 0.5), ("NARROWEST", 1e-3), ("MOST", 4.0)):
+    for name, most in (("WIDEST", 0.4), ("DOUBTFUL", 0.5), ("NARROWEST", 1e-3), ("MOST", 4.0), ("NEAR", -1.0)):
         monkeypatch.setattr(relaxation, name, most)
     for sure, expected in ((1.0, 0.4), (0.7, 0.55), (0.4, 4 / N)):
         posterior = np.full((N, N), (1 - sure) / (N - 1)) + np.eye(N) * (sure - (1 - sure) / (N - 1))
@@ -219,7 +220,8 @@ def test_only_what_promises_something_and_the_last_is_searched_from(monkeypatch)
     loss = [reference.loss(puzzle, *one) for one in ends[:2]]
     monkeypatch.setattr(relaxation, "LAST", 5)
     monkeypatch.setattr(relaxation, "WIDEST", 0.0)
-    for error, nearly in ((1e9, True), (1e-15, False)):
+    for error, close, nearly in ((1e9, 1e9, True), (1e-15, 1e9, False), (1e9, 1e-15, False)):
+        monkeypatch.setattr(relaxation, "CLOSE", close)
         some, left = rounds_of(puzzle, disordered(answer), held=True), iter(ends)
 
         def round(assembly, width, some=some, left=left, error=error):
