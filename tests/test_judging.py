@@ -147,6 +147,8 @@ def test_equal_blocks_are_reported_for_exact_answers_too(demo):
 
 def test_an_answer_is_read_anew_until_no_activation_fits_it_better(monkeypatch):
     class Read:
+        search = "shortlisted"
+
         def __init__(self, name, mse):
             self.puzzle, self.mse = name, mse
             self.tried = [self]
@@ -162,3 +164,8 @@ def test_an_answer_is_read_anew_until_no_activation_fits_it_better(monkeypatch):
     monkeypatch.setattr(Judge, "_search", lambda self, name, _: searched.append(name) or name == "gelu_tanh")
     assert Judge(Config(), Run(), [relu]).settles(relu, relu)
     assert searched == ["relu", "gelu", "gelu_tanh"]
+    searched.clear()
+    relu.search = "none"
+    monkeypatch.setattr(judging, "tell", lambda *_: None)
+    assert not Judge(Config(), Run(), [relu]).settles(relu, relu)
+    assert searched == [], "what was only sounded is neither searched from nor judged"
