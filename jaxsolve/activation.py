@@ -24,7 +24,7 @@ PATIENCE = 2
 under each of those: first orders, and a round that tells what may come of more of them."""
 FALLING = 0.7
 """Share of the lowest error so far below which an attempt gets further."""
-FITTING, CERTAIN = 0.01, 1e-3
+FITTING, CERTAIN = 0.02, 1e-3
 """Shares of the variance of the predictions that mixtures leave at most where they are believed to the end of their
 cycle, and beyond it: under another activation than the right one they hardly come to that."""
 CLEARLY = 0.5
