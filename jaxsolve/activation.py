@@ -189,8 +189,8 @@ def _first(reading: Reading, run: Run, patience: int) -> Iterator[tuple[Reading,
     while (yield from _next(reading, run)):
         last, best = reading.tried[-1], reading.best.mse
         sounded = last.search == NONE
-        further = best < FALLING * lowest if last.falls is None else last.falls
-        further |= sounded and last.falls is None  # of one round of mixtures it is not known whether they fall
+        # of one round of mixtures it is not known whether they fall
+        further = (sounded or best < FALLING * lowest) if last.falls is None else last.falls
         fits = reading.promise <= (FITTING if sounded else CERTAIN) * float(np.var(reading.puzzle.y))
         patience -= not (further or fits)
         lowest = best

@@ -256,7 +256,7 @@ def _rounds(
             order_seed=name,
             search=search if some.arrived else NONE,
             descent=descent,
-            start=some.best.best,
+            start=some.population.best,
             start_loss=descent.loss,
             most=np.inf,
             certificate=None,
@@ -279,7 +279,7 @@ def _rounds(
                     some = next(ways[name])
                 arrived = some.arrived
                 with run.phase("seed"):
-                    descent = begin(like[name].problem, some.best.best, run)
+                    descent = begin(like[name].problem, some.population.best, run)
                 yield attempt(name, some, descent)
     except (OutOfTime, KeyboardInterrupt, engine.ProcessLost):
         tried.extend(attempt("guided", Found(some), Descent(some.best, float(some.losses[0]))) for some in found[-1:])

@@ -70,10 +70,15 @@ class Judge:
         self.run.measure = partial(mean_squared_error, puzzle) if self.config.trace else None
         for stop in (floor, 0.0):
             with self.run.phase("search"):
-                go = partial(descend, attempt.problem, attempt.descent, attempt.search, self.run, floor=stop)
-                go(most=attempt.most)
-                if np.isfinite(attempt.most) and attempt.descent.loss <= CLOSE * float(puzzle.y.var()):
-                    go()
+                descend(
+                    attempt.problem,
+                    attempt.descent,
+                    attempt.search,
+                    self.run,
+                    floor=stop,
+                    most=attempt.most,
+                    near=CLOSE * float(puzzle.y.var()),
+                )
             certificate = attempt.judge(puzzle, self.config.sha256, self.run)
             self.run.judged(certificate.mse, certificate.solved)
             if certificate.solved or attempt.descent.loss > floor:

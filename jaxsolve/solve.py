@@ -167,11 +167,10 @@ def _best(made: list[Reading], config: Config, run: Run) -> tuple[Reading, Attem
     solved = any(_is_solved(attempt) for reading in made for attempt in reading.tried)
     for reading in made:
         unjudged = [attempt for attempt in reading.tried if attempt.certificate is None]
-        judged = len(unjudged) < len(reading.tried)
-        if unjudged and not (solved and judged):
-            best = min(unjudged, key=lambda attempt: np.nan_to_num(attempt.descent.loss, nan=np.inf))
-            if np.isfinite(best.descent.loss) or not judged:
-                best.judge(puzzle_of(reading, best), config.sha256, run)
+        best = min(unjudged, key=lambda attempt: np.nan_to_num(attempt.descent.loss, nan=np.inf), default=None)
+        needed = len(unjudged) == len(reading.tried)
+        if best and (needed or (not solved and np.isfinite(best.descent.loss))):
+            best.judge(puzzle_of(reading, best), config.sha256, run)
     every = [(reading, attempt) for reading in made for attempt in reading.tried]
     known = [(reading, attempt) for reading, attempt in every if attempt.certificate is not None]
     return min(known, key=lambda one: (not _is_solved(one[1]), one[1].mse))

@@ -85,7 +85,7 @@ TINY = np.finfo(np.float64).tiny
 class Found(NamedTuple):
     """What a round has found."""
 
-    best: Population
+    population: Population
     error: float = np.inf
     """Lowest error of a mixture so far, on rows that it has not seen: what may come of the rounds."""
     falls: bool | None = None
@@ -170,6 +170,7 @@ class RelaxationRounds:
 
     def __init__(self, guide: Guide, start: Assembly, seed: int, *, held: bool) -> None:
         self.guide, self.held = guide, held
+        self._variance = float(guide.puzzle.y.var())
         self._rng = np.random.default_rng(seed)
         self._cycles = 0
         self._last, self._error, self._lowest = start, np.inf, np.inf
@@ -181,8 +182,7 @@ class RelaxationRounds:
     def cycle(self) -> Iterator[Found]:
         """Yield what the rounds of one cycle find, one assembly each."""
         blocks = self.guide.puzzle.blocks
-        unit = float(self.guide.puzzle.y.var())
-        near = self.guide.loss <= NEAR * unit
+        near = self.guide.loss <= NEAR * self._variance
         assembly = self.guide.elites.best if self._cycles % 2 == 0 and (self._cycles or near) else self._last
         self._before = None
         free = self._cycles - HELD if self.held else self._cycles
@@ -202,7 +202,7 @@ class RelaxationRounds:
             lowest, self._lowest = min(lowest, self._error), min(self._lowest, self._error)
             left -= width <= NARROWEST
             width = max(width * narrower, NARROWEST)
-            promising = found.losses[0] < min(PROMISING * loss, NEARLY * self._error, CLOSE * unit)
+            promising = found.losses[0] < min(PROMISING * loss, NEARLY * self._error, CLOSE * self._variance)
             yield Found(found, self._lowest, falls, bool(promising or not left))
 
     def round(self, assembly: Assembly, width: float) -> Assembly:
@@ -244,7 +244,7 @@ class RelaxationRounds:
         halves = some.ins[chosen], some.outs[chosen]
         taken = self._rows(most, memory)
         work = -(-most * taken // ROWS)
-        unit = float(guide.puzzle.y.var()) or 1.0
+        unit = self._variance or 1.0
         drawn = self._drawn(taken)
 
         def spread(values: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -49,6 +49,6 @@ def guided_rounds(
     annealing = AnnealingRounds(guide, seed % MOST_SEED, found, floor)
     while True:
         for one in relaxation.cycle():
-            found.append(one.best)
+            found.append(one.population)
             yield one
         yield Found(annealing.round())

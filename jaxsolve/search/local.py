@@ -63,11 +63,12 @@ def descend(
     *,
     floor: float = 0.0,
     most: float = float("inf"),
+    near: float = 0.0,
 ) -> None:
     """Improve an assembly in place until no neighbourhood of the search improves it.
 
-    Stops early when the loss is at most `floor`, and between two passes after `most` evaluations. Sweeps decide in
-    float32 on the rows of `problem`.
+    Stops early when the loss is at most `floor`, and between two passes after `most` evaluations where it is
+    above `near`. Sweeps decide in float32 on the rows of `problem`.
 
     Raises
     ------
@@ -77,7 +78,7 @@ def descend(
     search = search_named(name)
     evaluator, level = Evaluator(problem, descent.assembly, run), 0
     last = run.evaluations + most
-    while level < len(search.levels) and descent.loss > floor and run.evaluations < last:
+    while level < len(search.levels) and descent.loss > floor and (run.evaluations < last or descent.loss <= near):
         level = one_pass(evaluator, descent, search, level, run, floor=floor)
 
 

@@ -23,7 +23,7 @@ def rounds_of(puzzle, *assemblies, held=False, seed=0, run=None):
 def cycles(puzzle, *assemblies, most=4, **options):
     some = rounds_of(puzzle, *assemblies, **options)
     for _ in range(most):
-        yield from (one.best for one in some.cycle())
+        yield from (one.population for one in some.cycle())
 
 
 @pytest.mark.parametrize("seed", [71, 72, 73, 74])
@@ -57,10 +57,10 @@ def test_known_pairs_stay_as_they_are_for_two_cycles_and_are_doubted_then(monkey
     some = rounds_of(puzzle, wrong, held=True)
     for _ in range(2):
         for found in some.cycle():
-            np.testing.assert_array_equal(found.best.best.partner, wrong.partner)
-            np.testing.assert_array_equal(np.sort(found.best.ins[0]), np.arange(N))
+            np.testing.assert_array_equal(found.population.best.partner, wrong.partner)
+            np.testing.assert_array_equal(np.sort(found.population.ins[0]), np.arange(N))
     *_, found = some.cycle()
-    np.testing.assert_array_equal(found.best.best.partner, answer.partner)
+    np.testing.assert_array_equal(found.population.best.partner, answer.partner)
 
 
 def test_what_is_found_is_judged_and_kept_where_it_is_better():
@@ -68,7 +68,7 @@ def test_what_is_found_is_judged_and_kept_where_it_is_better():
     some = rounds_of(puzzle, disordered(answer))
     for _ in range(3):
         before = some.guide.loss
-        for found in (one.best for one in some.cycle()):
+        for found in (one.population for one in some.cycle()):
             assert found.size == 1
             np.testing.assert_allclose(found.losses, reference.loss(puzzle, *found.best), rtol=1e-4)
             assert some.guide.loss <= found.losses[0]

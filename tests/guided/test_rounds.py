@@ -21,8 +21,8 @@ def guided(puzzle, *assemblies, run=None, seed=0, found=None, held=False):
 @pytest.mark.parametrize("wrong", [disordered, lambda answer: disordered(mispaired(answer))])
 def test_rounds_end_at_the_right_assembly(wrong):
     puzzle, answer = right()
-    ends = (one for one in itertools.islice(guided(puzzle, wrong(answer)), 30) if one.best.losses[0] <= FLOOR)
-    np.testing.assert_array_equal(next(ends).best.best, answer)
+    ends = (one for one in itertools.islice(guided(puzzle, wrong(answer)), 30) if one.population.losses[0] <= FLOOR)
+    np.testing.assert_array_equal(next(ends).population.best, answer)
 
 
 def test_cycles_and_rounds_of_annealing_take_turns_and_begin_with_what_the_others_have_found(monkeypatch):
@@ -51,7 +51,7 @@ def test_cycles_and_rounds_of_annealing_take_turns_and_begin_with_what_the_other
 
 def test_losses_are_those_of_the_assemblies():
     puzzle, answer = noisy(right()[0]), right()[1]
-    for found in (one.best for one in itertools.islice(guided(puzzle, disordered(answer)), 6)):
+    for found in (one.population for one in itertools.islice(guided(puzzle, disordered(answer)), 6)):
         expected = [reference.loss(puzzle, *one) for one in zip(found.ins, found.outs, strict=True)]
         np.testing.assert_allclose(found.losses, expected, rtol=1e-4)
 
@@ -69,4 +69,4 @@ def test_stops_are_passed_on(error, after):
 
 def test_large_seeds_are_seeds():
     *_, found = itertools.islice(guided(noisy(right()[0]), disordered(right()[1]), seed=2**31 - 1), 5)
-    assert found.best.size
+    assert found.population.size

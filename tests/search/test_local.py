@@ -45,7 +45,9 @@ def test_a_search_is_left_between_two_passes_once_it_has_taken_its_evaluations()
     descend(problem, descent, "descent", run, most=1)
     assert len(descent.rounds) == 1, "a pass is gone through whole"
     taken = descent.moves
-    descend(problem, descent, "descent", run)
+    descend(problem, descent, "descent", run, most=0, near=0.5 * descent.loss)
+    assert descent.moves == taken
+    descend(problem, descent, "descent", run, most=0, near=descent.loss)
     assert descent.moves > taken
 
 
