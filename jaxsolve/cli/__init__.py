@@ -33,5 +33,7 @@ def main() -> None:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
+    except BaseException as error:  # the interpreter would print it, but is not asked any more
+        sys.excepthook(type(error), error, error.__traceback__)
     finally:
         os._exit(code)

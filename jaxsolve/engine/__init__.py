@@ -26,22 +26,13 @@ if TYPE_CHECKING:
     )
     from jaxsolve.engine.machine import copy_bytes, matmul_flops, peak_bytes, seconds, traced
     from jaxsolve.engine.memory import free_memory, halving, rows_that_fit
+    from jaxsolve.engine.mixtures import Mixture, Rows, mixture, room_for, tiled
     from jaxsolve.engine.neighbourhood import Way, best_way, input_states, kernel_agrees, path_losses
     from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, first_rows, place, split_rows
     from jaxsolve.engine.precision import PRECISIONS, Tier
     from jaxsolve.engine.prepending import prepended_losses, suffix_losses
     from jaxsolve.engine.probing import input_gains, partner_gains
-    from jaxsolve.engine.relaxation import (
-        Equations,
-        Mixture,
-        Rows,
-        equations,
-        influences,
-        mixed,
-        mixture,
-        share_changes,
-        tiled,
-    )
+    from jaxsolve.engine.relaxation import Equations, equations, influences, mixed, share_changes
     from jaxsolve.engine.screening import first_order_changes, predicted_losses
     from jaxsolve.engine.training import (
         Learner,
@@ -128,6 +119,7 @@ __all__ = [
     "predicted_losses",
     "prepended_losses",
     "processes",
+    "room_for",
     "rows_that_fit",
     "seconds",
     "share_changes",
@@ -148,11 +140,12 @@ __getattr__ = lazy_exports(
     {
         "ACTIVATIONS": "network",
         "influences": "relaxation",
-        "Rows": "relaxation",
-        "tiled": "relaxation",
+        "Rows": "mixtures",
+        "tiled": "mixtures",
         "mixed": "relaxation",
-        "mixture": "relaxation",
-        "Mixture": "relaxation",
+        "mixture": "mixtures",
+        "room_for": "mixtures",
+        "Mixture": "mixtures",
         "Equations": "relaxation",
         "equations": "relaxation",
         "share_changes": "relaxation",

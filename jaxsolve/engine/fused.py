@@ -1,7 +1,7 @@
 """Device: the forward pass of many candidates as one GPU kernel (Pallas, Triton back end).
 
 Between two products of `neighbourhood` all states travel to memory and back, which bounds a GPU by its
-bandwidth whatever its arithmetic can do. Here a program keeps the states of one candidate and `TILE` rows
+bandwidth whatever its arithmetic can do. Here a program keeps the states of one candidate and some rows
 in registers from its first block to its loss, and only streams weights, in the candidate's own order.
 The back ends of Pallas are changing (https://docs.jax.dev/en/latest/pallas/CHANGELOG.html), so nothing
 outside this file knows of them, and the kernel is compared with the plain path on the very device before it
@@ -9,7 +9,6 @@ is used (`neighbourhood.best_way`): what does not compile, or comes out differen
 """
 
 import functools
-import warnings
 from typing import Any
 
 import jax
@@ -22,7 +21,7 @@ from jaxsolve.engine.shapes import Array, Float, Int
 
 Ref = Any
 """An array in memory, as a kernel sees it."""
-TILE = 64
+TILES: dict[Tier, int] = {"screen": 128, "accept": 64}
 """Rows of a program."""
 WARPS = 4
 SMALLEST = 16
@@ -71,16 +70,17 @@ def _forward(
     *,
     blocks: int,
     rows: int,
+    size: int,
     activation: str,
-    precision: lax.DotAlgorithmPreset | None,
+    precision: lax.DotAlgorithmPreset | lax.Precision,
 ) -> None:
-    """Write the sum of squared errors of candidate c over rows tile r to `sums[c, r]`; arguments are references."""
+    """Write the sum of squared errors of candidate c over the r-th `size` rows to `sums[c, r]`; all are references."""
     from jax.experimental import pallas as pl
 
     act = KERNEL_ACTIVATIONS[activation]
     narrow, wide = widths(states.shape[2]), widths(w_in.shape[2])
     c, r = pl.program_id(0), pl.program_id(1)
-    tile = pl.ds(r * TILE, TILE)
+    tile = pl.ds(r * size, size)
     span = lambda part: pl.ds(part.start, part.stop - part.start)
     dot = functools.partial(jnp.dot, precision=precision, preferred_element_type=jnp.float32)
     begin = start[c]
@@ -103,7 +103,7 @@ def _forward(
     error = readout[states.shape[2]] - y[tile]
     for part, d in zip(h, narrow, strict=True):
         error = error + jnp.sum(part * readout[span(d)][None], axis=1)
-    inside = r * TILE + lax.broadcasted_iota(jnp.int32, (TILE,), 0) < rows
+    inside = r * size + lax.broadcasted_iota(jnp.int32, (size,), 0) < rows
     sums[c, r] = jnp.sum(jnp.where(inside, error * error, 0.0))
 
 
@@ -128,8 +128,8 @@ def fused_losses(
         missing = [(0, -size % m) for size, m in zip(table.shape[::-1], multiples, strict=False)]
         return jnp.pad(table, [(0, 0)] * (table.ndim - len(missing)) + missing[::-1])
 
-    p, rows = problem.pieces, problem.rows
-    states, y = fill(states, SMALLEST, TILE), fill(problem.y, TILE)
+    p, rows, size = problem.pieces, problem.rows, TILES[problem.tier]
+    states, y = fill(states, SMALLEST, size), fill(problem.y, size)
     weights = (
         fill(p.w_in, SMALLEST, SMALLEST),
         fill(p.b_in, SMALLEST),
@@ -141,17 +141,16 @@ def fused_losses(
         _forward,
         blocks=problem.blocks,
         rows=rows,
+        size=size,
         activation=problem.activation,
-        precision=None if interpret else PRODUCTS[problem.tier],
+        precision=lax.Precision.HIGHEST if interpret else PRODUCTS[problem.tier],
     )
-    grid = start.shape[0], states.shape[1] // TILE
-    with warnings.catch_warnings():  # this back end is going to be replaced; it is the one all versions have
-        warnings.simplefilter("ignore", DeprecationWarning)
-        sums = pl.pallas_call(
-            kernel,
-            grid=grid,
-            out_shape=jax.ShapeDtypeStruct(grid, jnp.float32),
-            compiler_params=triton.CompilerParams(num_warps=WARPS, num_stages=2),
-            interpret=interpret,
-        )(start, ins, outs, states, y, *weights)
+    grid = start.shape[0], states.shape[1] // size
+    sums = pl.pallas_call(
+        kernel,
+        grid=grid,
+        out_shape=jax.ShapeDtypeStruct(grid, jnp.float32),
+        compiler_params=triton.CompilerParams(num_warps=WARPS, num_stages=2),
+        interpret=interpret,
+    )(start, ins, outs, states, y, *weights)
     return jnp.sum(sums, axis=1) / rows

@@ -13,75 +13,26 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from jaxsolve.engine.compile import compiled
-from jaxsolve.engine.devices import AXIS, EACH, SAME, plain_way, split, spread
+from jaxsolve.engine.devices import AXIS, EACH, SAME, plain_way, spread
+from jaxsolve.engine.mixtures import HALVES, PAIRS, ROOM, Mixture, Rows
 from jaxsolve.engine.network import ACTIVATIONS, Problem
 from jaxsolve.engine.precision import product
 from jaxsolve.engine.shapes import Array, Float, Int
 
 TIGHT = 1e3
 """Damping of what would change the sums of shares, in units of that of other changes."""
-LEAST = 1e-9
-"""Share below which blocks change as if they had that one."""
-DENSE = 0.07
-"""Share of all pairs of a position's halves from which it is faster to multiply all of them."""
-TILES = {"in_turn": 192, "side_by_side": 4096}
-"""Rows of a tile at most, by how devices compute: what a core makes of them at a position stays in its cache."""
 
 
-class Rows(NamedTuple):
-    """Some rows in C equal tiles, as many for every device; what fills the last ones up counts nothing."""
-
-    x: Float[Array, "C r D"]
-    y: Float[Array, "C r"]
-    counts: Float[Array, "C r"]
-    """1 or 0."""
+def _table(problem: Problem, of: Mixture) -> Float[Array, "A N"]:
+    """Return the share of every second half for each of the first."""
+    return jnp.zeros((len(of.ins), problem.blocks)).at[of.first, of.outs[of.second]].add(of.shares)
 
 
-def tiled(problem: Problem, rows: np.ndarray) -> Rows:
-    """Deal some rows of a problem out, `[R]`."""
-    tile = -(-len(rows) // -(-len(rows) // TILES[plain_way(problem.over)]))
-    devices = problem.over.size
-    tiles = -(-len(rows) // (tile * devices)) * devices
-    where = np.pad(rows, (0, tiles * tile - len(rows)), mode="edge").reshape(tiles, tile)
-    counts = (np.arange(where.size) < len(rows)).reshape(where.shape)
-    tables = np.asarray(problem.x)[where], np.asarray(problem.y)[where], counts.astype(np.float32)
-    return Rows(*(split(table, problem.over) for table in tables))
-
-
-class Mixture(NamedTuple):
-    """What every position runs: K pairs of U first and V second halves, each to a share.
-
-    Halves that many pairs have in common are gone through once.
-    """
-
-    ins: Int[Array, "T U"]
-    """First halves, some of them perhaps for nothing."""
-    outs: Int[Array, "T V"]
-    first: Int[Array, "T K"]
-    """Which of `ins` each pair has."""
-    second: Int[Array, "T K"]
-    """Which of `outs`."""
-    shares: Float[Array, "T K"]
-
-
-def mixture(ins: np.ndarray, outs: np.ndarray, shares: np.ndarray, part: int = 1) -> Mixture:
-    """Put the pairs that positions run, `[T, K]` each, on a device; numbers of halves are multiples of `part`."""
-    (own_ins, first), (own_outs, second) = (_distinct(half, part) for half in (ins, outs))
-    own_ins, own_outs, first, second = (jnp.asarray(some, jnp.int32) for some in (own_ins, own_outs, first, second))
-    return Mixture(own_ins, own_outs, first, second, jnp.asarray(shares, jnp.float32))
-
-
-def _distinct(halves: np.ndarray, part: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distinct entries of each row, `[T, U]`, the last as often as it takes, and which each entry is."""
-    found = [np.unique(row, return_inverse=True) for row in halves]
-    most = -(-max(len(some) for some, _ in found) // part) * part
-    return np.stack([np.pad(some, (0, most - len(some)), mode="edge") for some, _ in found]), np.stack(
-        [which for _, which in found]
-    )
+def _chunk(table: Array, k: Array, size: int) -> Array:
+    return lax.dynamic_slice_in_dim(table, k * size, size)
 
 
 def _first(problem: Problem, h: Array, ins: Array) -> tuple[Array, Array]:
@@ -90,12 +41,16 @@ def _first(problem: Problem, h: Array, ins: Array) -> tuple[Array, Array]:
     return w, product(h, w, problem.tier) + problem.pieces.b_in[ins].reshape(-1)
 
 
-def _second(problem: Problem, at: Mixture) -> tuple[Array, Array]:
-    """Return what second halves add to each first half, by shares: weights, `[U·H, D]`, and bias, `[D]`."""
+def _second(problem: Problem, shares: Array) -> tuple[Array, Array]:
+    """Return what second halves add to each first half, by shares, `[U, N]`: weights, `[U·H, D]`, and bias, `[D]`."""
     p = problem.pieces
-    table = jnp.zeros((len(at.ins), len(at.outs))).at[at.first, at.second].add(at.shares)
-    w = jnp.tensordot(table, p.w_out[at.outs], 1, precision=lax.Precision.HIGHEST)
-    return w.reshape(-1, w.shape[-1]), product(table.sum(axis=0), p.b_out[at.outs], problem.tier)
+    w = jnp.tensordot(shares, p.w_out, 1, precision=lax.Precision.HIGHEST)
+    return w.reshape(-1, w.shape[-1]), product(shares.sum(axis=0), p.b_out, problem.tier)
+
+
+def _spans(of: Mixture) -> Int[Array, "T 2 3"]:
+    """Return the chunks that each position begins with, and those that it ends before."""
+    return jnp.stack([jnp.concatenate([jnp.zeros((1, 3), jnp.int32), of.ends[:-1]]), of.ends], axis=1)
 
 
 @compiled()
@@ -103,14 +58,19 @@ def mixed(problem: Problem, rows: Rows, mixture: Mixture) -> tuple[Float[Array, 
     """Return the errors of a mixture's predictions, and the states before every position."""
 
     def on_one_device(problem: Problem, rows: Rows, mixture: Mixture) -> tuple[Array, Array]:
-        p, act = problem.pieces, ACTIVATIONS[problem.activation]
+        p, act, size = problem.pieces, ACTIVATIONS[problem.activation], HALVES[plain_way(problem.over)]
+        table = _table(problem, mixture)
 
-        def position(h: Array, at: Mixture) -> tuple[Array, Array]:
-            w, bias = _second(problem, at)
-            return h + product(act(_first(problem, h, at.ins)[1]), w, problem.tier) + bias, h
+        def position(h: Array, span: Array) -> tuple[Array, Array]:
+            def chunk(k: Array, after: Array) -> Array:
+                w, bias = _second(problem, _chunk(table, k, size))
+                hidden = act(_first(problem, h, _chunk(mixture.ins, k, size))[1])
+                return after + product(hidden, w, problem.tier) + bias
+
+            return lax.fori_loop(span[0, 0], span[1, 0], chunk, h), h
 
         def of_tile(tile: Rows) -> tuple[Array, Array]:
-            last, states = lax.scan(position, tile.x, mixture)
+            last, states = lax.scan(position, tile.x, _spans(mixture))
             return (product(last, p.w_last, problem.tier) + p.b_last - tile.y) * tile.counts, states
 
         errors, states = lax.map(of_tile, rows)
@@ -122,8 +82,8 @@ def mixed(problem: Problem, rows: Rows, mixture: Mixture) -> tuple[Float[Array, 
 @compiled()
 def influences(
     problem: Problem, rows: Rows, mixture: Mixture, states: Float[Array, "C T r D"]
-) -> Float[Array, "C r TK"]:
-    """Return the derivative of every prediction by every share.
+) -> Float[Array, "C P r"]:
+    """Return the derivative of every prediction by every share; that of what has none is undefined.
 
     Parameters
     ----------
@@ -134,36 +94,52 @@ def influences(
     """
 
     def on_one_device(problem: Problem, rows: Rows, mixture: Mixture, states: Array) -> Array:
-        p, act = problem.pieces, ACTIVATIONS[problem.activation]
+        p, act, size = problem.pieces, ACTIVATIONS[problem.activation], HALVES[plain_way(problem.over)]
+        blocks, features, units = p.w_in.shape
+        table, most = _table(problem, mixture), -(-blocks // size) * size
+        alone = jnp.ones(units)
 
-        def position(g: Array, of: tuple[Array, Mixture]) -> tuple[Array, Array]:
-            h, at = of
-            w, before = _first(problem, h, at.ins)
-            hidden, slopes = jax.jvp(act, (before,), (jnp.ones_like(before),))
-            pulled = product(g, p.w_out[at.outs].reshape(-1, h.shape[1]).T, problem.tier)
-            by_half = lambda units: units.reshape(len(h), -1, p.w_in.shape[2])
-            own = _inner(by_half(hidden), by_half(pulled), at)
-            own += product(g, p.b_out[at.outs].T, problem.tier)[:, at.second]
-            back = slopes * product(g, _second(problem, at)[0].T, problem.tier)
-            return g + product(back, w.T, problem.tier), own
+        def position(carry: tuple[Array, ...], at: tuple[Array, Array]) -> tuple[tuple[Array, ...], None]:
+            (g, found, hidden, pulled), (h, (begin, end)) = carry, at
+
+            def seconds(k: Array, pulled: Array) -> Array:
+                w = p.w_out[_chunk(mixture.outs, k, size)].reshape(-1, features).T
+                return lax.dynamic_update_slice_in_dim(
+                    pulled, product(g, w, problem.tier), (k - begin[1]) * size * units, 1
+                )
+
+            def firsts(k: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+                before_it, hidden = carry
+                w, before = _first(problem, h, _chunk(mixture.ins, k, size))
+                own, slopes = jax.jvp(act, (before,), (jnp.ones_like(before),))
+                back = slopes * product(g, _second(problem, _chunk(table, k, size))[0].T, problem.tier)
+                hidden = lax.dynamic_update_slice_in_dim(hidden, own, (k - begin[0]) * size * units, 1)
+                return before_it + product(back, w.T, problem.tier), hidden
+
+            pulled = lax.fori_loop(begin[1], end[1], seconds, pulled)
+            before_it, hidden = lax.fori_loop(begin[0], end[0], firsts, (g, hidden))
+
+            def pairs(k: Array, found: Array) -> Array:
+                first, second = (_chunk(part, k, PAIRS) for part in (mixture.first, mixture.second))
+                by_half = lambda buffer, which: buffer.reshape(len(h), -1, units)[:, which]
+                both = by_half(hidden, first - begin[0] * size) * by_half(pulled, second - begin[1] * size)
+                own = product(both, alone, problem.tier)
+                own += product(g, p.b_out[mixture.outs[second]].T, problem.tier)
+                return lax.dynamic_update_slice_in_dim(found, own.T, k * PAIRS, 0)
+
+            found = lax.fori_loop(begin[2], end[2], pairs, found)
+            return (before_it, found, hidden, pulled), None
 
         def of_tile(tile: tuple[Array, Array]) -> Array:
             counts, states = tile
-            last = counts[:, None] * p.w_last
-            own = lax.scan(position, last, (states, mixture), reverse=True)[1]
-            return jnp.moveaxis(own, 0, 1).reshape(len(counts), -1)
+            last, buffer = counts[:, None] * p.w_last, jnp.zeros((len(counts), most * units))
+            carry = last, jnp.zeros((len(mixture.shares), len(counts))), buffer, buffer
+            return lax.scan(position, carry, (states, _spans(mixture)), reverse=True)[0][1]
 
         return lax.map(of_tile, (rows.counts, states))
 
     run = spread(on_one_device, problem.over, (SAME, EACH, SAME, EACH), EACH)
     return run(problem, rows, mixture, states)
-
-
-def _inner(hidden: Array, pulled: Array, at: Mixture) -> Array:
-    """Return the inner products of pairs' units, `[R, K]`, of what halves make of them, `[R, U, H]` and `[R, V, H]`."""
-    if len(at.shares) < DENSE * len(at.ins) * len(at.outs):
-        return (hidden[:, at.first] * pulled[:, at.second]).sum(axis=2)
-    return jnp.einsum("ruh,rvh->ruv", hidden, pulled, precision=lax.Precision.HIGHEST)[:, at.first, at.second]
 
 
 class Equations(NamedTuple):
@@ -175,18 +151,14 @@ class Equations(NamedTuple):
     among_sums: Float[Array, "S S"]
 
 
-def _sums(mixture: Mixture, blocks: int) -> Float[Array, "T K S"]:
-    """Return which sums each share of a position is in: that of its position and those of its halves, 1 or 0."""
-    halves = [jnp.take_along_axis(mixture[k], mixture[k + 2], axis=1) for k in (0, 1)]
-    positions, pairs = mixture.shares.shape
-    own = jnp.broadcast_to(jnp.eye(positions)[:, None], (positions, pairs, positions))
-    return jnp.concatenate([own, *(jax.nn.one_hot(half, blocks) for half in halves)], axis=2)
+def _sums(of: Mixture) -> tuple[Array, Array, Array]:
+    """Return which sum of each kind the share of each pair is in, `[P]` each: its position's and its halves'."""
+    blocks = len(of.ends)
+    return of.position, blocks + of.ins[of.first], 2 * blocks + of.outs[of.second]
 
 
-@compiled(static=("count", "blocks"))
-def equations(
-    problem: Problem, mixture: Mixture, influences: Float[Array, "C r TK"], *, count: int, blocks: int
-) -> Equations:
+@compiled(static=("count",))
+def equations(problem: Problem, mixture: Mixture, influences: Float[Array, "C P r"], *, count: int) -> Equations:
     """Return what the rows that count say.
 
     Parameters
@@ -195,35 +167,42 @@ def equations(
         The network, and what `influences` says of it.
     count
         R, how many rows count.
-    blocks
-        N, how many halves of either kind there are.
     """
-    shares = jnp.maximum(mixture.shares, LEAST).reshape(-1)
-    sums = _sums(mixture, blocks).reshape(len(shares), -1)
+    sums = 3 * problem.blocks
+    exact = lambda spec, a, b: jnp.einsum(spec, a, b, precision=lax.Precision.HIGHEST)
 
-    def on_one_device(own: Array, shares: Array, sums: Array) -> tuple[Array, Array]:
-        every = lax.all_gather(own, AXIS, tiled=True).reshape(-1, own.shape[2])[:count]
-        times = lambda a, b: jnp.matmul(a, b, precision=lax.Precision.HIGHEST)
-        found = lax.map(lambda tile: (times(tile * shares, every.T), times(tile * shares, sums)), own)
-        return jax.tree.map(lambda part: lax.all_gather(part, AXIS, tiled=True), found)
+    def on_one_device(own: Array, mixture: Mixture) -> tuple[Array, Array, Array]:
+        every, of = lax.all_gather(own, AXIS, tiled=True), _sums(mixture)
 
-    found = spread(on_one_device, problem.over, (EACH, SAME, SAME), SAME)(influences, shares, sums)
-    among = jnp.matmul((sums * shares[:, None]).T, sums, precision=lax.Precision.HIGHEST)
-    of_rows, of_sums = (table.reshape(-1, table.shape[2])[:count] for table in found)
-    return Equations(of_rows, of_sums, among)
+        def part(k: Array, found: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+            cut = lambda table: lax.dynamic_slice_in_dim(table, k * ROOM, ROOM, 1)
+            shares = _chunk(mixture.shares, k, ROOM)
+            of_sums = sum(jax.nn.one_hot(_chunk(which, k, ROOM), sums) for which in of)
+            weighted, all_rows = shares[:, None] * cut(own), cut(every)
+            by_tile = lambda tile: (exact("pr,dps->rds", tile, all_rows), exact("pr,pz->rz", tile, of_sums))
+            more = *lax.map(by_tile, weighted), exact("pz,py->zy", shares[:, None] * of_sums, of_sums)
+            return jax.tree.map(jnp.add, found, more)
+
+        tiles, _, rows = every.shape
+        shapes = (len(own), rows, tiles, rows), (len(own), rows, sums), (sums, sums)
+        used = -(-mixture.ends[-1, 2] * PAIRS // ROOM)
+        of_rows, of_sums, among = lax.fori_loop(0, used, part, tuple(jnp.zeros(shape) for shape in shapes))
+        of_rows, of_sums = (lax.all_gather(one, AXIS, tiled=True) for one in (of_rows, of_sums))
+        return of_rows.reshape(-1, tiles * rows), of_sums.reshape(-1, sums), among
+
+    of_rows, of_sums, among = spread(on_one_device, problem.over, (EACH, SAME), SAME)(influences, mixture)
+    return Equations(of_rows[:count, :count], of_sums[:count], among)
 
 
-@compiled(static=("blocks",))
+@compiled()
 def share_changes(
     problem: Problem,
     mixture: Mixture,
-    influences: Float[Array, "C r TK"],
+    influences: Float[Array, "C P r"],
     said: Equations,
     errors: Float[Array, " R"],
     damping: Float[Array, ""],
-    *,
-    blocks: int,
-) -> Float[Array, "T K"]:
+) -> Float[Array, " P"]:
     """Return the damped Gauss-Newton step of the shares: what it would make of them need not be positive.
 
     It minimises the mean of (errors + influences · change)² + damping · sum(change² / shares), a trust region in the
@@ -238,22 +217,18 @@ def share_changes(
         The network, and what `influences`, `equations` and `mixed` say of it.
     damping
         In the squared units of the predictions.
-    blocks
-        N, how many halves of either kind there are.
     """
 
     def pulled(own: Array, of_rows: Array) -> Array:
-        by_tile = lax.map(lambda of: product(of[1], of[0], problem.tier), (own, of_rows))
+        by_tile = lax.map(lambda of: product(of[0], of[1], problem.tier), (own, of_rows))
         return lax.all_gather(by_tile, AXIS, tiled=True).sum(axis=0)
 
-    rows, (tiles, tile, _) = len(errors), influences.shape
+    rows, (tiles, _, tile) = len(errors), influences.shape
     tight = jnp.sqrt(TIGHT * rows * damping)
-    shares = jnp.maximum(mixture.shares, LEAST)
-    sums = _sums(mixture, blocks).reshape(shares.size, -1)
     gram = jnp.block([[said.of_rows, tight * said.of_sums], [tight * said.of_sums.T, tight**2 * said.among_sums]])
     factor = jax.scipy.linalg.cho_factor(gram + rows * damping * jnp.eye(len(gram)))
     found = jax.scipy.linalg.cho_solve(factor, jnp.concatenate([-errors, jnp.zeros(len(said.among_sums))]))
     of_rows = jnp.pad(found[:rows], (0, tiles * tile - rows)).reshape(tiles, tile)
     pull = spread(pulled, problem.over, (EACH, EACH), SAME)(influences, of_rows)
-    back = tight * jnp.matmul(sums, found[rows:], precision=lax.Precision.HIGHEST)
-    return shares * (pull + back).reshape(shares.shape)
+    back = tight * sum(found[rows:][which] for which in _sums(mixture))
+    return mixture.shares * (pull + back)

@@ -45,10 +45,8 @@ NEAR = 1e-3
 """Share of the variance of the predictions up to which a loss is that of nearly the right order."""
 LAST = 3
 """Rounds of a cycle that spread them least."""
-REACH = 5.0
-"""Positions around a place that a block may come to, in units of how widely it is spread."""
-WIDTHS = 4
-"""Into how many parts the numbers of blocks of a position are rounded up: for each there is a program to compile."""
+LEAST_SHARE = 1e-4
+"""Below which a position does not run a pair any more in a round: most of the time would go to what hardly counts."""
 DAMPING = 2e-4
 """Of the first step, in units of the error, or of the variance of the predictions where that is lower (Yamashita &
 Fukushima 2001, https://doi.org/10.1007/978-3-7091-6217-0_18)."""
@@ -75,8 +73,6 @@ COVERED = 0.98
 """Share of the right pairs that are expected to be among them."""
 UNSEEN = 1e-2
 """Share that counts for pairs which have none."""
-SPECK = 1e-9
-"""Share that every candidate has everywhere at first."""
 SWEEPS = 60
 """Times that sums over positions and halves are put right in turn."""
 TINY = np.finfo(np.float64).tiny
@@ -101,6 +97,10 @@ class Tried(NamedTuple):
     """`[T, M]`"""
     rows: "engine.Rows"
     mixture: "engine.Mixture"
+    pairs: tuple[NDArray[np.intp], NDArray[np.intp]]
+    """Where `shares` are those of the mixture, and"""
+    places: NDArray[np.intp]
+    """where it has them."""
     errors: NDArray[np.float32]
     """`[R]`"""
     states: Any
@@ -178,6 +178,8 @@ class RelaxationRounds:
         """Candidates, in units of the number of blocks; 1: the pairs as they are."""
         self._before: NDArray[np.float64] | None = None
         """Shares of all pairs in the round before of the same cycle."""
+        self._room = 0
+        """Pairs that there is room for: programs are compiled for each, so that it only grows."""
 
     def cycle(self) -> Iterator[Found]:
         """Yield what the rounds of one cycle find, one assembly each."""
@@ -218,61 +220,55 @@ class RelaxationRounds:
         place = np.empty(blocks)
         place[assembly.ins] = np.arange(blocks)
         away = (np.arange(blocks)[:, None] - place[some.ins]) / width
-        shares = some.balanced(np.exp(-0.5 * away**2) * some.likely + SPECK)
-        part = -(-blocks // WIDTHS)
-        most = min(len(some.ins), part * int(np.ceil(REACH * width * len(some.ins) / blocks / part)))
-        chosen = np.sort(np.argsort(-shares, axis=1, kind="stable")[:, :most], axis=1)
+        shares = some.balanced(np.exp(-0.5 * away**2) * some.likely)
         guide = self.guide
-        shares = guide.run.within_memory(guide.whole, lambda memory: self._crystallised(some, shares, chosen, memory))
+        shares = guide.run.within_memory(guide.whole, lambda memory: self._crystallised(some, shares, memory))
         return self._read(some, shares, place)
 
-    def _crystallised(
-        self, some: Candidates, shares: NDArray[np.float64], chosen: NDArray[np.intp], memory: float
-    ) -> NDArray[np.float64]:
+    def _crystallised(self, some: Candidates, shares: NDArray[np.float64], memory: float) -> NDArray[np.float64]:
         """Return shares, `[T, M]`, after the Gauss-Newton steps of a round.
 
         Parameters
         ----------
         some, shares
             The candidates, and how much of each the positions run.
-        chosen
-            `[T, K]` those that each position may run.
         memory
             Bytes that this may take.
         """
-        guide, (positions, most) = self.guide, chosen.shape
-        halves = some.ins[chosen], some.outs[chosen]
-        taken = self._rows(most, memory)
-        work = -(-most * taken // ROWS)
-        unit = self._variance or 1.0
+        guide, unit = self.guide, self._variance or 1.0
+        self._room = max(self._room, engine.room_for(guide.whole, (shares >= LEAST_SHARE).sum(axis=1)))
+        taken = self._rows(memory)
         drawn = self._drawn(taken)
 
-        def spread(values: NDArray[np.floating]) -> NDArray[np.float64]:
-            found = np.zeros(shares.shape)
-            np.put_along_axis(found, chosen, values, axis=1)
-            return found
+        def spend(passes: int, pairs: int) -> None:
+            guide.run.spend(-(-passes * pairs * taken // (len(shares) * ROWS)))
 
         def tried(shares: NDArray[np.float64], rows: "engine.Rows") -> Tried:
-            guide.run.spend(work)
-            mixture = engine.mixture(*halves, np.take_along_axis(shares, chosen, axis=1), -(-positions // WIDTHS))
+            shares = some.balanced(np.where(shares >= LEAST_SHARE, shares, 0.0))
+            where, which = np.nonzero(shares)
+            spend(1, len(where))
+            mixture, places = engine.mixture(
+                guide.whole, where, some.ins[which], some.outs[which], shares[where, which], self._room
+            )
             errors, states = engine.mixed(guide.whole, rows, mixture)
             errors = np.asarray(errors).ravel()[:taken]
-            return Tried(shares, rows, mixture, errors, states, _mean_square(errors))
+            return Tried(shares, rows, mixture, (where, which), places, errors, states, _mean_square(errors))
 
-        best = tried(some.balanced(spread(np.take_along_axis(shares, chosen, axis=1))), next(drawn))
+        best = tried(shares, next(drawn))
         damping = max(DAMPING * min(best.loss, unit), LEAST_DAMPING * unit)
         for _ in range(STEPS):
-            guide.run.spend(2 * work)
             known, unseen = best, next(drawn)
+            spend(2, len(known.places))
             slopes = engine.influences(guide.whole, known.rows, known.mixture, known.states)
-            said = engine.equations(guide.whole, known.mixture, slopes, count=taken, blocks=positions)
-            best = tried(some.balanced(known.shares**SHARPER), unseen)
+            said = engine.equations(guide.whole, known.mixture, slopes, count=taken)
+            best = tried(known.shares**SHARPER, unseen)
             for _ in range(TRIES):
                 change = engine.share_changes(
-                    guide.whole, known.mixture, slopes, said, known.errors, np.float32(damping), blocks=positions
+                    guide.whole, known.mixture, slopes, said, known.errors, np.float32(damping)
                 )
-                moved = np.maximum(known.shares + spread(np.asarray(change)), SHRINKS * known.shares)
-                after = tried(some.balanced(moved**SHARPER), unseen)
+                moved, change = known.shares.copy(), np.asarray(change)[known.places]
+                moved[known.pairs] += np.where(np.isfinite(change), change, 0.0)  # what overflows says nothing
+                after = tried(np.maximum(moved, SHRINKS * known.shares) ** SHARPER, unseen)
                 if after.loss < best.loss:
                     break
                 damping *= MORE
@@ -289,13 +285,13 @@ class RelaxationRounds:
             for first in range(0, len(rows) - count + 1, count):
                 yield engine.tiled(self.guide.whole, rows[first : first + count])
 
-    def _rows(self, most: int, memory: float) -> int:
-        """Return on how many rows mixtures of so many blocks a position fit into so many bytes, at least one."""
+    def _rows(self, memory: float) -> int:
+        """Return on how many rows mixtures of all pairs that there is room for fit into memory, at least on one."""
         blocks, features, hidden = self.guide.whole.pieces.w_in.shape
-        copies = 2 + len(self.guide.whole.over.local_devices)  # of what shares change: each device needs all of it
-        row = blocks * (3 * features + copies * most) + 2 * most * hidden  # states of three mixtures at a time
+        copies = 2 + len(self.guide.whole.over.local_devices)  # of influences: each device needs all of them
+        row = 3 * blocks * features + copies * self._room + 2 * blocks * hidden  # states of three mixtures at a time
         wanted = min(ROWS, self.guide.whole.rows)
-        rest = copies * ((wanted + 3 * blocks) ** 2 + 3 * blocks**2 * most) + 2 * most * features * hidden
+        rest = copies * ((wanted + 3 * blocks) ** 2 + blocks**3)
         return int(np.clip((memory / 4 - rest) // row, 1, wanted))
 
     def _read(self, some: Candidates, shares: NDArray[np.float64], place: NDArray[np.float64]) -> Assembly:

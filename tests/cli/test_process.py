@@ -112,3 +112,11 @@ def test_wrong_usage_is_one_line(arguments, why, capfd):
 def test_no_arguments_ask_for_help(capfd):
     assert run([]) == 0
     assert "solve" in capfd.readouterr().out
+
+
+def test_what_goes_wrong_before_a_command_is_not_silent():
+    broken = "import jaxsolve.cli.app as room; room.app = None; from jaxsolve.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", broken], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "TypeError" in done.stderr

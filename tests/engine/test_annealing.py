@@ -112,11 +112,11 @@ PRIOR, PLACES = np.random.default_rng(4).normal(size=(2, N, N)).astype(np.float3
 @pytest.mark.parametrize(
     ("activation", "prior", "places", "way", "doubt"),
     [
-        ("relu", NOTHING, NOTHING, None, np.inf),
-        ("relu", PRIOR, NOTHING, None, np.inf),
-        ("relu", NOTHING, PLACES, None, np.inf),
-        ("relu", PRIOR, PLACES, None, 2.0),
-        ("tanh", NOTHING, NOTHING, None, 0.5),
+        ("relu", NOTHING, NOTHING, "in_turn", np.inf),
+        ("relu", PRIOR, NOTHING, "in_turn", np.inf),
+        ("relu", NOTHING, PLACES, "in_turn", np.inf),
+        ("relu", PRIOR, PLACES, "in_turn", 2.0),
+        ("tanh", NOTHING, NOTHING, "in_turn", 0.5),
         ("silu", PRIOR, PLACES, "side_by_side", 0.5),
     ],
 )
@@ -125,7 +125,7 @@ def test_decisions_are_those_of_a_slow_loop_that_evaluates_everything(activation
     assert row_tiles(problem, "in_turn")[1] == 3
     halves, given = starts(4), cooling(4, prior=prior, places=places, doubt=doubt)
     chains, counts = run(problem, *halves, given, way=way)
-    ends = by_the_book(puzzle, *halves, given, way or "in_turn")
+    ends = by_the_book(puzzle, *halves, given, way)
     assert 0 < counts[:, len(MOVE_KINDS) : -1].sum() < 4 * STEPS
     for b, (at, best, expected) in enumerate(ends):
         np.testing.assert_array_equal([chains.ins[b], chains.outs[b]], at)
@@ -137,16 +137,16 @@ def test_decisions_are_those_of_a_slow_loop_that_evaluates_everything(activation
 
 def test_doubtful_moves_are_refused_with_fewer_rows_and_nothing_else_is_accepted():
     problem = placed()[1]
-    sure, counts = run(problem, *starts(4), cooling(4, 1e-12))
-    found, did = run(problem, *starts(4), cooling(4, 1e-12, doubt=4.0))
+    sure, counts = run(problem, *starts(4), cooling(4, 1e-12), way="in_turn")
+    found, did = run(problem, *starts(4), cooling(4, 1e-12, doubt=4.0), way="in_turn")
     np.testing.assert_array_equal(found.ins, sure.ins)
     assert did[:, -1].sum() < counts[:, -1].sum()
 
 
 def test_neither_devices_nor_company_change_a_bit():
     halves = starts(4)
-    together, counts = run(placed()[1], *halves, cooling(4))
-    found, did = run(placed(devices=1)[1], *(part[:3] for part in halves), cooling(3))
+    together, counts = run(placed()[1], *halves, cooling(4), way="in_turn")
+    found, did = run(placed(devices=1)[1], *(part[:3] for part in halves), cooling(3), way="in_turn")
     for one, other in zip(found, together, strict=True):
         np.testing.assert_array_equal(one, other[:3])
     np.testing.assert_array_equal(did, counts[:3])

@@ -1,6 +1,5 @@
 """The kernel computes what the slow reference does (interpreted), and lowers for CUDA on any machine."""
 
-import warnings
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -62,7 +61,6 @@ def a_gpu():
 def test_it_lowers_for_cuda(activation, tier):
     _, problem, states, *candidates = setting(3, 24, 48, 70, activation)
     problem = replace(problem, tier=tier)
-    with warnings.catch_warnings(), a_gpu():
-        warnings.simplefilter("ignore", DeprecationWarning)
+    with a_gpu():
         traced = jax.jit(lambda s, *c: fused_losses(problem, s, *c)).trace(states, *candidates)
         assert "triton" in traced.lower(lowering_platforms=("cuda",)).as_text()

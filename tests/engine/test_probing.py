@@ -76,6 +76,7 @@ def test_probes_of_states_that_do_not_vary_are_defined(ridge):
     np.testing.assert_allclose(errors, puzzle.y.mean() - puzzle.y, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.skipif(engine.mesh().size < 2, reason="one device only")
 def test_gains_do_not_depend_on_devices():
     puzzle, answer = reference.random_puzzle(8, n=N, rows=ROWS)
     found = [engine.partner_gains(engine.place(puzzle, devices=devices), answer) for devices in (1, 2)]

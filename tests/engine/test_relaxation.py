@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from jaxsolve import engine
-from jaxsolve.engine import relaxation
-from jaxsolve.engine.relaxation import LEAST, TIGHT
+from jaxsolve.engine import mixtures, relaxation
+from jaxsolve.engine.devices import plain_way
+from jaxsolve.engine.mixtures import PAIRS, ROOM
+from jaxsolve.engine.relaxation import TIGHT
 from tests import reference
 
 N, K, ROWS, STEP = 5, 3, 40, 1e-5
@@ -50,9 +52,13 @@ def derivatives(puzzle, ins, outs, shares):
 class Device:
     """What the device makes of a mixture on some rows."""
 
-    def __init__(self, puzzle, ins, outs, shares, *, part=1, devices=None, rows=None):
+    def __init__(self, puzzle, ins, outs, shares, *, devices=None, rows=None, room=ROOM):
         self.problem = engine.place(puzzle, devices=devices)
-        self.mixture = engine.mixture(ins, outs, shares, part)
+        self.shape, where = shares.shape, np.nonzero(shares)
+        self.pairs = np.ravel_multi_index(where, shares.shape)
+        self.mixture, self.places = engine.mixture(
+            self.problem, where[0], *(part[where] for part in (ins, outs, shares)), room
+        )
         rows = np.arange(puzzle.rows) if rows is None else rows
         self.count, self.rows = len(rows), engine.tiled(self.problem, rows)
         errors, self.states = engine.mixed(self.problem, self.rows, self.mixture)
@@ -62,18 +68,24 @@ class Device:
     def tiles(self):
         return engine.influences(self.problem, self.rows, self.mixture, self.states)
 
+    def by_pair(self, found):
+        """Of a pair that a position does not run nothing is found, `[..., T, K]`."""
+        table = np.full((*found.shape[:-1], np.prod(self.shape)), np.nan)
+        table[..., self.pairs] = found[..., self.places]
+        return table.reshape(*found.shape[:-1], *self.shape)
+
     @property
     def influences(self):
         """`[R, T, K]`"""
-        return np.asarray(self.tiles).reshape(-1, *self.mixture.shares.shape)[: self.count]
+        return self.by_pair(np.asarray(self.tiles).swapaxes(1, 2).reshape(-1, len(self.mixture.shares))[: self.count])
 
     @property
     def equations(self):
-        return engine.equations(self.problem, self.mixture, self.tiles, count=self.count, blocks=N)
+        return engine.equations(self.problem, self.mixture, self.tiles, count=self.count)
 
     def changes(self, damping):
         given = self.problem, self.mixture, self.tiles, self.equations, self.errors, np.float32(damping)
-        return np.asarray(engine.share_changes(*given, blocks=N))
+        return self.by_pair(np.asarray(engine.share_changes(*given)))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -102,25 +114,47 @@ def test_influences_are_derivatives_of_the_predictions_by_the_shares(activation)
     np.testing.assert_allclose(Device(puzzle, *of).influences, derivatives(puzzle, *of), rtol=2e-3, atol=2e-4)
 
 
-@pytest.mark.parametrize("dense", [0.0, 9.0])
-@pytest.mark.parametrize("part", [1, 4])
-def test_neither_the_way_of_multiplying_nor_halves_for_nothing_matter(monkeypatch, dense, part):
-    monkeypatch.setattr(relaxation, "DENSE", dense)
-    puzzle, _, *of = example("gelu", seed=11)
-    some = puzzle.first_rows(ROWS - part - int(dense))  # programs are kept by shapes
-    found = Device(some, *of, part=part)
-    assert found.mixture.ins.shape[1] == found.mixture.outs.shape[1] == {1: K, 4: 4}[part]
-    np.testing.assert_allclose(found.errors, predictions(some, *of) - some.y, rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(found.influences, derivatives(puzzle, *of)[: some.rows], rtol=2e-3, atol=2e-4)
+@pytest.mark.parametrize("halves", [1, 2, 3, 8])
+@pytest.mark.parametrize("pairs", [1, 4])
+def test_neither_sizes_of_chunks_nor_room_for_more_matter(monkeypatch, halves, pairs):
+    for name, size in ("HALVES", dict.fromkeys(mixtures.HALVES, halves)), ("PAIRS", pairs), ("ROOM", 4 * pairs):
+        for module in (mixtures, relaxation):
+            monkeypatch.setattr(module, name, size)
+    puzzle, _, ins, outs, shares = example("gelu", seed=11)
+    shares[1], shares[3, 1] = [0.0, 0.0, 1.0], 0.0
+    some = puzzle.first_rows(ROWS - 2 * halves - pairs // 4)  # programs are kept by shapes
+    problem = engine.place(some)
+    room = engine.room_for(problem, (shares > 0).sum(axis=1))
+    assert room >= (shares > 0).sum()
+    found = [Device(some, ins, outs, shares, room=room << more) for more in (0, 1)]
+    shown = shares > 0
+    for one in found:
+        np.testing.assert_allclose(one.errors, predictions(some, ins, outs, shares) - some.y, rtol=1e-4, atol=1e-4)
+        expected = derivatives(puzzle, ins, outs, shares)[: some.rows]
+        np.testing.assert_allclose(one.influences[:, shown], expected[:, shown], rtol=2e-3, atol=2e-4)
+    np.testing.assert_allclose(found[0].changes(0.1)[shown], found[1].changes(0.1)[shown], rtol=1e-3, atol=1e-5)
 
 
 def test_pairs_that_have_a_half_in_common_share_it():
     puzzle, _, ins, outs, shares = example(seed=12)
     ins[:, 1], outs[:, 2] = ins[:, 0], outs[:, 0]
     found = Device(puzzle, ins, outs, shares)
-    assert found.mixture.ins.shape[1] == found.mixture.outs.shape[1] == 2
+    chunk = mixtures.HALVES[plain_way(found.problem.over)]
+    for half, own in zip((ins, outs), found.mixture[:2], strict=True):
+        own = np.asarray(own).reshape(-1, chunk)[:N]
+        assert [set(some[:2]) for some in own] == [set(row) for row in half]
+        assert not own[:, 2:].any()
     np.testing.assert_allclose(found.errors, predictions(puzzle, ins, outs, shares) - puzzle.y, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(found.influences, derivatives(puzzle, ins, outs, shares), rtol=2e-3, atol=2e-4)
+
+
+def test_there_is_room_for_whole_chunks_of_the_pairs_of_every_position():
+    problem = engine.place(example()[0])
+    for pairs in ([1] * N, [PAIRS] * N, [ROOM, 0, 0, 0, 0], [ROOM - PAIRS, 1, 1, 0, 0], [3 * ROOM] * N):
+        room = engine.room_for(problem, np.array(pairs))
+        needed = sum(-(-some // PAIRS) * PAIRS for some in pairs)
+        assert room % ROOM == 0
+        assert max(needed, ROOM) <= room < 2 * max(needed, ROOM)
 
 
 def test_equations_are_products_and_sums_of_influences_by_shares():
@@ -148,12 +182,12 @@ def test_share_changes_minimise_what_they_say(damping):
         [
             slopes / np.sqrt(ROWS),
             np.sqrt(damping * TIGHT) * np.concatenate(sums),
-            np.diag(np.sqrt(damping / np.maximum(shares.ravel(), LEAST))),
+            np.diag(np.sqrt(damping / np.maximum(shares.ravel(), 1e-12))),
         ]
     )
     wanted = np.concatenate([-errors / np.sqrt(ROWS), np.zeros(len(table) - ROWS)])
     expected = np.linalg.lstsq(table, wanted)[0].reshape(N, K)
-    found = Device(puzzle, ins, outs, shares).changes(damping)
+    found = np.nan_to_num(Device(puzzle, ins, outs, shares).changes(damping))
     np.testing.assert_allclose(found, expected, rtol=2e-2, atol=2e-3 * np.abs(expected).max())
 
 
@@ -167,9 +201,10 @@ def test_a_small_step_lowers_the_error_about_as_much_as_it_says():
     np.testing.assert_allclose(after, said, atol=0.1 * np.abs(said - found.errors).max())
 
 
+@pytest.mark.skipif(engine.mesh().size < 2, reason="one device only")
 @pytest.mark.parametrize("rows", [40, 39, 17, 1])
 def test_mixtures_depend_neither_on_devices_nor_on_rows_that_fill_tiles_up(monkeypatch, rows):
-    monkeypatch.setattr(relaxation, "TILES", dict.fromkeys(relaxation.TILES, 8))
+    monkeypatch.setattr(mixtures, "TILES", dict.fromkeys(mixtures.TILES, 8))
     puzzle, _, *of = example()
     chosen = np.random.default_rng(rows).permutation(ROWS)[:rows]
     found = []
@@ -184,7 +219,7 @@ def test_mixtures_depend_neither_on_devices_nor_on_rows_that_fill_tiles_up(monke
 
 
 def test_rows_are_dealt_out_in_their_order(monkeypatch):
-    monkeypatch.setattr(relaxation, "TILES", dict.fromkeys(relaxation.TILES, 2))
+    monkeypatch.setattr(mixtures, "TILES", dict.fromkeys(mixtures.TILES, 2))
     puzzle, *_ = example()
     rows = np.array([7, 3, 20])
     dealt = engine.tiled(engine.place(puzzle), rows)

@@ -2,6 +2,7 @@
 
 import math
 
+import jax
 import numpy as np
 import pytest
 from jaxtyping import install_import_hook
@@ -149,7 +150,7 @@ def test_every_optimiser_steps_as_it_is_defined(optimiser):
 
 def test_parts_of_a_batch_add_up(monkeypatch):
     first, x, y, order = given_rows(2)
-    monkeypatch.setitem(jaxsolve.engine.training.PART_ROWS, "cpu", 2)
+    monkeypatch.setattr(jaxsolve.engine.training, "PART_ROWS", {jax.default_backend(): 2})
     assert engine.dealt(order, BATCH, engine.mesh(1)).shape == (3, 1, 4, 2)
     found, _ = epoch_on_devices(first, x, y, order, "silu", "sgd", 1)
     assert_same_steps(found, epoch_by_hand(first, x, y, order, "silu", "sgd")[0], first)

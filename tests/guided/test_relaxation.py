@@ -214,6 +214,26 @@ def test_of_mixtures_that_fit_alike_one_closer_to_an_order_is_chosen(monkeypatch
     assert spread[1].max(axis=1).mean() > spread[0].max(axis=1).mean() + 0.05
 
 
+def test_what_hardly_counts_is_not_run_any_more(monkeypatch):
+    puzzle, answer = right()
+    runs, mixture = [], engine.mixture
+
+    def watched(problem, position, ins, outs, shares, room):
+        assert len(shares) <= room
+        runs.append(shares)
+        return mixture(problem, position, ins, outs, shares, room)
+
+    monkeypatch.setattr(relaxation.engine, "mixture", watched)
+    few = []
+    for least in (1e-9, 0.03):
+        monkeypatch.setattr(relaxation, "LEAST_SHARE", least)
+        runs.clear()
+        rounds_of(puzzle, disordered(answer), held=True).round(disordered(answer), 2.0)
+        assert min(map(np.min, runs)) > 0.3 * least  # sums are put right after that
+        few.append(min(map(len, runs)))
+    assert N <= few[1] < few[0] <= N * N
+
+
 def test_only_what_promises_something_and_the_last_is_searched_from(monkeypatch):
     puzzle, answer = right()
     ends = [disordered(answer), mispaired(answer), answer, disordered(answer), disordered(answer)]
