@@ -45,7 +45,7 @@ class Guide:
         self._known = statistics(puzzle)
         self._compared = factors(puzzle)
         self._take_rows(min(ROWS, self._most))
-        self.elites = self._judged(start)
+        self.elites = self.judged(start)
         """The best assemblies so far, with their losses on the rows that they are compared on."""
 
     @property
@@ -58,7 +58,7 @@ class Guide:
 
         An order that follows other pairs is behind at first.
         """
-        found = self._judged(_of_each_pairing(some).take(slice(KEPT)))
+        found = self.judged(_of_each_pairing(some).take(slice(KEPT)))
         self.elites = _of_each_pairing(population(*self.elites.with_more(found))).take(slice(KEPT))
         return found
 
@@ -66,7 +66,7 @@ class Guide:
         """Take more rows where the best assembly, whose loss on those of a round is given, does better there."""
         if self.loss > MISLEADING * loss and self.problem.rows < self._most:
             self._take_rows(min(4 * self.problem.rows, self._most))
-            self.elites = self._judged(self.elites)
+            self.elites = self.judged(self.elites)
 
     def places(self) -> NDArray[np.float64]:
         """Return costs of blocks at positions by the best assembly, `[N, N]`."""
@@ -90,7 +90,7 @@ class Guide:
     def _take_rows(self, rows: int) -> None:
         self.problem, self._judging = (engine.place(self.puzzle, many, self.devices) for many in (rows, JUDGED * rows))
 
-    def _judged(self, some: Population) -> Population:
+    def judged(self, some: Population) -> Population:
         """Return assemblies with their losses on the rows that they are compared on, the best first, each once."""
         return population(some.ins, some.outs, Setting(self._judging, self.run).losses(some.ins, some.outs))
 

@@ -39,6 +39,8 @@ NARROWEST = 2.0
 """And at last, in positions."""
 NARROWER = 0.9
 """By which each round of the first cycle spreads them less than the one before."""
+RETREAT = 0.6
+"""And by which, until an order is better than the one that it came from: spread too widely, blocks fit by chance."""
 SLOWER = 0.7
 """By which the logarithm of that is multiplied for every other cycle."""
 NEAR = 1e-3
@@ -194,16 +196,19 @@ class RelaxationRounds:
         width = float(np.clip(widest, NARROWEST, MOST))
         narrower = NARROWER ** (SLOWER ** (self._cycles // 2))
         self._cycles += 1
-        left, lowest = LAST, np.inf
+        left, lowest, retreating = LAST, np.inf, self._cycles == 1
+        begun = self.guide.judged(_alone(assembly)).losses[0] if retreating else np.inf
         while left:
             loss = self.guide.loss
-            assembly = self._last = self.round(assembly, width)
-            found = self.guide.take(Population(assembly.ins[None], assembly.outs[None], np.full(1, np.inf)))
-            self.guide.run.found(assembly, float(found.losses[0]))
+            self._last = self.round(assembly, width)
+            found = self.guide.take(_alone(self._last))
+            self.guide.run.found(self._last, float(found.losses[0]))
             falls = self._error < FALLING * lowest if np.isfinite(lowest) else None
             lowest, self._lowest = min(lowest, self._error), min(self._lowest, self._error)
             left -= width <= NARROWEST
-            width = max(width * narrower, NARROWEST)
+            retreating &= bool(found.losses[0] >= begun and width > NARROWEST)
+            assembly = assembly if retreating else self._last
+            width = max(width * (RETREAT if retreating else narrower), NARROWEST)
             promising = found.losses[0] < min(PROMISING * loss, NEARLY * self._error, CLOSE * self._variance)
             yield Found(found, self._lowest, falls, bool(promising or not left))
 
@@ -305,6 +310,10 @@ class RelaxationRounds:
         self._before = of_pairs
         order = np.argsort(mean[np.arange(len(place)), partner], kind="stable")
         return Assembly(order.astype(np.int32), partner[order].astype(np.int32))
+
+
+def _alone(assembly: Assembly) -> Population:
+    return Population(assembly.ins[None], assembly.outs[None], np.full(1, np.inf))
 
 
 def _mean_square(errors: NDArray[np.float32]) -> float:

@@ -90,8 +90,8 @@ def widths(some, monkeypatch, error=0.5):
 
 
 def test_blocks_are_spread_less_and_less_and_more_slowly_in_later_cycles(monkeypatch):
-    monkeypatch.setattr(relaxation, "WIDEST", 1.0)
-    monkeypatch.setattr(relaxation, "NEAR", -1.0)
+    for name, value in (("WIDEST", 1.0), ("NEAR", -1.0), ("RETREAT", relaxation.NARROWER)):
+        monkeypatch.setattr(relaxation, name, value)
     some = rounds_of(*right(), held=True)
     for slower in (1, 1):
         seen = widths(some, monkeypatch)
@@ -103,6 +103,31 @@ def test_blocks_are_spread_less_and_less_and_more_slowly_in_later_cycles(monkeyp
     for slower in (1, 0.7, 0.7, 0.49):
         seen = widths(some, monkeypatch)
         assert seen[1] / seen[0] == pytest.approx(0.9**slower)
+
+
+def test_the_first_cycle_begins_anew_and_narrower_until_an_order_is_better_than_its_start(monkeypatch):
+    for name, most in (("WIDEST", 1.0), ("NEAR", -1.0), ("NARROWEST", 0.5), ("HELD", 9)):
+        monkeypatch.setattr(relaxation, name, most)
+    puzzle, answer = right()
+    rolled = (Assembly(np.roll(answer.ins, k), np.roll(answer.outs, k)) for k in (1, 2))
+    better, (start, worse) = answer, sorted(rolled, key=lambda one: reference.loss(puzzle, *one))
+    some, seen, ends = rounds_of(puzzle, start, held=True), [], iter([worse, worse, better, *[worse] * 99])
+
+    def round(assembly, width):
+        seen.append((assembly, width))
+        some._error = 0.5
+        return next(ends)
+
+    monkeypatch.setattr(some, "round", round)
+    list(some.cycle())
+    for (assembly, width), begun, expected in zip(
+        seen, (start, start, start, better, worse), N * np.array([1, 0.6, 0.36, 0.324, 0.2916]), strict=False
+    ):
+        np.testing.assert_array_equal(assembly, begun)
+        assert width == pytest.approx(max(expected, 0.5))
+    seen.clear()
+    list(some.cycle())
+    np.testing.assert_array_equal(seen[1][0], worse)
 
 
 def test_pairs_in_doubt_are_spread_more_widely(monkeypatch):
