@@ -40,7 +40,8 @@ NARROWEST = 2.0
 NARROWER = 0.9
 """By which each round of the first cycle spreads them less than the one before."""
 RETREAT = 0.6
-"""And by which, until an order is better than the one that it came from: spread too widely, blocks fit by chance."""
+"""And by which, until an order is better than the one that it came from, where no rows are left to judge steps on:
+spread widely, blocks fit a few rows by chance. With many, orders with higher errors are often the better ones."""
 SLOWER = 0.7
 """By which the logarithm of that is multiplied for every other cycle."""
 NEAR = 1e-3
@@ -196,7 +197,7 @@ class RelaxationRounds:
         width = float(np.clip(widest, NARROWEST, MOST))
         narrower = NARROWER ** (SLOWER ** (self._cycles // 2))
         self._cycles += 1
-        left, lowest, retreating = LAST, np.inf, self._cycles == 1
+        left, lowest, retreating = LAST, np.inf, self._cycles == 1 and self.guide.whole.rows < 2 * ROWS
         begun = self.guide.judged(_alone(assembly)).losses[0] if retreating else np.inf
         while left:
             loss = self.guide.loss

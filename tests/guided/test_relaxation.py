@@ -105,8 +105,10 @@ def test_blocks_are_spread_less_and_less_and_more_slowly_in_later_cycles(monkeyp
         assert seen[1] / seen[0] == pytest.approx(0.9**slower)
 
 
-def test_the_first_cycle_begins_anew_and_narrower_until_an_order_is_better_than_its_start(monkeypatch):
-    for name, most in (("WIDEST", 1.0), ("NEAR", -1.0), ("NARROWEST", 0.5), ("HELD", 9)):
+@pytest.mark.parametrize("few", [True, False])
+def test_of_few_rows_the_first_cycle_begins_anew_and_narrower_until_an_order_is_better_than_its_start(monkeypatch, few):
+    rows = ROWS // 2 + few
+    for name, most in (("WIDEST", 1.0), ("NEAR", -1.0), ("NARROWEST", 0.5), ("HELD", 9), ("ROWS", rows)):
         monkeypatch.setattr(relaxation, name, most)
     puzzle, answer = right()
     rolled = (Assembly(np.roll(answer.ins, k), np.roll(answer.outs, k)) for k in (1, 2))
@@ -120,11 +122,11 @@ def test_the_first_cycle_begins_anew_and_narrower_until_an_order_is_better_than_
 
     monkeypatch.setattr(some, "round", round)
     list(some.cycle())
-    for (assembly, width), begun, expected in zip(
-        seen, (start, start, start, better, worse), N * np.array([1, 0.6, 0.36, 0.324, 0.2916]), strict=False
-    ):
+    expected = {True: (start, start, start, better, worse), False: (start, worse, worse, better, worse)}[few]
+    widths = N * np.array([1, 0.6, 0.36, 0.324, 0.2916] if few else 0.9 ** np.arange(5.0))
+    for (assembly, width), begun, wide in zip(seen, expected, widths, strict=False):
         np.testing.assert_array_equal(assembly, begun)
-        assert width == pytest.approx(max(expected, 0.5))
+        assert width == pytest.approx(max(wide, 0.5))
     seen.clear()
     list(some.cycle())
     np.testing.assert_array_equal(seen[1][0], worse)
