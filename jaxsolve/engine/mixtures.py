@@ -63,7 +63,7 @@ class Mixture(NamedTuple):
     """How many chunks of first halves, second halves and pairs the positions have up to each."""
 
 
-def room_for(problem: Problem, pairs: np.ndarray) -> int:
+def room_for(pairs: np.ndarray) -> int:
     """Return how many pairs there has to be room for, for so many of each position: `ROOM` times a power of two."""
     needed = int((-(-pairs // PAIRS) * PAIRS).sum())
     return ROOM << max(0, (-(-needed // ROOM) - 1).bit_length())
@@ -91,12 +91,9 @@ def mixture(
     own_ins, first, first_begins, of_ins = _distinct(position, ins, blocks, chunk)
     own_outs, second, second_begins, of_outs = _distinct(position, outs, blocks, chunk)
     places, _, of_pairs = _placed(position, blocks, PAIRS)
-    table, owner = np.zeros((4, room)), np.repeat(np.arange(blocks), of_pairs * PAIRS)
-    table[:3, : len(owner)] = (
-        first_begins[owner],
-        second_begins[owner],
-        owner,
-    )  # what fills up has a place there as well
+    owner = np.repeat(np.arange(blocks), of_pairs * PAIRS)
+    table = np.zeros((4, room))
+    table[:3, : len(owner)] = first_begins[owner], second_begins[owner], owner  # also of what fills chunks up
     table[:, places] = first, second, position, shares
     whole = lambda some: jnp.asarray(some, jnp.int32)
     of = Mixture(

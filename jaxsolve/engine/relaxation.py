@@ -102,19 +102,19 @@ def influences(
         def position(carry: tuple[Array, ...], at: tuple[Array, Array]) -> tuple[tuple[Array, ...], None]:
             (g, found, hidden, pulled), (h, (begin, end)) = carry, at
 
+            def kept(buffer: Array, k: Array, units_of_chunk: Array) -> Array:
+                return lax.dynamic_update_slice_in_dim(buffer, units_of_chunk, k * size * units, 1)
+
             def seconds(k: Array, pulled: Array) -> Array:
                 w = p.w_out[_chunk(mixture.outs, k, size)].reshape(-1, features).T
-                return lax.dynamic_update_slice_in_dim(
-                    pulled, product(g, w, problem.tier), (k - begin[1]) * size * units, 1
-                )
+                return kept(pulled, k - begin[1], product(g, w, problem.tier))
 
             def firsts(k: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
                 before_it, hidden = carry
                 w, before = _first(problem, h, _chunk(mixture.ins, k, size))
                 own, slopes = jax.jvp(act, (before,), (jnp.ones_like(before),))
                 back = slopes * product(g, _second(problem, _chunk(table, k, size))[0].T, problem.tier)
-                hidden = lax.dynamic_update_slice_in_dim(hidden, own, (k - begin[0]) * size * units, 1)
-                return before_it + product(back, w.T, problem.tier), hidden
+                return before_it + product(back, w.T, problem.tier), kept(hidden, k - begin[0], own)
 
             pulled = lax.fori_loop(begin[1], end[1], seconds, pulled)
             before_it, hidden = lax.fori_loop(begin[0], end[0], firsts, (g, hidden))

@@ -242,7 +242,7 @@ class RelaxationRounds:
             Bytes that this may take.
         """
         guide, unit = self.guide, self._variance or 1.0
-        self._room = max(self._room, engine.room_for(guide.whole, (shares >= LEAST_SHARE).sum(axis=1)))
+        self._room = max(self._room, engine.room_for((shares >= LEAST_SHARE).sum(axis=1)))
         taken = self._rows(memory)
         drawn = self._drawn(taken)
 

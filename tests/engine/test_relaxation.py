@@ -123,8 +123,7 @@ def test_neither_sizes_of_chunks_nor_room_for_more_matter(monkeypatch, halves, p
     puzzle, _, ins, outs, shares = example("gelu", seed=11)
     shares[1], shares[3, 1] = [0.0, 0.0, 1.0], 0.0
     some = puzzle.first_rows(ROWS - 2 * halves - pairs // 4)  # programs are kept by shapes
-    problem = engine.place(some)
-    room = engine.room_for(problem, (shares > 0).sum(axis=1))
+    room = engine.room_for((shares > 0).sum(axis=1))
     assert room >= (shares > 0).sum()
     found = [Device(some, ins, outs, shares, room=room << more) for more in (0, 1)]
     shown = shares > 0
@@ -149,9 +148,8 @@ def test_pairs_that_have_a_half_in_common_share_it():
 
 
 def test_there_is_room_for_whole_chunks_of_the_pairs_of_every_position():
-    problem = engine.place(example()[0])
     for pairs in ([1] * N, [PAIRS] * N, [ROOM, 0, 0, 0, 0], [ROOM - PAIRS, 1, 1, 0, 0], [3 * ROOM] * N):
-        room = engine.room_for(problem, np.array(pairs))
+        room = engine.room_for(np.array(pairs))
         needed = sum(-(-some // PAIRS) * PAIRS for some in pairs)
         assert room % ROOM == 0
         assert max(needed, ROOM) <= room < 2 * max(needed, ROOM)
