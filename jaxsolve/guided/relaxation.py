@@ -48,7 +48,7 @@ NEAR = 1e-3
 """Share of the variance of the predictions up to which a loss is that of nearly the right order."""
 LAST = 3
 """Rounds of a cycle that spread them least."""
-LEAST_SHARE = 1e-4
+LEAST_SHARE = 1e-5
 """Below which a position does not run a pair any more in a round: most of the time would go to what hardly counts."""
 DAMPING = 2e-4
 """Of the first step, in units of the error, or of the variance of the predictions where that is lower (Yamashita &
