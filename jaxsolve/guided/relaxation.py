@@ -48,8 +48,11 @@ NEAR = 1e-3
 """Share of the variance of the predictions up to which a loss is that of nearly the right order."""
 LAST = 3
 """Rounds of a cycle that spread them least."""
-LEAST_SHARE = 1e-5
-"""Below which a position does not run a pair any more in a round: most of the time would go to what hardly counts."""
+IDLE = 4
+"""Rounds whose error does not fall after which a cycle ends before."""
+LEAST_SHARE, LEAST_SHARES = 1e-5, 1e-9
+"""Below which a position does not run a pair any more in a round, by turns of cycles. The more is run, the further away
+from where they were thought to be blocks can get, and the more mixtures of wrong ones fit."""
 DAMPING = 2e-4
 """Of the first step, in units of the error, or of the variance of the predictions where that is lower (Yamashita &
 Fukushima 2001, https://doi.org/10.1007/978-3-7091-6217-0_18)."""
@@ -181,6 +184,8 @@ class RelaxationRounds:
         """Candidates, in units of the number of blocks; 1: the pairs as they are."""
         self._before: NDArray[np.float64] | None = None
         """Shares of all pairs in the round before of the same cycle."""
+        self._share = LEAST_SHARE
+        """What a position runs of a pair at least."""
         self._room = 0
         """Pairs that there is room for: programs are compiled for each, so that it only grows."""
 
@@ -196,8 +201,9 @@ class RelaxationRounds:
         widest = NARROWEST if near and self._cycles % 2 == 0 else (WIDEST + DOUBTFUL * doubt) * blocks
         width = float(np.clip(widest, NARROWEST, MOST))
         narrower = NARROWER ** (SLOWER ** (self._cycles // 2))
+        self._share = LEAST_SHARE if self._cycles % 2 == 0 else LEAST_SHARES
         self._cycles += 1
-        left, lowest, retreating = LAST, np.inf, self._cycles == 1 and self.guide.whole.rows < 2 * ROWS
+        idle, left, lowest, retreating = 0, LAST, np.inf, self._cycles == 1 and self.guide.whole.rows < 2 * ROWS
         begun = self.guide.judged(_alone(assembly)).losses[0] if retreating else np.inf
         while left:
             loss = self.guide.loss
@@ -206,7 +212,8 @@ class RelaxationRounds:
             self.guide.run.found(self._last, float(found.losses[0]))
             falls = self._error < FALLING * lowest if np.isfinite(lowest) else None
             lowest, self._lowest = min(lowest, self._error), min(self._lowest, self._error)
-            left -= width <= NARROWEST
+            idle = 0 if falls in (None, True) else idle + 1
+            left = 0 if idle == IDLE else left - (width <= NARROWEST)
             retreating &= bool(found.losses[0] >= begun and width > NARROWEST)
             assembly = assembly if retreating else self._last
             width = max(width * (RETREAT if retreating else narrower), NARROWEST)
@@ -242,7 +249,7 @@ class RelaxationRounds:
             Bytes that this may take.
         """
         guide, unit = self.guide, self._variance or 1.0
-        self._room = max(self._room, engine.room_for((shares >= LEAST_SHARE).sum(axis=1)))
+        self._room = max(self._room, engine.room_for((shares >= self._share).sum(axis=1)))
         taken = self._rows(memory)
         drawn = self._drawn(taken)
 
@@ -250,7 +257,7 @@ class RelaxationRounds:
             guide.run.spend(-(-passes * pairs * taken // (len(shares) * ROWS)))
 
         def tried(shares: NDArray[np.float64], rows: "engine.Rows") -> Tried:
-            shares = some.balanced(np.where(shares >= LEAST_SHARE, shares, 0.0))
+            shares = some.balanced(np.where(shares >= self._share, shares, 0.0))
             where, which = np.nonzero(shares)
             spend(1, len(where))
             mixture, places = engine.mixture(

@@ -1,5 +1,6 @@
-"""Host: the rounds by turns: a cycle of relaxation, and a round of annealing."""
+"""Host: the rounds by turns: two cycles of relaxation, and a round of annealing."""
 
+import itertools
 from collections.abc import Iterator
 
 from jaxsolve.guided.annealing import CHAINS, AnnealingRounds
@@ -48,7 +49,7 @@ def guided_rounds(
     relaxation = RelaxationRounds(guide, start.best, seed % MOST_SEED, held=held)
     annealing = AnnealingRounds(guide, seed % MOST_SEED, found, floor)
     while True:
-        for one in relaxation.cycle():
+        for one in itertools.chain(relaxation.cycle(), relaxation.cycle()):
             found.append(one.population)
             yield one
         yield Found(annealing.round())

@@ -77,6 +77,7 @@ def test_what_is_found_is_judged_and_kept_where_it_is_better():
 
 def widths(some, monkeypatch, error=0.5):
     """Of the rounds of a cycle."""
+    monkeypatch.setattr(relaxation, "IDLE", 99)
     seen = []
 
     def round(assembly, width):
@@ -108,6 +109,7 @@ def test_blocks_are_spread_less_and_less_and_more_slowly_in_later_cycles(monkeyp
 @pytest.mark.parametrize("few", [True, False])
 def test_of_few_rows_the_first_cycle_begins_anew_and_narrower_until_an_order_is_better_than_its_start(monkeypatch, few):
     rows = ROWS // 2 + few
+    monkeypatch.setattr(relaxation, "IDLE", 99)
     for name, most in (("WIDEST", 1.0), ("NEAR", -1.0), ("NARROWEST", 0.5), ("HELD", 9), ("ROWS", rows)):
         monkeypatch.setattr(relaxation, name, most)
     puzzle, answer = right()
@@ -154,6 +156,26 @@ def test_rounds_tell_the_lowest_error_of_mixtures_and_whether_it_falls_in_their_
     told = [(found.error, found.falls) for found in some.cycle()]
     assert told[:3] == [(0.5, None), (0.4, True), (0.4, False)]
     assert [(found.error, found.falls) for found in some.cycle()][:2] == [(0.4, None), (0.4, False)]
+
+
+def test_a_cycle_ends_where_its_error_does_not_fall_any_more_and_the_next_runs_more_or_less_of_each_pair(monkeypatch):
+    for name, value in (("WIDEST", 1.0), ("NEAR", -1.0), ("RETREAT", relaxation.NARROWER)):
+        monkeypatch.setattr(relaxation, name, value)
+    some = rounds_of(*right(), held=True)
+    errors, shares = iter([0.9, 0.5, 0.48, 0.47, 0.3, *[0.29] * 4, *np.geomspace(0.5, 1e-9, 50)]), []
+
+    def round(assembly, width):
+        some._error = next(errors)
+        shares.append(some._share)
+        return assembly
+
+    monkeypatch.setattr(some, "round", round)
+    found = list(some.cycle())
+    assert [one.falls for one in found] == [None, True, False, False, True, False, False, False, False]
+    assert [one.arrived for one in found] == [False] * 8 + [True]
+    assert len(list(some.cycle())) > 9
+    assert shares == [relaxation.LEAST_SHARE] * 9 + [relaxation.LEAST_SHARES] * (len(shares) - 9)
+    assert relaxation.LEAST_SHARES < relaxation.LEAST_SHARE
 
 
 def test_steps_are_judged_on_rows_that_they_have_not_seen(monkeypatch):

@@ -42,11 +42,11 @@ def test_cycles_and_rounds_of_annealing_take_turns_and_begin_with_what_the_other
     monkeypatch.setattr(RelaxationRounds, "cycle", cycle)
     monkeypatch.setattr(AnnealingRounds, "round", annealed)
     got = []
-    ends = list(itertools.islice(guided(puzzle, disordered(answer), found=got, held=True), 6))
-    assert [one.arrived for one in ends] == [False, False, True] * 2
-    assert [what for what, _ in told] == ["cycle", "annealed"] * 2
+    ends = list(itertools.islice(guided(puzzle, disordered(answer), found=got, held=True), 10))
+    assert [one.arrived for one in ends] == [*[False] * 4, True] * 2
+    assert [what for what, _ in told] == ["cycle", "cycle", "annealed"] * 2
     assert {id(guide) for _, guide in told} == {id(told[0][1])}
-    assert len(got) == 4, "what a cycle finds is kept; rounds of annealing see to that themselves"
+    assert len(got) == 8, "what a cycle finds is kept; rounds of annealing see to that themselves"
 
 
 def test_losses_are_those_of_the_assemblies():
