@@ -31,8 +31,8 @@ def _table(problem: Problem, of: Mixture) -> Float[Array, "A N"]:
     return jnp.zeros((len(of.ins), problem.blocks)).at[of.first, of.outs[of.second]].add(of.shares)
 
 
-def _chunk(table: Array, k: Array, size: int) -> Array:
-    return lax.dynamic_slice_in_dim(table, k * size, size)
+def _chunk(table: Array, k: Array, size: int, axis: int = 0) -> Array:
+    return lax.dynamic_slice_in_dim(table, k * size, size, axis)
 
 
 def _first(problem: Problem, h: Array, ins: Array) -> tuple[Array, Array]:
@@ -175,10 +175,9 @@ def equations(problem: Problem, mixture: Mixture, influences: Float[Array, "C P 
         every, of = lax.all_gather(own, AXIS, tiled=True), _sums(mixture)
 
         def part(k: Array, found: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-            cut = lambda table: lax.dynamic_slice_in_dim(table, k * ROOM, ROOM, 1)
             shares = _chunk(mixture.shares, k, ROOM)
             of_sums = sum(jax.nn.one_hot(_chunk(which, k, ROOM), sums) for which in of)
-            weighted, all_rows = shares[:, None] * cut(own), cut(every)
+            weighted, all_rows = shares[:, None] * _chunk(own, k, ROOM, 1), _chunk(every, k, ROOM, 1)
             by_tile = lambda tile: (exact("pr,dps->rds", tile, all_rows), exact("pr,pz->rz", tile, of_sums))
             more = *lax.map(by_tile, weighted), exact("pz,py->zy", shares[:, None] * of_sums, of_sums)
             return jax.tree.map(jnp.add, found, more)

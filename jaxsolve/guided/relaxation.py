@@ -50,7 +50,7 @@ LAST = 3
 """Rounds of a cycle that spread them least."""
 IDLE = 4
 """Rounds whose error does not fall after which a cycle ends before."""
-LEAST_SHARE, LEAST_SHARES = 1e-5, 1e-9
+LEAST_SHARES = 1e-5, 1e-9
 """Below which a position does not run a pair any more in a round, by turns of cycles. The more is run, the further away
 from where they were thought to be blocks can get, and the more mixtures of wrong ones fit."""
 DAMPING = 2e-4
@@ -184,7 +184,7 @@ class RelaxationRounds:
         """Candidates, in units of the number of blocks; 1: the pairs as they are."""
         self._before: NDArray[np.float64] | None = None
         """Shares of all pairs in the round before of the same cycle."""
-        self._share = LEAST_SHARE
+        self._share = LEAST_SHARES[0]
         """What a position runs of a pair at least."""
         self._room = 0
         """Pairs that there is room for: programs are compiled for each, so that it only grows."""
@@ -201,7 +201,7 @@ class RelaxationRounds:
         widest = NARROWEST if near and self._cycles % 2 == 0 else (WIDEST + DOUBTFUL * doubt) * blocks
         width = float(np.clip(widest, NARROWEST, MOST))
         narrower = NARROWER ** (SLOWER ** (self._cycles // 2))
-        self._share = LEAST_SHARE if self._cycles % 2 == 0 else LEAST_SHARES
+        self._share = LEAST_SHARES[self._cycles % 2]
         self._cycles += 1
         idle, left, lowest, retreating = 0, LAST, np.inf, self._cycles == 1 and self.guide.whole.rows < 2 * ROWS
         begun = self.guide.judged(_alone(assembly)).losses[0] if retreating else np.inf

@@ -174,8 +174,8 @@ def test_a_cycle_ends_where_its_error_does_not_fall_any_more_and_the_next_runs_m
     assert [one.falls for one in found] == [None, True, False, False, True, False, False, False, False]
     assert [one.arrived for one in found] == [False] * 8 + [True]
     assert len(list(some.cycle())) > 9
-    assert shares == [relaxation.LEAST_SHARE] * 9 + [relaxation.LEAST_SHARES] * (len(shares) - 9)
-    assert relaxation.LEAST_SHARES < relaxation.LEAST_SHARE
+    assert shares == [relaxation.LEAST_SHARES[0]] * 9 + [relaxation.LEAST_SHARES[1]] * (len(shares) - 9)
+    assert relaxation.LEAST_SHARES[1] < relaxation.LEAST_SHARES[0]
 
 
 def test_steps_are_judged_on_rows_that_they_have_not_seen(monkeypatch):
@@ -275,7 +275,7 @@ def test_what_hardly_counts_is_not_run_any_more(monkeypatch):
     monkeypatch.setattr(relaxation.engine, "mixture", watched)
     few = []
     for least in (1e-9, 0.03):
-        monkeypatch.setattr(relaxation, "LEAST_SHARE", least)
+        monkeypatch.setattr(relaxation, "LEAST_SHARES", (least, least))
         runs.clear()
         rounds_of(puzzle, disordered(answer), held=True).round(disordered(answer), 2.0)
         assert min(map(np.min, runs)) > 0.3 * least  # sums are put right after that
