@@ -6,11 +6,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from jaxsolve import engine
-from jaxsolve.attempts import AUTO, NONE, Attempt, Config, Start, attempts, first_start
+from jaxsolve.attempts import Attempt, attempts
 from jaxsolve.certificate import Certificate, reachable
+from jaxsolve.config import AUTO, NONE, Config
 from jaxsolve.puzzle import ACTIVATIONS, Assembly, Puzzle, mean_squared_error, read_as
 from jaxsolve.run import OutOfTime, Run
 from jaxsolve.search import begin, descend
+from jaxsolve.starts import LINES, Start, first_start
 
 FEW_ROWS = 400
 """Rows that tell which activation to try first."""
@@ -18,7 +20,8 @@ SAME = {"gelu_tanh": "gelu"}
 """Activations that differ so little from another that only the right answer tells them apart."""
 AKIN = {*SAME, *SAME.values()}
 CLOSE = 0.1
-"""Share of the variance of the predictions that answers leave at most where such activations are told apart."""
+"""Share of the variance of the predictions that answers leave at most where such activations are told apart, and first
+orders where another activation is tried at once."""
 PATIENCE = 2
 """Attempts that get no further under the activation that a puzzle is read with, before others are tried. Two are made
 under each of those: first orders, and a round that tells what may come of more of them."""
@@ -74,7 +77,7 @@ class Reading:
     @property
     def promise(self) -> float:
         """The lowest error that an attempt or a mixture has come to."""
-        return min(min(attempt.mse, attempt.promise) for attempt in self.tried)
+        return min((min(attempt.mse, attempt.promise) for attempt in self.tried), default=np.inf)
 
 
 def readings(
@@ -88,19 +91,30 @@ def readings(
 
     Whoever asks for the next attempt has put the one before into its reading's `tried`, searched and judged it.
     """
-    yield from _first(_reading(puzzle, config, run, start, made), run, patience)
+    for reading, attempt in _first(_reading(puzzle, config, run, start, made), run, patience):
+        elsewhere = not puzzle.activation_given and attempt.order_seed in LINES and _fits_another(puzzle, attempt)
+        if elsewhere:
+            attempt.search = NONE
+        yield reading, attempt
+        if elsewhere or min(one.promise for one in made) < CLEARLY * reading.promise:
+            break
+    ahead = min(made, key=lambda one: one.promise)
+    if ahead is not made[0]:  # an answer fits better under another activation, and is read with that
+        yield from _first(ahead, run, patience)
     if not puzzle.activation_given and made[0].tried:
         first = start or first_start(puzzle, config)
         starts = [Assembly(order, first.pairing.partner[order]) for order in first.orders.values()]
-        for name, _ in rank_activations(puzzle, [*(one.start for one in made[0].tried[1:2]), *starts], FEW_ROWS):
+        starts += [attempt.start for attempt in made[0].tried[1:]]
+        for name, _ in rank_activations(puzzle, starts, FEW_ROWS):
             if name not in (*SAME, *(reading.puzzle.activation for reading in made)):
                 other = _reading(read_as(puzzle, name), config, run, None, made)
-                before, last = min(reading.promise for reading in made[:-1]), min(1, patience)
+                before = min(reading.promise for reading in made[:-1])
                 for k, (reading, attempt) in enumerate(_first(other, run, 1 + patience)):
                     if config.search == AUTO and k == 0:
                         attempt.search = NONE
                     yield reading, attempt
-                    if k >= last and not other.promise < CLEARLY * before:
+                    sounded = not patience or np.isfinite(attempt.promise)
+                    if sounded and not other.promise < CLEARLY * before:
                         break
     # a reading whose error is k times as high gets one evaluation for k⁴ of the best
     while made and (yield from _next(min(made, key=lambda one: one.promise**4 * (1 + one.evaluations)), run)):
@@ -176,6 +190,14 @@ def puzzle_of(reading: Reading, attempt: Attempt) -> Puzzle:
     return attempt.puzzle or reading.puzzle
 
 
+def _fits_another(puzzle: Puzzle, attempt: Attempt) -> bool:
+    """Return whether the start of an attempt, which follows no activation, fits another one clearly better."""
+    ranked = rank_activations(puzzle, [attempt.start], FEW_ROWS)
+    (name, lowest), own = ranked[0], dict(ranked)[puzzle.activation]
+    akin = SAME.get(name, name) == SAME.get(puzzle.activation, puzzle.activation)
+    return not akin and lowest < min(CLEARLY * own, CLOSE * float(np.var(puzzle.y)))
+
+
 def _reading(puzzle: Puzzle, config: Config, run: Run, start: Start | None, made: list[Reading]) -> Reading:
     reading = Reading(puzzle)
     reading.following = attempts(puzzle, config, run, reading.tried, start)
@@ -192,7 +214,7 @@ def _first(reading: Reading, run: Run, patience: int) -> Iterator[tuple[Reading,
         # of one round of mixtures it is not known whether they fall
         further = (sounded or best < FALLING * lowest) if last.falls is None else last.falls
         fits = reading.promise <= (FITTING if sounded else CERTAIN) * float(np.var(reading.puzzle.y))
-        patience -= not (further or fits)
+        patience -= not (further or fits or last.order_seed in LINES)
         lowest = best
         if patience <= 0:
             return

@@ -2,26 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import count, cycle, islice
+from itertools import cycle, islice
 
 import numpy as np
 
 from jaxsolve import engine
 from jaxsolve.blind import FROM_THE_BEST, joint_starts
 from jaxsolve.certificate import Certificate, certify, reachable
-from jaxsolve.errors import UsageError
+from jaxsolve.config import AUTO, NONE, Config
 from jaxsolve.guided import Found, guided_rounds
-from jaxsolve.ordering import QUICK_SEEDS, Order, Paired, seed_order
-from jaxsolve.pairing import PAIRINGS, Pairing, pair, rank_pairings
-from jaxsolve.puzzle import Assembly, Network, Puzzle, check_sha256, padded
+from jaxsolve.pairing import Pairing
+from jaxsolve.puzzle import Assembly, Network, Puzzle, padded
 from jaxsolve.run import Evaluator, OutOfTime, Run
-from jaxsolve.search import Descent, Population, begin, search_named
+from jaxsolve.search import Descent, Population, begin, search_named, unjudged
+from jaxsolve.starts import AUTO_ROWS, Start, first_orders, paired_by, ranked_pairings, round_start
 
-AUTO = "auto"
-NONE = "none"
-"""Pairs that come from no weights; no search."""
-AUTO_ROWS = 512
-"""Rows on which candidates are compared at first: a few hundred rank orders as all of them do."""
 ARRIVED = 0.2
 """Loss of an attempt over that of first orders by the weights, at most, where rounds go on from it."""
 LEANER = 0.7
@@ -33,52 +28,6 @@ BRIEF = 1500
 round."""
 PAIRINGS_TRIED = 3
 """Pairings that rounds may begin with; first orders of the best supported are searched from before."""
-
-
-@dataclass(frozen=True)
-class Config:
-    """How to solve: the names of registered methods, or ``auto`` to let the evidence choose."""
-
-    pairing: str = AUTO
-    """A score of `PAIRINGS`, or ``none``: pairs from the data alone, searched together with the order."""
-    order_seed: str = AUTO
-    search: str = AUTO
-    rows: int | None = None
-    """Compare candidates on the first so many rows. None begins with a few and takes more where they mislead."""
-    budget: float = 300.0
-    """Seconds, where `solve` is not given a run with a budget of its own."""
-    seed: int = 0
-    """Start of all randomness."""
-    sha256: str | None = None
-    """The published hash of the answer, if known."""
-    trace: bool = False
-    """Judge every round on all rows."""
-    devices: int | None = None
-    """Devices of each process that candidates are spread over; None: all."""
-    memory: float | None = None
-    """Bytes that evaluations may take, where `solve` is not given a run; None: half of what is free."""
-
-    def __post_init__(self) -> None:
-        """Refuse what no search could be run with; `UsageError` names the option."""
-        if self.rows is not None and (not isinstance(self.rows, int) or self.rows < 1):
-            raise UsageError(f"rows is {self.rows}; expected a whole number, at least 1")
-        if not self.budget > 0:
-            raise UsageError(f"budget is {self.budget}; expected more than 0 seconds")
-        if self.memory is not None and not self.memory > 0:
-            raise UsageError(f"memory is {self.memory}; expected more than 0 bytes")
-        if self.seed < 0:
-            raise UsageError(f"seed is {self.seed}; expected 0 or more")
-        if self.sha256 is not None:
-            object.__setattr__(self, "sha256", check_sha256(self.sha256, "sha256"))
-
-
-@dataclass(frozen=True, eq=False)
-class Start:
-    """What the host finds out by itself: pairs by the weights, and first orders."""
-
-    pairing: Pairing
-    orders: dict[str, Order]
-    """By the names of their seeds."""
 
 
 @dataclass(eq=False)
@@ -116,13 +65,6 @@ class Attempt:
         return self.certificate
 
 
-def first_start(puzzle: Puzzle, config: Config) -> Start:
-    """Return the start that `solve` begins with; needs no device, so that it may run while JAX is loaded."""
-    pairing = next(_ranked_pairings(puzzle, config))
-    paired = _paired(puzzle, pairing, config, Run())
-    return Start(pairing, {name: seed_order(paired, name) for name in _quick(config)})
-
-
 def attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt], start: Start | None) -> Iterator[Attempt]:
     """Yield starts, the best supported first; then, where there is a choice, what rounds near the best find."""
     if config.search != AUTO:
@@ -132,16 +74,16 @@ def attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt], sta
         stay, memory = np.arange(puzzle.blocks, dtype=np.int32), run.memory_on(problem)
         engine.compile_ahead(lambda: Evaluator(problem, Assembly(stay, stay), Run(memory=memory)).loss())
     rounds = puzzle.blocks > 1 and AUTO in (config.order_seed, config.search)
-    pairings = _pairings(puzzle, config, run, start)
+    pairings = ranked_pairings(puzzle, config, run, start)
     for pairing in islice(pairings, 1) if rounds else pairings:
-        paired = _paired(puzzle, pairing, config, run)
+        paired = paired_by(puzzle, pairing, config, run)
         paired.placed = problem
         if not tried:  # whatever happens from here on, there is an answer to show
             blank = Descent(paired.assembly(np.arange(puzzle.blocks)), float("inf"))
             tried.append(Attempt(pairing, NONE, NONE, problem, blank, blank.assembly, blank.loss))
         search = config.search if config.search != AUTO else "shortlisted"
         known = start.orders if start and pairing is start.pairing else {}
-        for name, order in _orders(paired, config, known):
+        for name, order in first_orders(paired, config, known):
             with run.phase("seed"):
                 descent = begin(problem, paired.assembly(order), run)
             most = BRIEF if rounds and config.search == AUTO else np.inf
@@ -150,53 +92,6 @@ def attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt], sta
         yield from _joint(puzzle, config, run, tried)
     elif rounds:
         yield from _rounds(puzzle, config, run, tried, islice(pairings, PAIRINGS_TRIED - 1))
-
-
-def _ranked_pairings(puzzle: Puzzle, config: Config) -> Iterator[Pairing]:
-    """Yield the pairing asked for, or all that the weights suggest, the best supported first."""
-    if config.pairing == AUTO:
-        return rank_pairings(puzzle, PAIRINGS)
-    return iter([pair(puzzle, "probe" if config.pairing == NONE else config.pairing)])
-
-
-def _pairings(puzzle: Puzzle, config: Config, run: Run, start: Start | None) -> Iterator[Pairing]:
-    """Yield the pairings, that of the start, if there is one, without ranking them once more."""
-    if start:
-        yield start.pairing
-    with run.phase("pair"):
-        ranked = _ranked_pairings(puzzle, config)
-        if start:
-            next(ranked)
-    while True:
-        with run.phase("pair"):
-            pairing = next(ranked, None)
-        if pairing is None:
-            return
-        yield pairing
-
-
-def _paired(puzzle: Puzzle, pairing: Pairing, config: Config, run: Run) -> Paired:
-    few = puzzle.first_rows(config.rows or AUTO_ROWS)
-    return Paired(few, pairing.partner.astype(np.int32), run, config.seed)
-
-
-def _quick(config: Config) -> tuple[str, ...]:
-    """Return the seeds that cost about as much as evaluating them, if they are wanted."""
-    return QUICK_SEEDS if config.order_seed == AUTO else tuple({config.order_seed} & {*QUICK_SEEDS})
-
-
-def _orders(paired: Paired, config: Config, known: dict[str, Order]) -> Iterator[tuple[str, Order]]:
-    """Yield the order asked for, or that of the quick seeds, both directions, with the lowest loss."""
-    run = paired.run
-    if config.order_seed == "random":
-        for k in count(config.seed):
-            yield "random", seed_order(replace(paired, seed=k), "random")
-    quick = _quick(config) or (config.order_seed,)
-    with run.phase("seed"):
-        orders = {name: known[name] if name in known else seed_order(paired, name) for name in quick}
-        losses = paired.losses(list(orders.values()))
-    best = quick[int(np.argmin(losses))]
-    yield best, orders[best]
 
 
 def _joint(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) -> Iterator[Attempt]:
@@ -230,13 +125,14 @@ def _rounds(
     """
     best = min(tried[1:], key=lambda attempt: attempt.mse)
     pairing, floor = best.pairing, reachable(puzzle, best.descent.assembly)
-    first, losses = list[Assembly](), list[float]()
+    first, losses, lined = list[Assembly](), list[float](), list[bool]()
     for one in dict.fromkeys((pairing, *others)):
-        paired = replace(_paired(puzzle, one, config, run), placed=best.problem)
-        orders = [seed_order(paired, name) for name in ("contraction", "contraction_descending")]
-        both = paired.losses(orders)
-        first.append(paired.assembly(orders[int(both.argmin())]))
-        losses.append(float(both.min()))
+        paired = replace(paired_by(puzzle, one, config, run), placed=best.problem)
+        with run.phase("seed"):
+            order, line = round_start(paired)
+            losses.append(float(paired.losses([order])[0]))
+        first.append(paired.assembly(order))
+        lined.append(line)
     if not best.descent.loss > ARRIVED * min(losses):  # else its basin is a wrong one, which rounds would not leave
         first.append(best.descent.assembly)
     held, found = pairing.certain == puzzle.blocks, list[Population]()
@@ -244,7 +140,7 @@ def _rounds(
         puzzle, run, config.seed, config.devices, found, floor, FROM_THE_BEST, -pairing.standardised
     )
     ways: dict[str, Iterator[Found]] = {
-        "guided": _guided(puzzle, first, config, run, held, floor, found),
+        "guided": _guided(puzzle, first, config, run, floor, found, held=held, lined=lined[0]),
         "joint": map(Found, elsewhere),
     }
     like = dict.fromkeys(ways, best)
@@ -272,7 +168,7 @@ def _rounds(
                 if lean is None or lean.puzzle is None:
                     continue
                 like[name] = lean
-                ways[name] = _guided(lean.puzzle, [lean.start], config, run, False, floor, [])
+                ways[name] = _guided(lean.puzzle, [lean.start], config, run, floor, [])
             arrived = False
             while not arrived:
                 with run.phase("search"):
@@ -291,13 +187,14 @@ def _guided(
     starts: list[Assembly],
     config: Config,
     run: Run,
-    held: bool,
     floor: float,
     found: list[Population],
+    *,
+    held: bool = False,
+    lined: bool = False,
 ) -> Iterator[Found]:
-    ins, outs = (np.stack(half) for half in zip(*starts, strict=True))
-    begin_with = Population(ins, outs, np.full(len(ins), np.inf))
-    return guided_rounds(puzzle, begin_with, run, config.seed, config.devices, found, held=held, floor=floor)
+    chosen = {"held": held, "lined": lined, "floor": floor}
+    return guided_rounds(puzzle, unjudged(starts), run, config.seed, config.devices, found, **chosen)
 
 
 def _leaner(puzzle: Puzzle, best: Attempt, least: int) -> Attempt | None:

@@ -13,7 +13,7 @@ from jaxsolve.errors import OutOfMemoryError, UsageError
 from jaxsolve.pairing import PAIRINGS, pair
 from jaxsolve.puzzle import Assembly, Puzzle, check_sha256, mean_squared_error
 from jaxsolve.run import OutOfTime, Run
-from jaxsolve.search import Pipeline, Population, Setting, stages_named
+from jaxsolve.search import Pipeline, Population, Setting, stages_named, unjudged
 
 ROWS = 1000
 """Rows on which candidates are compared if nothing is said."""
@@ -129,7 +129,7 @@ def joint_search(
     problem = engine.place(puzzle, config.rows, devices)
     partner = None if config.pairing is None else pair(puzzle, config.pairing).partner.astype(np.int32)
     prior = None if config.prior is None else -pair(puzzle, config.prior).standardised
-    starts = None if start is None else Population(start.ins[None], start.outs[None], np.array([np.inf]))
+    starts = None if start is None else unjudged([start])
     whole = engine.place(puzzle, STATISTICS_ROWS, devices)
     pipeline = Pipeline(stages, Setting(problem, run, config.seed, starts, whole, partner, prior))
     asked = {"puzzle": puzzle.fingerprint, "config": asdict(config) | {"options": dict(config.options)}}

@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxsolve import engine
 from jaxsolve.activation import Reading, puzzle_of, reread
-from jaxsolve.attempts import NONE, Attempt, Config
+from jaxsolve.attempts import Attempt
 from jaxsolve.certificate import (
     Certificate,
     Evidence,
@@ -20,6 +20,7 @@ from jaxsolve.certificate import (
     with_evidence,
     with_neighbour,
 )
+from jaxsolve.config import NONE, Config
 from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, running, unused
 from jaxsolve.run import Run
 from jaxsolve.search import begin, descend
@@ -92,14 +93,22 @@ class Judge:
         """Weigh the best answer so far; return whether noise is all that is left.
 
         That takes longer than to search, so that it is done where an answer is much better than the last one weighed,
-        and where an attempt has found no better one; then better rivals are followed.
+        and where an attempt has found no better one; then better rivals are followed. It takes longer than a round,
+        too: first orders wait for the rounds, and those for the next as long as their error may fall.
         """
         best = reading.best
         stuck = best is not attempt
+        falling = np.isfinite(attempt.promise) and attempt.falls is not False
+        if np.isfinite(attempt.most) or (falling and not stuck):
+            return False
         puzzle = puzzle_of(reading, best)
         for _ in range(1 + FOLLOWED * stuck):
             if not best.mse < min((1.0 if stuck else FURTHER) * self.weighed, promising(puzzle)):
                 return False
+            if np.isfinite(best.most):  # its search was cut short
+                best.most = np.inf
+                if self._search(puzzle, best):
+                    return True
             rival = _better(self._weigh(puzzle, best))
             if best.certificate is not None and best.certificate.solved:
                 return True

@@ -8,13 +8,15 @@ import numpy as np
 
 from jaxsolve import engine
 from jaxsolve.activation import Reading, equally_good, puzzle_of, readings
-from jaxsolve.attempts import AUTO, NONE, Attempt, Config, Start, first_start
+from jaxsolve.attempts import Attempt
 from jaxsolve.certificate import Certificate, Gap
+from jaxsolve.config import AUTO, NONE, Config
 from jaxsolve.errors import OutOfMemoryError
 from jaxsolve.judging import Judge, concluded, gaps
 from jaxsolve.puzzle import Puzzle, mean_squared_error, unused
 from jaxsolve.run import OutOfTime, Run
 from jaxsolve.search import Round
+from jaxsolve.starts import Start, first_start
 
 TELLING = 0.5
 """Share of what is left that a block has to explain for its place to be called a gap."""

@@ -8,12 +8,13 @@ import pytest
 
 from jaxsolve import engine
 from jaxsolve.activation import guess_activation, rank_activations, readings
-from jaxsolve.attempts import Attempt, first_start
+from jaxsolve.attempts import Attempt
 from jaxsolve.certificate import certify
 from jaxsolve.puzzle import demo_puzzle, padded, predict, read_as, read_puzzle, unpadded, write_puzzle
 from jaxsolve.run import Run
 from jaxsolve.search import Descent
 from jaxsolve.solve import Config, solve
+from jaxsolve.starts import first_start
 from tests import reference
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from jaxsolve import engine
 from jaxsolve.activation import Reading
-from jaxsolve.attempts import NONE, Attempt, first_start
+from jaxsolve.attempts import Attempt
+from jaxsolve.config import NONE
 from jaxsolve.errors import JaxsolveError
 from jaxsolve.ordering import SEEDS
 from jaxsolve.pairing import PAIRINGS
@@ -13,6 +14,7 @@ from jaxsolve.puzzle import Assembly, demo_puzzle, sha256_of
 from jaxsolve.run import OutOfTime, Progress, Run
 from jaxsolve.search import SEARCHES, begin
 from jaxsolve.solve import Config, solve
+from jaxsolve.starts import first_start
 from tests import reference
 
 

@@ -25,6 +25,8 @@ ROOMS = [
     "joint",
     "blind",
     "guided",
+    "config",
+    "starts",
     "attempts",
     "telling",
     "activation",

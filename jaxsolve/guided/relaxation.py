@@ -12,17 +12,17 @@ position a block for all that is free, this does not get near the answer.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
+from jaxsolve.guided.candidates import UNSEEN, Candidates, candidates
 from jaxsolve.guided.guide import Guide
 from jaxsolve.pairing import assign
 from jaxsolve.puzzle import Assembly
-from jaxsolve.search import Population
+from jaxsolve.search import Population, unjudged
 
 ROWS = 384
 """Rows that a step is taken by, drawn anew for each, for they are fewer than the shares and leave much free; whether it
@@ -35,6 +35,8 @@ WIDEST, DOUBTFUL, MOST = 0.1, 0.15, 20.0
 """How widely blocks are spread at first: the standard deviation of a Gaussian, in units of the number of blocks; what
 is added to that for the share of pairs in doubt, for where a block belongs is read off its pair; and in positions at
 most, for the time that a round takes grows with it."""
+LINED = 0.05
+"""The first of these in a first cycle that begins with a line (`ordering.seriation`)."""
 NARROWEST = 2.0
 """And at last, in positions."""
 NARROWER = 0.9
@@ -75,13 +77,6 @@ HELD = 2
 CANDIDATES, MOST_CANDIDATES = 2, 8
 """Pairs that share positions, in units of the number of blocks: at least, in the first cycle, one more in each other;
 and at most, unless that is more."""
-COVERED = 0.98
-"""Share of the right pairs that are expected to be among them."""
-UNSEEN = 1e-2
-"""Share that counts for pairs which have none."""
-SWEEPS = 60
-"""Times that sums over positions and halves are put right in turn."""
-TINY = np.finfo(np.float64).tiny
 
 
 class Found(NamedTuple):
@@ -114,49 +109,6 @@ class Tried(NamedTuple):
     loss: float
 
 
-@dataclass
-class Candidates:
-    """Pairs that share positions."""
-
-    ins: NDArray[np.intp]
-    outs: NDArray[np.intp]
-    likely: NDArray[np.float64]
-    """How likely each is, up to a factor."""
-
-    def balanced(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return shares, `[T, M]`, scaled so that those of each position and of each half add up to 1, nearly.
-
-        Sinkhorn & Knopp 1967 (https://doi.org/10.2140/pjm.1967.21.343), with one more marginal.
-        """
-        blocks = len(shares)
-        for _ in range(SWEEPS):
-            for half in (self.ins, self.outs):
-                shares = shares / np.maximum(np.bincount(half, shares.sum(axis=0), blocks), TINY)[half]
-            shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), TINY)
-        return shares
-
-
-def candidates(likely: NDArray[np.float64], partner: NDArray[np.integer], least: int, most: int) -> Candidates:
-    """Return pairs and the likeliest others.
-
-    Parameters
-    ----------
-    likely
-        `[N, N]` how likely pairs are, about 1 over every half, and `UNSEEN`.
-    partner
-        `[N]` pairs that are candidates in any case.
-    least, most
-        How many there are; between the two, as many as `COVERED` of the right ones are expected among.
-    """
-    ranked = likely.copy()
-    ranked[np.arange(len(likely)), partner] = np.inf
-    chosen = np.argsort(-ranked, axis=None, kind="stable")
-    covered = np.cumsum(np.maximum(likely.ravel()[chosen] - UNSEEN, 0.0))
-    enough = int(np.searchsorted(covered, COVERED * covered[-1])) + 1
-    ins, outs = np.unravel_index(chosen[: np.clip(enough, least, most)], likely.shape)
-    return Candidates(ins, outs, likely[ins, outs])
-
-
 class RelaxationRounds:
     """Cycles of rounds that spread blocks less and less.
 
@@ -172,10 +124,12 @@ class RelaxationRounds:
         Start of all randomness.
     held
         Whether the pairs are taken for known, so that only the order is searched at first.
+    lined
+        Whether the first cycle begins with a line, which is nearer the right order than others.
     """
 
-    def __init__(self, guide: Guide, start: Assembly, seed: int, *, held: bool) -> None:
-        self.guide, self.held = guide, held
+    def __init__(self, guide: Guide, start: Assembly, seed: int, *, held: bool, lined: bool = False) -> None:
+        self.guide, self.held, self.lined = guide, held, lined
         self._variance = float(guide.puzzle.y.var())
         self._rng = np.random.default_rng(seed)
         self._cycles = 0
@@ -198,17 +152,18 @@ class RelaxationRounds:
         free = self._cycles - HELD if self.held else self._cycles
         self._least = 1 if free < 0 else CANDIDATES + free
         doubt = 0.0 if free < 0 else 1 - self.guide.pairs(assembly).max(axis=1).mean()
-        widest = NARROWEST if near and self._cycles % 2 == 0 else (WIDEST + DOUBTFUL * doubt) * blocks
+        first = LINED if self.lined and self._cycles == 0 else WIDEST
+        widest = NARROWEST if near and self._cycles % 2 == 0 else (first + DOUBTFUL * doubt) * blocks
         width = float(np.clip(widest, NARROWEST, MOST))
         narrower = NARROWER ** (SLOWER ** (self._cycles // 2))
         self._share = LEAST_SHARES[self._cycles % 2]
         self._cycles += 1
         idle, left, lowest, retreating = 0, LAST, np.inf, self._cycles == 1 and self.guide.whole.rows < 2 * ROWS
-        begun = self.guide.judged(_alone(assembly)).losses[0] if retreating else np.inf
+        begun = self.guide.judged(unjudged([assembly])).losses[0] if retreating else np.inf
         while left:
             loss = self.guide.loss
             self._last = self.round(assembly, width)
-            found = self.guide.take(_alone(self._last))
+            found = self.guide.take(unjudged([self._last]))
             self.guide.run.found(self._last, float(found.losses[0]))
             falls = self._error < FALLING * lowest if np.isfinite(lowest) else None
             lowest, self._lowest = min(lowest, self._error), min(self._lowest, self._error)
@@ -318,10 +273,6 @@ class RelaxationRounds:
         self._before = of_pairs
         order = np.argsort(mean[np.arange(len(place)), partner], kind="stable")
         return Assembly(order.astype(np.int32), partner[order].astype(np.int32))
-
-
-def _alone(assembly: Assembly) -> Population:
-    return Population(assembly.ins[None], assembly.outs[None], np.full(1, np.inf))
 
 
 def _mean_square(errors: NDArray[np.float32]) -> float:

@@ -21,6 +21,7 @@ def guided_rounds(
     found: list[Population],
     *,
     held: bool,
+    lined: bool = False,
     floor: float,
 ) -> Iterator[Found]:
     """Yield what each of the rounds by turns has found, the best first, without end.
@@ -37,6 +38,8 @@ def guided_rounds(
         Gets what every round has found, also one that the budget cuts off.
     held
         Whether the pairs are taken for known, so that only the order is searched at first.
+    lined
+        Whether the first of the assemblies is in a line (`ordering.seriation`).
     floor
         Loss at which there is nothing left to search.
 
@@ -46,7 +49,7 @@ def guided_rounds(
         As `Run.spend` does, by the next round.
     """
     guide = Guide(puzzle, run, devices, start, CHAINS)
-    relaxation = RelaxationRounds(guide, start.best, seed % MOST_SEED, held=held)
+    relaxation = RelaxationRounds(guide, start.best, seed % MOST_SEED, held=held, lined=lined)
     annealing = AnnealingRounds(guide, seed % MOST_SEED, found, floor)
     while True:
         for one in itertools.chain(relaxation.cycle(), relaxation.cycle()):

@@ -9,6 +9,7 @@ from jaxsolve.ordering.bradley_terry import bradley_terry, fit_strengths, swap_g
 from jaxsolve.ordering.depth import contraction, expected_places, place_costs
 from jaxsolve.ordering.greedy import delta_greedy, greedy_insertion
 from jaxsolve.ordering.paired import Order, Paired
+from jaxsolve.ordering.seriation import seriate, seriation
 from jaxsolve.ordering.sorting import delta_norm, random, w_out_frobenius, w_out_l1
 
 Seed = Callable[[Paired], Order]
@@ -32,13 +33,16 @@ SEEDS: dict[str, Seed] = {
     "delta_norm_descending": descending(delta_norm),
     "contraction": contraction,
     "contraction_descending": descending(contraction),
+    "seriation": seriation,
+    "seriation_descending": descending(seriation),
     "delta_greedy": delta_greedy,
     "greedy_insertion": greedy_insertion,
     "bradley_terry": bradley_terry,
     "random": random,
 }
 
-QUICK_SEEDS = tuple(name for name in SEEDS if name not in ("greedy_insertion", "bradley_terry", "random"))
+_SLOW_SEEDS = "seriation", "seriation_descending", "greedy_insertion", "bradley_terry", "random"
+QUICK_SEEDS = tuple(name for name in SEEDS if name not in _SLOW_SEEDS)
 """Seeds that cost about as much as evaluating them."""
 
 
@@ -60,6 +64,7 @@ __all__ = [
     "fit_strengths",
     "place_costs",
     "seed_order",
+    "seriate",
     "swap_gaps",
     "three_cycles",
 ]

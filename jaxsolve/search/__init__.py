@@ -2,7 +2,7 @@
 
 from jaxsolve.search.descent import Descent, Round, begin
 from jaxsolve.search.local import SEARCHES, LocalSearch, descend, search_named
-from jaxsolve.search.method import Method, Population, Setting, population
+from jaxsolve.search.method import Method, Population, Setting, population, unjudged
 from jaxsolve.search.methods import METHODS, options_of, stages_named
 from jaxsolve.search.pipeline import Pipeline, Point, Stage
 
@@ -24,4 +24,5 @@ __all__ = [
     "population",
     "search_named",
     "stages_named",
+    "unjudged",
 ]

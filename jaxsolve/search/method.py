@@ -6,6 +6,7 @@ happened. What can be computed again from the state (network states on the devic
 anew, bit by bit the same, and `step` passes it on. Randomness is counted: a step depends on the seed and its number.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -61,6 +62,12 @@ def population(ins: NDArray[np.integer], outs: NDArray[np.integer], losses: NDAr
     _, first = np.unique(words, axis=0, return_index=True)
     order = first[np.lexsort((first, losses[first]))]
     return Population(ins[order].astype(np.int32), outs[order].astype(np.int32), losses[order].astype(np.float64))
+
+
+def unjudged(assemblies: Sequence[Assembly]) -> Population:
+    """Return assemblies, at least one, as they come, whose errors are not known: infinite ones."""
+    ins, outs = (np.stack(half) for half in zip(*assemblies, strict=True))
+    return Population(ins, outs, np.full(len(ins), np.inf))
 
 
 @dataclass(eq=False)

@@ -7,8 +7,9 @@ import pytest
 
 from jaxsolve import engine
 from jaxsolve.guided import relaxation
+from jaxsolve.guided.candidates import COVERED, UNSEEN, Candidates, candidates
 from jaxsolve.guided.guide import Guide
-from jaxsolve.guided.relaxation import COVERED, UNSEEN, Candidates, RelaxationRounds, candidates
+from jaxsolve.guided.relaxation import RelaxationRounds
 from jaxsolve.pairing.matching import matching
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Run

@@ -1,0 +1,47 @@
+"""Host: how to solve: what a user may choose."""
+
+from dataclasses import dataclass
+
+from jaxsolve.errors import UsageError
+from jaxsolve.puzzle import check_sha256
+
+AUTO = "auto"
+NONE = "none"
+"""Pairs that come from no weights; no search."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """How to solve: the names of registered methods, or ``auto`` to let the evidence choose."""
+
+    pairing: str = AUTO
+    """A score of `PAIRINGS`, or ``none``: pairs from the data alone, searched together with the order."""
+    order_seed: str = AUTO
+    search: str = AUTO
+    rows: int | None = None
+    """Compare candidates on the first so many rows. None begins with a few and takes more where they mislead."""
+    budget: float = 300.0
+    """Seconds, where `solve` is not given a run with a budget of its own."""
+    seed: int = 0
+    """Start of all randomness."""
+    sha256: str | None = None
+    """The published hash of the answer, if known."""
+    trace: bool = False
+    """Judge every round on all rows."""
+    devices: int | None = None
+    """Devices of each process that candidates are spread over; None: all."""
+    memory: float | None = None
+    """Bytes that evaluations may take, where `solve` is not given a run; None: half of what is free."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no search could be run with; `UsageError` names the option."""
+        if self.rows is not None and (not isinstance(self.rows, int) or self.rows < 1):
+            raise UsageError(f"rows is {self.rows}; expected a whole number, at least 1")
+        if not self.budget > 0:
+            raise UsageError(f"budget is {self.budget}; expected more than 0 seconds")
+        if self.memory is not None and not self.memory > 0:
+            raise UsageError(f"memory is {self.memory}; expected more than 0 bytes")
+        if self.seed < 0:
+            raise UsageError(f"seed is {self.seed}; expected 0 or more")
+        if self.sha256 is not None:
+            object.__setattr__(self, "sha256", check_sha256(self.sha256, "sha256"))

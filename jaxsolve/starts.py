@@ -1,0 +1,121 @@
+"""Host: where attempts begin: pairs by one score, an order by one seed, both chosen by evidence."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import count
+
+import numpy as np
+
+from jaxsolve.config import AUTO, NONE, Config
+from jaxsolve.ordering import QUICK_SEEDS, Order, Paired, seed_order, seriate
+from jaxsolve.pairing import PAIRINGS, Pairing, pair, rank_pairings
+from jaxsolve.puzzle import Puzzle
+from jaxsolve.run import Run
+
+AUTO_ROWS = 512
+"""Rows on which candidates are compared at first: a few hundred rank orders as all of them do."""
+NEAR = 0.05
+"""Share of the variance of the predictions up to which the loss of a quick order is that of nearly the right one."""
+LINED = 0.1
+"""Kendall distance at most of the two orders that `seriate` finds where the better of them is believed."""
+LINES = "seriation", "seriation_descending"
+CONTRACTION = "contraction", "contraction_descending"
+BACKWARDS = 0.25
+"""Share of its loss that such an order has backwards where it is taken to run so: either way that may be low by chance,
+and few nets are trained so that it does."""
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What the host finds out by itself: pairs by the weights, and first orders."""
+
+    pairing: Pairing
+    orders: dict[str, Order]
+    """By the names of their seeds."""
+
+
+def first_start(puzzle: Puzzle, config: Config) -> Start:
+    """Return the start that `solve` begins with; needs no device, so that it may run while JAX is loaded."""
+    pairing = next(_ranked(puzzle, config))
+    paired = paired_by(puzzle, pairing, config, Run())
+    return Start(pairing, {name: seed_order(paired, name) for name in _quick(config)})
+
+
+def _ranked(puzzle: Puzzle, config: Config) -> Iterator[Pairing]:
+    """Yield the pairing asked for, or all that the weights suggest, the best supported first."""
+    if config.pairing == AUTO:
+        return rank_pairings(puzzle, PAIRINGS)
+    return iter([pair(puzzle, "probe" if config.pairing == NONE else config.pairing)])
+
+
+def ranked_pairings(puzzle: Puzzle, config: Config, run: Run, start: Start | None) -> Iterator[Pairing]:
+    """Yield the pairings, that of the start, if there is one, without ranking them once more."""
+    if start:
+        yield start.pairing
+    with run.phase("pair"):
+        ranked = _ranked(puzzle, config)
+        if start:
+            next(ranked)
+    while True:
+        with run.phase("pair"):
+            pairing = next(ranked, None)
+        if pairing is None:
+            return
+        yield pairing
+
+
+def paired_by(puzzle: Puzzle, pairing: Pairing, config: Config, run: Run) -> Paired:
+    """Return a puzzle with its pairs on the rows that first orders are compared on."""
+    few = puzzle.first_rows(config.rows or AUTO_ROWS)
+    return Paired(few, pairing.partner.astype(np.int32), run, config.seed)
+
+
+def _quick(config: Config) -> tuple[str, ...]:
+    """Return the seeds that cost about as much as evaluating them, if they are wanted."""
+    return QUICK_SEEDS if config.order_seed == AUTO else tuple({config.order_seed} & {*QUICK_SEEDS})
+
+
+def first_orders(paired: Paired, config: Config, known: dict[str, Order]) -> Iterator[tuple[str, Order]]:
+    """Yield the order asked for, or that of the quick seeds, both directions, with the lowest loss.
+
+    Instead of that, or after it where it is nearly right, a line is yielded, if one is to be believed.
+    """
+    run = paired.run
+    if config.order_seed == "random":
+        for k in count(config.seed):
+            yield "random", seed_order(replace(paired, seed=k), "random")
+    quick = _quick(config) or (config.order_seed,)
+    with run.phase("seed"):
+        orders = {name: known[name] if name in known else seed_order(paired, name) for name in quick}
+        losses = paired.losses(list(orders.values()))
+    best = quick[int(np.argmin(losses))]
+    near = losses.min() <= NEAR * float(paired.puzzle.y.var())
+    if near:
+        yield best, orders[best]
+    with run.phase("seed"):
+        line = _line(paired) if config.order_seed == AUTO else None
+    if line is not None:
+        yield line
+    elif not near:
+        yield best, orders[best]
+
+
+def round_start(paired: Paired) -> tuple[Order, bool]:
+    """Return the order that rounds begin with, and whether it is a line; where none is believed, `contraction`."""
+    line = _line(paired)
+    _, order = line or _directed(paired, CONTRACTION, seed_order(paired, CONTRACTION[0]))
+    return order, line is not None
+
+
+def _line(paired: Paired) -> tuple[str, Order] | None:
+    """Return the order of `seriation` in the likelier direction, and its name, if it is to be believed."""
+    order, apart = seriate(paired)
+    return _directed(paired, LINES, order) if apart <= LINED else None
+
+
+def _directed(paired: Paired, names: tuple[str, str], order: Order) -> tuple[str, Order]:
+    """Return an order, or the same backwards where that has a clearly lower loss, with the name of its direction."""
+    both = order, np.ascontiguousarray(order[::-1])
+    ahead, back = paired.losses([*both])
+    k = int(back < BACKWARDS * ahead)
+    return names[k], both[k]
