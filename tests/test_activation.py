@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxsolve import engine
-from jaxsolve.activation import guess_activation, rank_activations, readings
+from jaxsolve.activation import _fits_another, guess_activation, rank_activations, readings
 from jaxsolve.attempts import Attempt
 from jaxsolve.certificate import certify
 from jaxsolve.puzzle import demo_puzzle, padded, predict, read_as, read_puzzle, unpadded, write_puzzle
@@ -71,13 +71,14 @@ def test_noise_hides_which_gelu_it_is():
 INF = np.inf
 
 
-def scripted(monkeypatch, script):
+def scripted(monkeypatch, script, made_with="relu", line="none"):
     """Readings whose attempts come to these errors, mixtures' errors and falls; a puzzle, and the list of readings."""
-    puzzle, answer = given("relu")
+    puzzle, answer = given(made_with)
+    puzzle = read_as(puzzle, "relu")
     problem = engine.place(puzzle, 50)
     start = first_start(puzzle, Config())
     descent = Descent(answer, 1.0)
-    blank = Attempt(start.pairing, "none", "shortlisted", problem, descent, answer, 1.0)
+    blank = Attempt(start.pairing, line, "shortlisted", problem, descent, answer, 1.0)
 
     def attempts(puzzle, config, run, tried, start):
         for mse, promise, falls in script[puzzle.activation]:
@@ -100,6 +101,25 @@ def test_an_activation_is_kept_while_the_error_of_its_mixtures_falls(monkeypatch
     turns = scripted(monkeypatch, dict.fromkeys(["relu", "gelu", "silu", "tanh", "gelu_tanh"], falling))
     assert turns[:5] == ["relu"] * 5
     assert set(turns[5:11]) == {"gelu", "silu", "tanh"}, "two attempts each, gelu_tanh where gelu has come far"
+
+
+@pytest.mark.parametrize(("activation", "first"), [("tanh", "tanh"), ("silu", "silu"), ("relu", "relu")])
+def test_where_a_line_fits_another_clearly_better_that_is_tried_at_once(monkeypatch, activation, first):
+    falling = [(0.5, INF, None), (0.5, 0.03, True), (0.45, 0.02, True), (0.4, 0.01, True), (0.3, 0.01, False)]
+    script = dict.fromkeys(["relu", "gelu", "silu", "tanh", "gelu_tanh"], falling)
+    turns = scripted(monkeypatch, script, activation, "seriation")
+    assert turns[:2] == ["relu", first]
+
+
+@pytest.mark.parametrize(
+    ("made_with", "read", "another"), [("tanh", "relu", True), ("tanh", "tanh", False), ("gelu", "gelu_tanh", False)]
+)
+def test_the_right_answer_fits_another_activation_better_than_a_wrong_one(made_with, read, another):
+    puzzle, answer = given(made_with)
+    attempt = Attempt(None, "seriation", "none", None, Descent(answer, 1.0), answer, 1.0)
+    assert _fits_another(read_as(puzzle, read), attempt) == another
+    off = read_as(puzzle, read).replace(y=np.random.default_rng(1).permutation(puzzle.y))
+    assert not _fits_another(off, attempt), "what fits nothing says nothing"
 
 
 def test_others_are_sounded_and_the_one_goes_on_whose_mixtures_fit_best(monkeypatch):

@@ -47,7 +47,8 @@ spread widely, blocks fit a few rows by chance. With many, orders with higher er
 SLOWER = 0.7
 """By which the logarithm of that is multiplied for every other cycle."""
 NEAR = 1e-3
-"""Share of the variance of the predictions up to which a loss is that of nearly the right order."""
+"""Share of the variance of the predictions up to which a loss is that of nearly the right order, which is spread
+least."""
 LAST = 3
 """Rounds of a cycle that spread them least."""
 IDLE = 4
@@ -171,7 +172,8 @@ class RelaxationRounds:
             left = 0 if idle == IDLE else left - (width <= NARROWEST)
             retreating &= bool(found.losses[0] >= begun and width > NARROWEST)
             assembly = assembly if retreating else self._last
-            width = max(width * (RETREAT if retreating else narrower), NARROWEST)
+            close = found.losses[0] <= NEAR * self._variance
+            width = NARROWEST if close else max(width * (RETREAT if retreating else narrower), NARROWEST)
             promising = found.losses[0] < min(PROMISING * loss, NEARLY * self._error, CLOSE * self._variance)
             yield Found(found, self._lowest, falls, bool(promising or not left))
 

@@ -249,6 +249,25 @@ def test_near_the_right_order_every_other_cycle_begins_with_the_best_and_spreads
         assert (begun[0][1] == relaxation.NARROWEST) == narrow
 
 
+def test_a_line_is_spread_less_in_the_first_cycle_alone(monkeypatch):
+    for name, value in (("WIDEST", 1.0), ("LINED", 0.6), ("NEAR", -1.0)):
+        monkeypatch.setattr(relaxation, name, value)
+    some = rounds_of(*right(), held=True)
+    some.lined = True
+    assert [widths(some, monkeypatch)[0] for _ in range(2)] == [0.6 * N, N]
+
+
+def test_what_is_nearly_right_is_spread_least_from_there_on(monkeypatch):
+    puzzle, answer = right()
+    for name, value in (("WIDEST", 1.0), ("RETREAT", relaxation.NARROWER)):
+        monkeypatch.setattr(relaxation, name, value)
+    some, seen = rounds_of(puzzle, disordered(answer), held=True), []
+    ends = iter([disordered(answer), answer, *[answer] * 9])
+    monkeypatch.setattr(some, "round", lambda assembly, width: seen.append(width) or next(ends))
+    list(some.cycle())
+    assert seen == [N, 0.9 * N, *[relaxation.NARROWEST] * relaxation.LAST]
+
+
 def test_of_mixtures_that_fit_alike_one_closer_to_an_order_is_chosen(monkeypatch):
     puzzle = right()[0].replace(y=np.full(ROWS, 0.3))
     puzzle = puzzle.replace(w_last=0 * puzzle.w_last, b_last=0.0)
