@@ -55,14 +55,15 @@ def seeds(subject: Subject) -> Seeds:
         raise NotMeasuredError("a single block has no order")
     where = np.empty(subject.blocks, np.int64)
     where[subject.alone[2]] = np.arange(subject.blocks)
-    found, left_out = [], {}
+    found, left_out, orders = [], {}, {}
     for name in SEEDS:
         rows = min(ROWS, subject.rows, int(WORK / _work(subject, name)))
         if rows < min(LEAST_ROWS, subject.rows):
             left_out[name] = f"{subject.blocks} blocks leave it {rows} rows in the time it may take"
             continue
         paired = subject.paired(rows)
-        order = seed_order(paired, name)
+        ascending = orders.get(name.removesuffix("_descending"))
+        order = orders[name] = seed_order(paired, name) if ascending is None else ascending[::-1]
         mse = mean_squared_error(subject.alone[0], paired.assembly(order))
         found.append(SeedOrder(name, spearman(where[order]), mse, where[order], rows))
     return Seeds(tuple(found), left_out)
