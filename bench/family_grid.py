@@ -156,8 +156,11 @@ GROUPS: dict[str, Group] = {
         (
             net("96", (4,), FAST, blocks=96, features=32, hidden=64, initial="small", seed=61),
             net("96-decay", (8,), DECAY, blocks=96, features=32, hidden=64, seed=62),
+            net("96-zero", (4,), blocks=96, features=32, hidden=64, initial="zero_out", data="teacher", seed=65),
+            net("96-usual", (8,), blocks=96, features=48, hidden=96, seed=66),
             net("192", (4,), FAST, blocks=192, features=24, hidden=48, initial="small", seed=63),
             net("192-zero", (4,), blocks=192, features=24, hidden=48, initial="zero_out", data="teacher", seed=64),
+            net("192-small", (4,), blocks=192, features=24, hidden=48, initial="small", seed=67),
         ),
     ),
     "decoys": Group(

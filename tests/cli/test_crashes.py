@@ -10,9 +10,11 @@ import sys
 import time
 from contextlib import suppress
 
+import numpy as np
 import pytest
 
 from jaxsolve import files
+from jaxsolve.cli import checkpoints
 from jaxsolve.cli.app import run
 from jaxsolve.puzzle import demo_puzzle, write_puzzle
 from jaxsolve.records import read_record, records_in
@@ -187,6 +189,7 @@ def test_a_disk_that_becomes_full_ends_it_in_one_line_with_the_last_state_whole(
         sync(handle)
 
     monkeypatch.setattr(files.os, "fsync", fsync)
+    monkeypatch.setattr(checkpoints, "SHARE", np.inf)  # every state is kept, however fast they come
     few = ["--method", "annealing", "--activation", "relu", "--rows", "64", "--steps", "2000", "--chains", "2"]
     assert run(["search", str(puzzle), *few, "--out", str(out)]) == 2
     printed, err = capsys.readouterr()
