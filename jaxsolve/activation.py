@@ -185,6 +185,13 @@ def equally_good(puzzle: Puzzle, certificate: Certificate) -> dict[str, float]:
     return {name: mse for name, mse in ranked if name != puzzle.activation and mse <= most}
 
 
+def in_doubt(made: Sequence[Reading]) -> bool:
+    """Return whether the best answer may be bad for no other reason than its activation: others were not tried."""
+    puzzle, best = made[0].puzzle, min(reading.best.mse for reading in made if reading.tried)
+    left = {*ACTIVATIONS} - {*SAME} - {reading.puzzle.activation for reading in made}
+    return bool(left) and not puzzle.activation_given and best > FITTING * float(np.var(puzzle.y))
+
+
 def puzzle_of(reading: Reading, attempt: Attempt) -> Puzzle:
     """Return what an attempt's assemblies are of: the reading's puzzle, or one of its own with more null halves."""
     return attempt.puzzle or reading.puzzle

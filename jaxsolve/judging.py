@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from jaxsolve import engine
-from jaxsolve.activation import Reading, puzzle_of, reread
+from jaxsolve.activation import Reading, in_doubt, puzzle_of, reread
 from jaxsolve.attempts import Attempt
 from jaxsolve.certificate import (
     Certificate,
@@ -94,12 +94,13 @@ class Judge:
 
         That takes longer than to search, so that it is done where an answer is much better than the last one weighed,
         and where an attempt has found no better one; then better rivals are followed. It takes longer than a round,
-        too: first orders wait for the rounds, and those for the next as long as their error may fall.
+        too: first orders wait for the rounds, those for the next as long as their error may fall, and what fits badly
+        for other activations.
         """
         best = reading.best
         stuck = best is not attempt
         falling = np.isfinite(attempt.promise) and attempt.falls is not False
-        if np.isfinite(attempt.most) or (falling and not stuck):
+        if np.isfinite(attempt.most) or (falling and not stuck) or in_doubt(self.made):
             return False
         puzzle = puzzle_of(reading, best)
         for _ in range(1 + FOLLOWED * stuck):

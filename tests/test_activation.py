@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxsolve import engine
-from jaxsolve.activation import _fits_another, guess_activation, rank_activations, readings
+from jaxsolve.activation import Reading, _fits_another, guess_activation, in_doubt, rank_activations, readings
 from jaxsolve.attempts import Attempt
 from jaxsolve.certificate import certify
 from jaxsolve.puzzle import demo_puzzle, padded, predict, read_as, read_puzzle, unpadded, write_puzzle
@@ -186,3 +186,19 @@ def test_auto_is_relu_until_it_is_known(tmp_path):
     auto = read_puzzle(tmp_path / "p", activation="auto")
     assert (auto.activation, auto.activation_given) == ("relu", False)
     assert read_puzzle(tmp_path / "p", activation="tanh").activation_given
+
+
+def test_a_bad_answer_is_in_doubt_until_every_activation_was_tried():
+    puzzle, answer = given("relu")
+    blank = Attempt(None, "none", "none", None, Descent(answer, 1.0), answer, 1.0)
+
+    def made(share, *names, said=False):
+        blank.certificate = replace(certify(puzzle, answer), mse=share * float(puzzle.y.var()))
+        read = [replace(read_as(puzzle, name), activation_given=said) for name in names]
+        return [Reading(one, [replace(blank)]) for one in read]
+
+    every = "relu", "tanh", "gelu", "silu"
+    assert in_doubt(made(0.03, "relu", "tanh", "gelu_tanh", "silu"))
+    assert not in_doubt(made(0.03, *every))
+    assert not in_doubt(made(0.01, "relu"))
+    assert not in_doubt(made(0.03, "relu", said=True))
