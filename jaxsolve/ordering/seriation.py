@@ -6,9 +6,9 @@ does so best: seriation (Robinson 1951, https://doi.org/10.2307/276978). Random 
 small weights, or were trained with large steps, are put in order by their weights but for a few places; others are not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ LEAST_NOISE = 1e-6
 """Variance of likenesses about their profiles, at least."""
 GAIN = 1e-9
 """By which a place fits better, at least: less is rounding."""
+
+AT_ONCE = 1 << 22
+"""Numbers that are compared at a time: of wide blocks there are more than fit into memory."""
 
 Array = NDArray[np.float64]
 
@@ -76,20 +79,35 @@ def likenesses(paired: Paired) -> Array:
     """
     network, puzzle, partner = paired.network, paired.puzzle, paired.partner
     running = ~(puzzle.null_ins | puzzle.null_outs[partner])
-    found = []
+    step = max(1, AT_ONCE // (len(partner) * puzzle.features))
     with np.errstate(all="ignore"):
         own = slice(puzzle.given_hidden)  # a padded puzzle has its biases in one more hidden unit
         ins, b_in, outs = network.w_in[:, own], network.b_in[:, own], network.w_out[partner][..., own]
         b_out = network.w_out[partner][..., -1] if puzzle.padded else network.b_out[partner]
-        products = outs @ ins
-        added = np.stack([network.residual(paired.inputs, k, j) for k, j in enumerate(partner)])
-        compared = added, products, network.w_last @ products, outs @ outs.mT, outs @ b_in[..., None]
-        for what in (*compared, b_out):
-            flat = what.reshape(len(partner), -1).astype(np.float64)
-            flat = np.where(running[:, None], flat - flat[running].mean(axis=0), 0.0)
-            size = np.linalg.norm(flat, axis=1)
-            found.append(np.nan_to_num(flat @ flat.T / np.outer(size, size)))
-    return np.stack(found)
+        compared: tuple[Iterable[Array], ...] = (
+            (np.stack([network.residual(x, k, j) for k, j in enumerate(partner)]) for x in _parts(paired.inputs, step)),
+            (part @ ins for part in _parts(outs, step, axis=1)),
+            [(network.w_last @ outs)[:, None] @ ins],
+            (part @ outs.mT for part in _parts(outs, step, axis=1)),
+            [outs @ b_in[..., None]],
+            [b_out],
+        )
+        return np.stack([_cosines(parts, running) for parts in compared])
+
+
+def _parts(table: NDArray[Any], step: int, axis: int = 0) -> list[NDArray[Any]]:
+    return np.split(table, range(step, table.shape[axis], step), axis)
+
+
+def _cosines(parts: Iterable[NDArray[Any]], running: NDArray[np.bool_]) -> Array:
+    """Return the cosines between blocks, `[N, N]`, of what is given of them part by part, without its mean."""
+    products = np.zeros((len(running),) * 2)
+    for part in parts:
+        flat = part.reshape(len(running), -1).astype(np.float64)
+        flat = np.where(running[:, None], flat - flat[running].mean(axis=0), 0.0)
+        products += flat @ flat.T
+    size = np.sqrt(np.diag(products))
+    return np.nan_to_num(products / np.outer(size, size))
 
 
 def spectral_order(alike: Array) -> Order:

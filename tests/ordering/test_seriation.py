@@ -1,6 +1,7 @@
 """Blocks in a line: likenesses and fits by loops, and orders that are known."""
 
 import itertools
+import sys
 
 import numpy as np
 import pytest
@@ -60,6 +61,14 @@ def test_likenesses_are_those_of_a_loop_over_blocks():
     puzzle, partner = drifting(5)
     expected = likenesses_by_loops(puzzle, partner, range(5))
     np.testing.assert_allclose(likenesses(paired_of(puzzle, partner)), expected, rtol=1e-3, atol=2e-5)
+
+
+@pytest.mark.parametrize("at_once", [1, 50 * 3])
+def test_wide_blocks_are_compared_part_by_part(monkeypatch, at_once):
+    puzzle, partner = drifting(5)
+    expected = likenesses(paired_of(puzzle, partner))
+    monkeypatch.setattr(sys.modules["jaxsolve.ordering.seriation"], "AT_ONCE", at_once)
+    np.testing.assert_allclose(likenesses(paired_of(puzzle, partner)), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_null_blocks_are_like_nothing_and_change_nothing():
