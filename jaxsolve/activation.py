@@ -158,8 +158,7 @@ def reread(reading: Reading, attempt: Attempt, config: Config, run: Run, made: l
     if name == puzzle.activation:
         return None
     (name, mse), *_ = rank_activations(puzzle, [attempt.descent.assembly])
-    akin = SAME.get(name, name) == SAME.get(puzzle.activation, puzzle.activation)
-    close = akin and attempt.mse <= CLOSE * float(np.var(puzzle.y))
+    close = _akin(name, puzzle.activation) and attempt.mse <= CLOSE * float(np.var(puzzle.y))
     if name == puzzle.activation or not mse < attempt.mse * (1 if close else BETTER):
         return None
     other = next((one for one in made if one.puzzle.activation == name), None)
@@ -197,12 +196,16 @@ def puzzle_of(reading: Reading, attempt: Attempt) -> Puzzle:
     return attempt.puzzle or reading.puzzle
 
 
+def _akin(a: str, b: str) -> bool:
+    """Return whether two activations are the same, or differ so little that only the right answer tells them apart."""
+    return SAME.get(a, a) == SAME.get(b, b)
+
+
 def _fits_another(puzzle: Puzzle, attempt: Attempt) -> bool:
     """Return whether the start of an attempt, which follows no activation, fits another one clearly better."""
     ranked = rank_activations(puzzle, [attempt.start], FEW_ROWS)
     (name, lowest), own = ranked[0], dict(ranked)[puzzle.activation]
-    akin = SAME.get(name, name) == SAME.get(puzzle.activation, puzzle.activation)
-    return not akin and lowest < min(CLEARLY * own, CLOSE * float(np.var(puzzle.y)))
+    return not _akin(name, puzzle.activation) and lowest < min(CLEARLY * own, CLOSE * float(np.var(puzzle.y)))
 
 
 def _reading(puzzle: Puzzle, config: Config, run: Run, start: Start | None, made: list[Reading]) -> Reading:

@@ -15,7 +15,7 @@ from jaxsolve.pairing import Pairing
 from jaxsolve.puzzle import Assembly, Network, Puzzle, padded
 from jaxsolve.run import Evaluator, OutOfTime, Run
 from jaxsolve.search import Descent, Population, begin, search_named, unjudged
-from jaxsolve.starts import AUTO_ROWS, Start, first_orders, paired_by, ranked_pairings, round_start
+from jaxsolve.starts import AUTO_ROWS, LINES, Start, first_orders, paired_by, ranked_pairings, round_start
 
 ARRIVED = 0.2
 """Loss of an attempt over that of first orders by the weights, at most, where rounds go on from it."""
@@ -129,10 +129,10 @@ def _rounds(
     for one in dict.fromkeys((pairing, *others)):
         paired = replace(paired_by(puzzle, one, config, run), placed=best.problem)
         with run.phase("seed"):
-            order, line = round_start(paired)
-            losses.append(float(paired.losses([order])[0]))
-        first.append(paired.assembly(order))
-        lined.append(line)
+            begun = round_start(paired)
+        losses.append(begun.loss)
+        first.append(paired.assembly(begun.order))
+        lined.append(begun.seed in LINES)
     if not best.descent.loss > ARRIVED * min(losses):  # else its basin is a wrong one, which rounds would not leave
         first.append(best.descent.assembly)
     held, found = pairing.certain == puzzle.blocks, list[Population]()

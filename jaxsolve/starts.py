@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,6 +33,15 @@ class Start:
     pairing: Pairing
     orders: dict[str, Order]
     """By the names of their seeds."""
+
+
+class Directed(NamedTuple):
+    """An order in the likelier of its two directions."""
+
+    seed: str
+    order: Order
+    loss: float
+    """On the rows that first orders are compared on."""
 
 
 def first_start(puzzle: Puzzle, config: Config) -> Start:
@@ -95,27 +105,25 @@ def first_orders(paired: Paired, config: Config, known: dict[str, Order]) -> Ite
     with run.phase("seed"):
         line = _line(paired) if config.order_seed == AUTO else None
     if line is not None:
-        yield line
+        yield line.seed, line.order
     elif not near:
         yield best, orders[best]
 
 
-def round_start(paired: Paired) -> tuple[Order, bool]:
-    """Return the order that rounds begin with, and whether it is a line; where none is believed, `contraction`."""
-    line = _line(paired)
-    _, order = line or _directed(paired, CONTRACTION, seed_order(paired, CONTRACTION[0]))
-    return order, line is not None
+def round_start(paired: Paired) -> Directed:
+    """Return the order that rounds begin with: a line, or where none is believed, `contraction`."""
+    return _line(paired) or _directed(paired, CONTRACTION, seed_order(paired, CONTRACTION[0]))
 
 
-def _line(paired: Paired) -> tuple[str, Order] | None:
-    """Return the order of `seriation` in the likelier direction, and its name, if it is to be believed."""
+def _line(paired: Paired) -> Directed | None:
+    """Return the order of `seriation` in the likelier direction, if it is to be believed."""
     order, apart = seriate(paired)
     return _directed(paired, LINES, order) if apart <= LINED else None
 
 
-def _directed(paired: Paired, names: tuple[str, str], order: Order) -> tuple[str, Order]:
-    """Return an order, or the same backwards where that has a clearly lower loss, with the name of its direction."""
+def _directed(paired: Paired, names: tuple[str, str], order: Order) -> Directed:
+    """Return an order, or the same backwards where that has a clearly lower loss."""
     both = order, np.ascontiguousarray(order[::-1])
-    ahead, back = paired.losses([*both])
-    k = int(back < BACKWARDS * ahead)
-    return names[k], both[k]
+    losses = paired.losses([*both])
+    k = int(losses[1] < BACKWARDS * losses[0])
+    return Directed(names[k], both[k], float(losses[k]))

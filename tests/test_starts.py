@@ -59,6 +59,7 @@ def test_an_order_that_was_asked_for_is_the_only_one(monkeypatch, paired):
 def test_rounds_begin_with_a_line_or_with_contraction(monkeypatch, paired, apart, lined):
     contraction = seed_order(paired, "contraction")
     with_losses(monkeypatch, paired, {tuple(LINE): 0.5, tuple(contraction[::-1]): 0.01, (0,) * 5: 2.0}, apart)
-    order, line = round_start(paired)
-    assert line == lined
-    np.testing.assert_array_equal(order, LINE if lined else contraction[::-1])
+    begun = round_start(paired)
+    assert begun.seed == ("seriation" if lined else "contraction_descending")
+    assert begun.loss == (0.5 if lined else 0.01) * paired.puzzle.y.var()
+    np.testing.assert_array_equal(begun.order, LINE if lined else contraction[::-1])
