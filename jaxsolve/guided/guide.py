@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from jaxsolve import engine
 from jaxsolve.joint import STATISTICS_ROWS
 from jaxsolve.ordering import expected_places, place_costs
-from jaxsolve.pairing import factors, learned, likeness, means_of, of_pairs, statistics
+from jaxsolve.pairing import factors, learned_around, likeness, of_pairs, statistics
 from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.run import Run
 from jaxsolve.search import Population, Setting, population
@@ -82,10 +82,11 @@ class Guide:
         pairs = assembly.ins.astype(np.intp), assembly.outs.astype(np.intp)
         with engine.watched():
             gains = np.asarray(engine.partner_gains(self.whole, assembly), np.float64)
-        known = self._known | likeness(self._compared, pairs, np.arange(len(gains), dtype=np.float64))
+        depths = np.arange(len(gains), dtype=np.float64)
+        known = self._known | likeness(self._compared, pairs, depths)
         known["gain"] = np.empty_like(gains)
         known["gain"][assembly.ins] = of_pairs(np.where(np.isfinite(gains), gains, 0.0))
-        return learned(known, means_of(known, pairs)).posterior
+        return learned_around(known, pairs, depths).posterior
 
     def _take_rows(self, rows: int) -> None:
         self.problem, self._judging = (engine.place(self.puzzle, many, self.devices) for many in (rows, JUDGED * rows))

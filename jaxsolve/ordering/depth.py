@@ -1,20 +1,16 @@
 """Host: how deep a block lies, by what training has left in its weights.
 
-Later blocks see more of the answer in their states, and take back more of the direction that is read out (uᵀMu falls
-with depth, M = W_out W_in) and of the direction in which the inputs tell the predictions (bᵀMb); strong weight decay
-turns it round. Norms drift with depth either way. The former give a first order; what else goes along with depth is
-learned from the best order so far.
+Later blocks contract more (`pairing.contracted`), which gives a first order. Norms drift with depth either way: what
+else goes along with depth is learned from the best order so far.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.ordering.paired import Order, Paired
-from jaxsolve.pairing import Scores, statistics
+from jaxsolve.pairing import DEPTH, Scores, contracted, statistics
 from jaxsolve.puzzle import Puzzle
 
-DEPTH = {"uu": -1.0, "bb": -0.5, "spread": 0.5}
-"""How statistics of the products go along with depth, in units of their standard deviations over the blocks."""
 RIDGE = 10.0
 """Penalty of the regression of positions on statistics, in rows: there are no more blocks than to tell a few slopes."""
 NARROWEST = 2.0
@@ -39,8 +35,8 @@ def depth_statistics(
 
 def contraction(paired: Paired) -> Order:
     """Sort by how much of the readout's direction blocks take back, early ones least."""
-    known = depth_statistics(paired.puzzle, paired.partner)
-    return np.argsort(known[:, : len(DEPTH)] @ [*DEPTH.values()], kind="stable").astype(np.int32)
+    pairs = np.arange(paired.blocks), paired.partner.astype(np.intp)
+    return np.argsort(contracted(statistics(paired.puzzle), pairs), kind="stable").astype(np.int32)
 
 
 def expected_places(

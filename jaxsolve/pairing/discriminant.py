@@ -5,7 +5,8 @@ of the readout's direction, of the directions in which the inputs tell something
 statistic of all pairs, and so is how what they would add varies with what is not linear in the inputs. Right pairs are
 taken for draws around one mean of the statistics, all others for draws around another, of equal spread: then odds are
 linear in the statistics, and means are averages over the posterior of all matchings (`matching`), by turns. A single
-matching, however good, would not do: the best of any noise stands out, and what is learned from it confirms it.
+matching, however good, would not do: the best of any noise stands out, and what is learned from it confirms it. Where
+it is known how deep blocks lie, the means of right pairs vary with it: training leaves more in some depths than others.
 """
 
 from itertools import product
@@ -92,23 +93,27 @@ def best_learned(known: dict[str, Scores]) -> Learned:
     return learned(known, *beginnings)
 
 
-def learned(known: dict[str, Scores], *beginnings: NDArray[np.float64]) -> Learned:
+def learned(
+    known: dict[str, Scores], *beginnings: NDArray[np.float64], near: NDArray[np.float64] | None = None
+) -> Learned:
     """Return what `statistics` say of pairs, learned by turns from means of right pairs on (`means_of`).
 
-    From whichever of the means there is most evidence for what they lead to.
+    From whichever of the means there is most evidence for what they lead to. With `near`, `[N, N]`, the means are those
+    of each first half: how much the pair of another counts for them.
     """
     table = _table(known)
     flat = table.reshape(-1, table.shape[2])
     precision = np.linalg.inv(flat.T @ flat / max(1, len(flat)) + SHRINKAGE * np.eye(table.shape[2]))
 
     def by(means: NDArray[np.float64]) -> Learned:
-        scores = table @ (precision @ means) - 0.5 * means @ precision @ means
+        of_each = np.broadcast_to(means @ precision, (len(table), table.shape[2]))
+        scores = (table @ of_each[..., None])[..., 0] - 0.5 * (of_each * means).sum(axis=1, keepdims=True)
         return Learned(scores, *matching(scores))
 
     def settled(found: Learned) -> Learned:
         for _ in range(ROUNDS - 1):
             posterior = found.posterior
-            found = by(np.tensordot(posterior, table, 2) / max(1, min(posterior.shape)))
+            found = by(_means(table, posterior, near))
             if np.abs(found.posterior - posterior).max(initial=0.0) < SETTLED:
                 break
         return found
@@ -116,9 +121,22 @@ def learned(known: dict[str, Scores], *beginnings: NDArray[np.float64]) -> Learn
     return max((settled(by(means)) for means in beginnings), key=lambda one: one.evidence)
 
 
-def means_of(known: dict[str, Scores], pairs: Pairs) -> NDArray[np.float64]:
-    """Return the means of standardised statistics over some pairs."""
-    return _table(known)[pairs].mean(axis=0)
+def means_of(known: dict[str, Scores], pairs: Pairs, near: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """Return means of standardised statistics over some pairs, `[K]`; with `near`, as `learned` has it, `[N, K]`."""
+    table = _table(known)
+    given = np.zeros(table.shape[:2])
+    given[pairs] = 1
+    return _means(table, given, near)
+
+
+def _means(
+    table: NDArray[np.float64], posterior: NDArray[np.float64], near: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """Return the means of statistics, `[N, M, K]`, over a posterior, `[K]` or `[N, K]`."""
+    own, count = np.einsum("nm,nmk->nk", posterior, table), posterior.sum(axis=1)
+    if near is None:
+        return own.sum(axis=0) / max(1.0, count.sum())
+    return near @ own / np.maximum(near @ count, np.finfo(np.float64).tiny)[:, None]
 
 
 def assigned(scores: Scores) -> Pairs:

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from jaxsolve.pairing import PAIRINGS, discriminant, learned, means_of, of_pairs, pair, standardised, statistics
-from jaxsolve.pairing.discriminant import assigned
+from jaxsolve.pairing import PAIRINGS, discriminant, of_pairs, pair, standardised, statistics
+from jaxsolve.pairing.discriminant import assigned, learned, means_of
 from jaxsolve.pairing.matching import matching
 from jaxsolve.puzzle import padded
 from tests import reference

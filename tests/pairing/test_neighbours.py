@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from jaxsolve.pairing import factors, likeness, pair
-from jaxsolve.pairing.neighbours import ROUNDS
+from jaxsolve.pairing import factors, learned_around, likeness, of_pairs, pair
+from jaxsolve.pairing.discriminant import learned, means_of
+from jaxsolve.pairing.neighbours import DIRECTIONS, ROUNDS, denoised
 from tests import reference
 
 N, D, H, ROWS = 32, 12, 16, 50
@@ -61,3 +62,58 @@ def test_templates_are_made_anew_only_until_the_pairs_stay_as_they_are(monkeypat
     pair(puzzle, "neighbours")
     assert 1 < len(seen) < ROUNDS
     assert not np.array_equal(seen[0][1][1], seen[-1][1][1])
+
+
+@pytest.mark.parametrize("d", [12, 2 * DIRECTIONS])
+def test_what_two_directions_hold_is_told_from_noise(d):
+    """Of the error of a mean, almost all is noise in directions that it does not have, which go."""
+    rng = np.random.default_rng(d)
+    ends = [np.linalg.qr(rng.normal(size=(5, d, 2)))[0] for _ in range(2)]
+    true = 6 * np.sqrt(d) * ends[0] @ ends[1].swapaxes(1, 2)
+    noise = np.array([0.3, 0.6, 1, 1, 1])
+    seen = true + noise[:, None, None] * rng.normal(size=true.shape)
+    away = lambda found: np.linalg.norm(found - true, axis=(1, 2))
+    kept = denoised(seen, noise)
+    assert np.all(away(kept) < (0.75 if d == 12 else 0.4) * away(seen))
+    assert np.all(np.linalg.matrix_rank(kept, tol=1e-9 * d) == 2)
+
+
+@pytest.mark.parametrize("d", [12, 2 * DIRECTIONS])
+def test_of_noise_alone_next_to_nothing_is_kept(d):
+    """The largest singular value of so small a matrix may lie a little above those of all large ones."""
+    noise = np.random.default_rng(3).normal(size=(40, d, d))
+    assert np.linalg.norm(denoised(noise, np.ones(40))) < 0.1 * np.linalg.norm(noise)
+
+
+def test_without_noise_and_of_vectors_all_is_kept():
+    rng = np.random.default_rng(4)
+    square, row = rng.normal(size=(3, 5, 5)), rng.normal(size=(3, 1, 5))
+    np.testing.assert_allclose(denoised(square, np.zeros(3)), square, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(denoised(row, np.full(3, 9.0)), row)
+    np.testing.assert_array_equal(denoised(np.full((1, 2, 2), np.inf), np.ones(1)), np.inf)
+
+
+def test_what_right_pairs_have_in_common_may_change_with_depth():
+    """Some of it is there early, some late: nothing says the same everywhere."""
+    more = 0
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        partner, depth, known = rng.permutation(N), np.linspace(0, 1, N), {}
+        for name, most in (("uu", 0), ("early", 0), ("ue", 1), ("late", 1)):
+            values = rng.normal(size=(N, N))
+            values[np.arange(N), partner] += 4 * np.maximum(1 - 2 * np.abs(depth - most), 0)
+            known[name] = of_pairs(values)
+        pairs = np.arange(N), np.where(rng.random(N) < 0.5, partner, np.roll(partner, 2))
+        right = lambda found, partner=partner: int((found.scores.argmax(axis=1) == partner).sum())
+        more += right(learned_around(known, pairs, np.arange(N, dtype=float)))
+        more -= right(learned(known, means_of(known, pairs)))
+    assert more > 6 * 2
+
+
+def test_halves_without_a_pair_learn_from_all():
+    rng = np.random.default_rng(6)
+    known = {"uu": of_pairs(rng.normal(size=(6, 4)))}
+    pairs = np.array([0, 2, 3, 5]), np.array([3, 1, 0, 2])
+    found = learned_around(known, pairs, np.arange(4.0))
+    assert np.isfinite(found.scores).all()
+    np.testing.assert_allclose(found.posterior.sum(axis=0), 1, atol=1e-3)

@@ -12,7 +12,7 @@ from tests.pairing.messages import matched
 
 
 def standardised(scores):
-    return (scores - scores.mean()) / scores.std()
+    return (scores - scores.mean()) / (scores.std() or 1)
 
 
 def cosine(a, b):
@@ -82,22 +82,31 @@ def best_pairs(scores):
     return {(i, j) if wide is scores else (j, i) for i, j in enumerate(best)}
 
 
-def learned(tables, means):
-    """The log odds of pairs by tables, by turns with the means of the tables over the posterior of matchings."""
+def learned(tables, means, near=None):
+    """The log odds of pairs by tables, by turns with the means of the tables over the posterior of matchings.
+
+    With `near`, means are those of each row: others count as they are near to it.
+    """
     within = 0.3 * np.eye(len(tables))
     rows = [np.array([table[at] for table in tables]) for at in np.ndindex(*tables[0].shape)]
     for row in rows:
         within += np.outer(row, row) / len(rows)
-    before = np.zeros(tables[0].shape)
+    shape, posterior = tables[0].shape, np.zeros(tables[0].shape)
+    near = np.ones(shape[:1] * 2) if near is None else near
+    means = np.broadcast_to(means, (shape[0], len(tables)))
     for _ in range(60):
-        to_mean = np.linalg.solve(within, means)
-        odds = [to_mean @ row - to_mean @ means / 2 for row in rows]
-        posterior, total = matched(np.exp(odds).reshape(before.shape))
+        to_means = np.linalg.solve(within, means.T).T
+        odds = [to_means[k // shape[1]] @ (row - means[k // shape[1]] / 2) for k, row in enumerate(rows)]
+        before, (posterior, total) = posterior, matched(np.exp(odds).reshape(shape))
         if np.abs(posterior - before).max() < 1e-3:
             break
-        means = sum(p * row for p, row in zip(posterior.ravel(), rows, strict=True)) / min(before.shape)
-        before = posterior
-    return np.reshape(odds, before.shape), total
+        means = [weighted_mean(tables, posterior * near[i][:, None]) for i in range(shape[0])]
+        means = np.array(means)
+    return np.reshape(odds, shape), total
+
+
+def weighted_mean(tables, weights):
+    return np.array([np.sum(table * weights) for table in tables]) / np.sum(weights)
 
 
 def discriminant(puzzle):
@@ -122,27 +131,51 @@ def like_neighbours(puzzle, pairs, depths):
         lambda i, j: second[j] @ answers[i],
     )
     for product in products:
+        every = [product(i, j) for i, j in np.ndindex(len(first), len(second))]
         table = np.zeros((len(first), len(second)))
         for (i, _), depth in zip(pairs, depths, strict=True):
-            template = 0
+            template, weights = 0, []
             for other, where in zip(pairs, depths, strict=True):
                 if other[0] != i:
-                    template = template + np.exp(-(((depth - where) / (0.2 * len(pairs))) ** 2) / 2) * product(*other)
+                    weight = np.exp(-(((depth - where) / (0.4 * len(pairs))) ** 2) / 2)
+                    template, weights = template + weight * product(*other), [*weights, weight]
+            if np.ndim(template) == 2:
+                noise = np.sqrt(np.mean(np.square(every))) * np.linalg.norm(weights) / np.sum(weights)
+                template = without_noise(template / np.sum(weights), noise)
+            template /= np.sum(weights) if np.ndim(template) == 1 else 1
             for j in range(len(second)):
                 table[i, j] = np.sum(template * product(i, j))
         yield of_both(table)
 
 
+def without_noise(square, deviation):
+    """A square matrix with its singular values shrunk as Gavish and Donoho do, by the eigenvectors of its square."""
+    edge = deviation * np.sqrt(len(square))
+    squares, right = np.linalg.eigh(square.T @ square)
+    factors = [np.sqrt(1 - 4 * edge**2 / value) if value > 4 * edge**2 else 0 for value in squares]
+    return square @ right @ np.diag(factors) @ right.T
+
+
 def neighbours(puzzle):
     tables, ends = products(puzzle), []
+    b = np.linalg.pinv(puzzle.x - np.mean(puzzle.x, axis=0)) @ (puzzle.y - np.mean(puzzle.y))
+    slopes = of_both(each(puzzle, lambda w_in, b_in, w_out: b @ w_out @ w_in @ b))
     for scores in (discriminant(puzzle), readout_trace(puzzle)):
         seen, pairs = [], sorted(best_pairs(scores))
         while pairs not in seen and len(seen) < 10:
             seen.append(pairs)
-            along = [tables[0][pair] for pair in pairs]
+            along = [
+                standardised(np.array([table[pair] for pair in pairs])) for table in (tables[0], slopes, tables[6])
+            ]
+            along = -along[0] - along[1] / 2 + along[2] / 2
             depths = [sum(other < one for other in along) for one in along]
+            near = np.ones((len(puzzle.w_in),) * 2)
+            for ((i, _), one), ((k, _), other) in itertools.product(zip(pairs, depths, strict=True), repeat=2):
+                near[i, k] = np.exp(-(((one - other) / (0.5 * len(pairs))) ** 2) / 2)
             more = [*tables, *like_neighbours(puzzle, pairs, depths)]
-            scores, total = learned(more, np.array([np.mean([table[pair] for pair in pairs]) for table in more]))
+            given = np.array([[(i, j) in pairs for j in range(len(puzzle.w_out))] for i in range(len(puzzle.w_in))])
+            means = np.array([weighted_mean(more, given * near[i][:, None]) for i in range(len(near))])
+            scores, total = learned(more, means, near)
             pairs = sorted(best_pairs(scores))
         ends.append((total, scores))
     return max(ends, key=lambda one: one[0])[1]
