@@ -79,12 +79,11 @@ class Guide:
         To the statistics of pairs comes how like they are to those around them, and what second halves would gain at
         their positions, on as many rows as there are.
         """
-        pairs = assembly.ins.astype(np.intp), assembly.outs.astype(np.intp)
         with engine.watched():
             gains = np.asarray(engine.partner_gains(self.whole, assembly), np.float64)
-        depths = np.arange(len(gains), dtype=np.float64)
-        known = self._known | likeness(self._compared, pairs, depths)
-        known["gain"] = np.empty_like(gains)
+        pairs, depths = np.zeros(gains.shape), np.empty(len(gains))
+        pairs[assembly.ins, assembly.outs], depths[assembly.ins] = 1, np.arange(len(gains))
+        known = self._known | likeness(self._compared, pairs, depths) | {"gain": np.empty_like(gains)}
         known["gain"][assembly.ins] = of_pairs(np.where(np.isfinite(gains), gains, 0.0))
         return learned_around(known, pairs, depths).posterior
 

@@ -35,7 +35,7 @@ def depth_statistics(
 
 def contraction(paired: Paired) -> Order:
     """Sort by how much of the readout's direction blocks take back, early ones least."""
-    pairs = np.arange(paired.blocks), paired.partner.astype(np.intp)
+    pairs = np.eye(paired.blocks)[paired.partner]
     return np.argsort(contracted(statistics(paired.puzzle), pairs), kind="stable").astype(np.int32)
 
 

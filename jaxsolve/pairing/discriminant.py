@@ -121,18 +121,16 @@ def learned(
     return max((settled(by(means)) for means in beginnings), key=lambda one: one.evidence)
 
 
-def means_of(known: dict[str, Scores], pairs: Pairs, near: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-    """Return means of standardised statistics over some pairs, `[K]`; with `near`, as `learned` has it, `[N, K]`."""
-    table = _table(known)
-    given = np.zeros(table.shape[:2])
-    given[pairs] = 1
-    return _means(table, given, near)
+def means_of(
+    known: dict[str, Scores], posterior: NDArray[np.float64], near: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Return the means of standardised statistics over a posterior of pairs, `[K]`; with `near`, `[N, K]`."""
+    return _means(_table(known), posterior, near)
 
 
 def _means(
     table: NDArray[np.float64], posterior: NDArray[np.float64], near: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
-    """Return the means of statistics, `[N, M, K]`, over a posterior, `[K]` or `[N, K]`."""
     own, count = np.einsum("nm,nmk->nk", posterior, table), posterior.sum(axis=1)
     if near is None:
         return own.sum(axis=0) / max(1.0, count.sum())

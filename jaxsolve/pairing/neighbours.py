@@ -7,13 +7,14 @@ Of what training leaves, a few directions hold nearly all, and of what is random
 rid of what is not larger than that.
 """
 
+from itertools import count
+
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.pairing.discriminant import (
     RESPONSE_ROWS,
     Learned,
-    Pairs,
     assigned,
     best_learned,
     learned,
@@ -31,8 +32,15 @@ DEPTH = {"uu": -1.0, "bb": -0.5, "spread": 0.5}
 """How statistics of the products go along with depth, in units of their standard deviations over the blocks."""
 DIRECTIONS = 64
 """Of the strongest directions of templates, as many are looked at."""
-ROUNDS = 10
+ROUNDS = 12
 """Most times that templates are made anew."""
+LEAST = 1e-9
+"""Pairs near a place, at least, for there to be a template."""
+SETTLED = 1e-2
+"""Change of every probability below which they need not be."""
+
+Posterior = NDArray[np.float64]
+"""How likely pairs are, `[N, M]`; 1 for those that are taken for right, if one is given."""
 
 Factors = tuple[Array, Array]
 """Of first halves, `[N, H, m]`, and of second ones, `[N, d, H]`: the products of pairs, `[d, m]`, are compared."""
@@ -54,42 +62,43 @@ def factors(puzzle: Puzzle) -> dict[str, Factors]:
     }
 
 
-def contracted(known: dict[str, Scores], pairs: Pairs) -> NDArray[np.float64]:
-    """Return what falls with the depth of pairs, by the `statistics`, `[K]`, where weight decay does not turn it round.
+def contracted(known: dict[str, Scores], posterior: Posterior) -> Array:
+    """Return what falls with the depth of first halves' pairs, `[N]`, where weight decay does not turn it round.
 
     Later blocks see more of the answer in their states, and take back more of the direction that is read out (uᵀMu)
-    and of the direction in which the inputs tell the predictions (bᵀMb).
+    and of the direction in which the inputs tell the predictions (bᵀMb). `known` are the `statistics`.
     """
-    return sum((weight * standardised(known[name][pairs]) for name, weight in DEPTH.items()), np.zeros(len(pairs[0])))
+    of_blocks = ((weight, (posterior * known[name]).sum(axis=1)) for name, weight in DEPTH.items())
+    return sum((weight * standardised(own) for weight, own in of_blocks), np.zeros(len(posterior)))
 
 
-def around(depths: NDArray[np.floating], width: float) -> NDArray[np.float64]:
-    """Return how near each depth is to each other, `[K, K]`, by a Gaussian of a width in units of their number."""
+def around(depths: NDArray[np.floating], width: float) -> Array:
+    """Return how near each depth is to each other, `[N, N]`, by a Gaussian of a width in units of their number."""
     return np.exp(-0.5 * ((depths[:, None] - depths) / (width * len(depths))) ** 2)
 
 
-def likeness(known: dict[str, Factors], pairs: Pairs, depths: NDArray[np.floating]) -> dict[str, Scores]:
-    """Return how like every pair is to those that are near its first half in depth, `[N, N]` for each of `factors`.
+def likeness(compared: dict[str, Factors], posterior: Posterior, depths: NDArray[np.floating]) -> dict[str, Scores]:
+    """Return how like every pair is to those that are near its first half in depth, `[N, M]` for each of `factors`.
 
     Parameters
     ----------
-    known
+    compared
         What is compared.
-    pairs, depths
-        Pairs that are taken for right, and how deep each lies, `[K]`, in blocks. None counts for its own halves.
+    posterior, depths
+        `[N, M]` how likely pairs are, and `[N]` how deep that of each first half lies, in blocks. None counts for its
+        own first half.
     """
-    ins, outs = pairs
     near = around(depths, WIDTH)
     np.fill_diagonal(near, 0)
-    near /= np.maximum(near.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    total = (near @ posterior.sum(axis=1))[:, None]
+    near = np.divide(near, total, out=np.zeros_like(near), where=total > LEAST)
+    noise = np.sqrt(near**2 @ (posterior**2).sum(axis=1))
     found = {}
-    for name, (first, second) in known.items():
-        scores = np.zeros((len(first), len(second)))
+    for name, (first, second) in compared.items():
         with np.errstate(all="ignore"):
-            means = np.tensordot(near, second[outs] @ first[ins], 1)
-            templates = denoised(means, _deviation(first, second) * np.linalg.norm(near, axis=1))
-            seen = templates @ first[ins].swapaxes(1, 2)
-            scores[ins] = seen.reshape(len(ins), -1) @ second.reshape(len(second), -1).T
+            means = np.tensordot(near, np.tensordot(posterior, second, 1) @ first, 1)
+            seen = denoised(means, _deviation(first, second) * noise) @ first.swapaxes(1, 2)
+            scores = seen.reshape(len(first), -1) @ second.reshape(len(second), -1).T
         found[name] = of_pairs(np.nan_to_num(scores))
     return found
 
@@ -130,35 +139,31 @@ def _deviation(first: Array, second: Array) -> float:
     return float(np.sqrt(np.maximum((grams[0] * grams[1]).sum(), 0) / (first.shape[2] * second.shape[1])))
 
 
-def neighbours(puzzle: Puzzle) -> Scores:
-    """Return the discriminant with likeness to neighbours among its statistics, by turns with the pairs it gives.
+def learned_around(known: dict[str, Scores], posterior: Posterior, depths: NDArray[np.floating]) -> Learned:
+    """Return what statistics say of pairs, learned from a posterior on, by those near each first half in depth."""
+    near = around(depths, WIDER)
+    return learned(known, means_of(known, posterior, near), near=near)
 
-    Once from the pairs of the discriminant without it on, once from those of `readout_trace`; that for which there is
-    more evidence is returned. How deep pairs lie is not known yet: they are sorted as they are `contracted`.
+
+def neighbours(puzzle: Puzzle) -> Scores:
+    """Return the discriminant with likeness to neighbours among its statistics, by turns with the posterior it gives.
+
+    Once from the posterior of the discriminant without it on, once from the pairs of `readout_trace`; that for which
+    there is more evidence is returned. How deep pairs lie is not known yet: they are sorted as they are `contracted`.
     """
     known, compared = statistics(puzzle), factors(puzzle)
-    ends = [_settled(known, compared, scores) for scores in (best_learned(known).scores, readout_trace(puzzle))]
+    pairs = np.zeros((len(puzzle.w_in), len(puzzle.w_out)))
+    pairs[assigned(readout_trace(puzzle))] = 1
+    ends = [_settled(known, compared, start) for start in (best_learned(known).posterior, pairs)]
     return max(ends, key=lambda one: one.evidence).scores
 
 
-def _settled(known: dict[str, Scores], compared: dict[str, Factors], scores: Scores) -> Learned:
-    """Return what is learned where pairs no longer change, or have come round again."""
-    seen: list[Array] = []
-    pairs = assigned(scores)
-    while True:
-        depths = contracted(known, pairs).argsort(kind="stable").argsort(kind="stable").astype(np.float64)
-        found = learned_around(known | likeness(compared, pairs, depths), pairs, depths)
-        seen.append(pairs[1])
-        pairs = assigned(found.scores)
-        if len(seen) == ROUNDS or any(np.array_equal(pairs[1], one) for one in seen):
+def _settled(known: dict[str, Scores], compared: dict[str, Factors], posterior: Posterior) -> Learned:
+    """Return what is learned where the posterior no longer changes."""
+    for done in count(1):
+        depths = contracted(known, posterior).argsort(kind="stable").argsort(kind="stable").astype(np.float64)
+        found = learned_around(known | likeness(compared, posterior, depths), posterior, depths)
+        if done == ROUNDS or np.abs(found.posterior - posterior).max(initial=0.0) < SETTLED:
             return found
-
-
-def learned_around(known: dict[str, Scores], pairs: Pairs, depths: NDArray[np.floating]) -> Learned:
-    """Return what statistics say of pairs, learned by turns from some on, by those near each first half in depth.
-
-    Halves that are in none of the pairs may be anywhere.
-    """
-    near = np.ones((len(known["uu"]),) * 2)
-    near[np.ix_(pairs[0], pairs[0])] = around(depths, WIDER)
-    return learned(known, means_of(known, pairs, near), near=near)
+        posterior = found.posterior
+    raise AssertionError

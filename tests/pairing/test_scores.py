@@ -118,7 +118,7 @@ def discriminant(puzzle):
     return max(found, key=lambda one: one[1])[0]
 
 
-def like_neighbours(puzzle, pairs, depths):
+def like_neighbours(puzzle, posterior, depths):
     """How like each pair's product, its readout, what reads the readout, and its answers are to those around it."""
     first, second = puzzle.w_in - np.mean(puzzle.w_in, axis=0), puzzle.w_out - np.mean(puzzle.w_out, axis=0)
     told = (puzzle.y - np.mean(puzzle.y)) / np.std(puzzle.y)
@@ -131,20 +131,21 @@ def like_neighbours(puzzle, pairs, depths):
         lambda i, j: second[j] @ answers[i],
     )
     for product in products:
-        every = [product(i, j) for i, j in np.ndindex(len(first), len(second))]
+        every = {at: product(*at) for at in np.ndindex(len(first), len(second))}
+        deviation = np.sqrt(np.mean([np.square(one) for one in every.values()]))
         table = np.zeros((len(first), len(second)))
-        for (i, _), depth in zip(pairs, depths, strict=True):
-            template, weights = 0, []
-            for other, where in zip(pairs, depths, strict=True):
-                if other[0] != i:
-                    weight = np.exp(-(((depth - where) / (0.4 * len(pairs))) ** 2) / 2)
-                    template, weights = template + weight * product(*other), [*weights, weight]
+        for i, depth in enumerate(depths):
+            weights = {
+                (k, j): posterior[k, j] * np.exp(-(((depth - depths[k]) / (0.4 * len(depths))) ** 2) / 2)
+                for k, j in every
+                if k != i
+            }
+            total = sum(weights.values()) or 1
+            template = sum(weight * every[at] for at, weight in weights.items()) / total
             if np.ndim(template) == 2:
-                noise = np.sqrt(np.mean(np.square(every))) * np.linalg.norm(weights) / np.sum(weights)
-                template = without_noise(template / np.sum(weights), noise)
-            template /= np.sum(weights) if np.ndim(template) == 1 else 1
+                template = without_noise(template, deviation * np.linalg.norm([*weights.values()]) / total)
             for j in range(len(second)):
-                table[i, j] = np.sum(template * product(i, j))
+                table[i, j] = np.sum(template * every[i, j])
         yield of_both(table)
 
 
@@ -160,23 +161,18 @@ def neighbours(puzzle):
     tables, ends = products(puzzle), []
     b = np.linalg.pinv(puzzle.x - np.mean(puzzle.x, axis=0)) @ (puzzle.y - np.mean(puzzle.y))
     slopes = of_both(each(puzzle, lambda w_in, b_in, w_out: b @ w_out @ w_in @ b))
-    for scores in (discriminant(puzzle), readout_trace(puzzle)):
-        seen, pairs = [], sorted(best_pairs(scores))
-        while pairs not in seen and len(seen) < 10:
-            seen.append(pairs)
-            along = [
-                standardised(np.array([table[pair] for pair in pairs])) for table in (tables[0], slopes, tables[6])
-            ]
+    chosen = best_pairs(readout_trace(puzzle))
+    pairs = np.array([[float((i, j) in chosen) for j in range(len(puzzle.w_out))] for i in range(len(puzzle.w_in))])
+    for posterior in (matched(np.exp(discriminant(puzzle)))[0], pairs):
+        for _ in range(12):
+            along = [standardised(np.sum(posterior * table, axis=1)) for table in (tables[0], slopes, tables[6])]
             along = -along[0] - along[1] / 2 + along[2] / 2
             depths = [sum(other < one for other in along) for one in along]
-            near = np.ones((len(puzzle.w_in),) * 2)
-            for ((i, _), one), ((k, _), other) in itertools.product(zip(pairs, depths, strict=True), repeat=2):
-                near[i, k] = np.exp(-(((one - other) / (0.5 * len(pairs))) ** 2) / 2)
-            more = [*tables, *like_neighbours(puzzle, pairs, depths)]
-            given = np.array([[(i, j) in pairs for j in range(len(puzzle.w_out))] for i in range(len(puzzle.w_in))])
-            means = np.array([weighted_mean(more, given * near[i][:, None]) for i in range(len(near))])
+            near = np.exp(-((np.subtract.outer(depths, depths) / (0.5 * len(depths))) ** 2) / 2)
+            more = [*tables, *like_neighbours(puzzle, posterior, depths)]
+            means = np.array([weighted_mean(more, posterior * row[:, None]) for row in near])
             scores, total = learned(more, means, near)
-            pairs = sorted(best_pairs(scores))
+            posterior = matched(np.exp(scores))[0]
         ends.append((total, scores))
     return max(ends, key=lambda one: one[0])[1]
 
@@ -202,21 +198,26 @@ DEFINITIONS = {
 
 
 DOUBLE = {"rtol": 1e-9, "atol": 1e-12}
-LEARNED = {"rtol": 1e-4, "atol": 1e-4}
-EXACT = {"probe": {"rtol": 1e-4, "atol": 1e-5}, "discriminant": LEARNED, "neighbours": LEARNED}
-"""The data are gone through in float32."""
+EXACT = {
+    "probe": {"rtol": 1e-4, "atol": 1e-5},
+    "discriminant": {"rtol": 1e-4, "atol": 1e-4},
+    "neighbours": {"rtol": 2e-3, "atol": 1e-3},
+}
+"""The data are gone through in float32, and messages are sent until they have settled a little."""
 
 
 @pytest.mark.parametrize("name", PAIRINGS)
 @pytest.mark.parametrize(("d", "h"), [(4, 7), (5, 3)])
-def test_scores_equal_their_definitions(name, d, h):
+def test_scores_equal_their_definitions(name, d, h, monkeypatch):
+    monkeypatch.setattr("jaxsolve.pairing.neighbours.SETTLED", 0)
     puzzle, _ = reference.random_puzzle(6, n=4, d=d, h=h)
     np.testing.assert_allclose(PAIRINGS[name](puzzle), DEFINITIONS[name](puzzle), **EXACT.get(name, DOUBLE))
 
 
 @pytest.mark.parametrize("name", PAIRINGS)
 @pytest.mark.parametrize(("lost_ins", "lost_outs"), [(0, 2), (3, 0), (0, 0)])
-def test_scores_do_not_see_null_halves(name, lost_ins, lost_outs):
+def test_scores_do_not_see_null_halves(name, lost_ins, lost_outs, monkeypatch):
+    monkeypatch.setattr("jaxsolve.pairing.neighbours.SETTLED", 0)
     puzzle, _ = reference.random_puzzle(6, n=4)
     few = puzzle.replace(
         w_in=puzzle.w_in[lost_ins:], b_in=puzzle.b_in[lost_ins:], in_ids=puzzle.in_ids[lost_ins:],
