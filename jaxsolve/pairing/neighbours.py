@@ -7,7 +7,7 @@ Of what training leaves, a few directions hold nearly all, and of what is random
 rid of what is not larger than that.
 """
 
-from itertools import count
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +42,16 @@ SETTLED = 1e-2
 Posterior = NDArray[np.float64]
 """How likely pairs are, `[N, M]`; 1 for those that are taken for right, if one is given."""
 
-Factors = tuple[Array, Array]
-"""Of first halves, `[N, H, m]`, and of second ones, `[N, d, H]`: the products of pairs, `[d, m]`, are compared."""
+
+class Factors(NamedTuple):
+    """What the products of pairs, `[d, m]`, that are compared are made of."""
+
+    first: Array
+    """`[N, H, m]` of first halves"""
+    second: Array
+    """`[M, d, H]` of second halves"""
+    deviation: float
+    """Root mean square of all entries of all products"""
 
 
 def factors(puzzle: Puzzle) -> dict[str, Factors]:
@@ -54,12 +62,14 @@ def factors(puzzle: Puzzle) -> dict[str, Factors]:
     few = puzzle.first_rows(RESPONSE_ROWS)
     answers = responses(few, few.y - few.y.mean())
     first, second, told = (half - half.mean(axis=0) for half in (puzzle.w_in, puzzle.w_out, answers))
-    return {
+    made_of = {
         "near": (first, second),
         "near_left": (first, (puzzle.w_last @ second)[:, None]),
         "near_right": ((first @ puzzle.w_last)[..., None], second),
         "near_told": (told[..., None], second),
     }
+    with np.errstate(all="ignore"):
+        return {name: Factors(*halves, _deviation(*halves)) for name, halves in made_of.items()}
 
 
 def contracted(known: dict[str, Scores], posterior: Posterior) -> Array:
@@ -94,10 +104,10 @@ def likeness(compared: dict[str, Factors], posterior: Posterior, depths: NDArray
     near = np.divide(near, total, out=np.zeros_like(near), where=total > LEAST)
     noise = np.sqrt(near**2 @ (posterior**2).sum(axis=1))
     found = {}
-    for name, (first, second) in compared.items():
+    for name, (first, second, deviation) in compared.items():
         with np.errstate(all="ignore"):
             means = np.tensordot(near, np.tensordot(posterior, second, 1) @ first, 1)
-            seen = denoised(means, _deviation(first, second) * noise) @ first.swapaxes(1, 2)
+            seen = denoised(means, deviation * noise) @ first.swapaxes(1, 2)
             scores = seen.reshape(len(first), -1) @ second.reshape(len(second), -1).T
         found[name] = of_pairs(np.nan_to_num(scores))
     return found
@@ -134,7 +144,7 @@ def _strongest(matrices: Array) -> Array:
 
 
 def _deviation(first: Array, second: Array) -> float:
-    """Return the root mean square of all entries of the products of all pairs."""
+    """Return the root mean square of all entries of the products of all pairs, which need not be formed."""
     grams = (first @ first.swapaxes(1, 2)).mean(axis=0), (second.swapaxes(1, 2) @ second).mean(axis=0)
     return float(np.sqrt(np.maximum((grams[0] * grams[1]).sum(), 0) / (first.shape[2] * second.shape[1])))
 
@@ -160,10 +170,11 @@ def neighbours(puzzle: Puzzle) -> Scores:
 
 def _settled(known: dict[str, Scores], compared: dict[str, Factors], posterior: Posterior) -> Learned:
     """Return what is learned where the posterior no longer changes."""
-    for done in count(1):
+    rounds = 0
+    while True:
         depths = contracted(known, posterior).argsort(kind="stable").argsort(kind="stable").astype(np.float64)
         found = learned_around(known | likeness(compared, posterior, depths), posterior, depths)
-        if done == ROUNDS or np.abs(found.posterior - posterior).max(initial=0.0) < SETTLED:
+        rounds += 1
+        if rounds == ROUNDS or np.abs(found.posterior - posterior).max(initial=0.0) < SETTLED:
             return found
         posterior = found.posterior
-    raise AssertionError
