@@ -118,16 +118,18 @@ def denoised(means: Array, noise: Array) -> Array:
 
     Singular values as large as those of noise alone are nothing, and others lose what noise has added to them, by the
     shrinkage that is optimal for the Frobenius norm (Gavish & Donoho 2017, https://doi.org/10.1109/TIT.2017.2653801).
-    Vectors have no other directions that would tell noise, and stay as they are.
-    Of large matrices, only the `DIRECTIONS` strongest on either side, of all together, are kept.
+    Of large matrices, only the `DIRECTIONS` strongest on either side, of all together, are kept. Vectors have no other
+    directions that would tell noise, and stay as they are.
     """
     few, many = sorted(means.shape[1:])
-    if few == 1 or not np.isfinite(means).all():
+    unit = float(np.abs(means).max(initial=0.0))  # squares neither overflow nor vanish
+    if few == 1 or not 0 < unit < np.inf:
         return means
+    means, noise = means / unit, noise / unit
     if few > DIRECTIONS:
         left, right = (_strongest(some) for some in (means, means.swapaxes(1, 2)))
-        return left @ _shrunk(left.T @ means @ right, noise, few, many) @ right.T
-    return _shrunk(means, noise, few, many)
+        return unit * left @ _shrunk(left.T @ means @ right, noise, few, many) @ right.T
+    return unit * _shrunk(means, noise, few, many)
 
 
 def _shrunk(means: Array, noise: Array, few: int, many: int) -> Array:

@@ -111,6 +111,7 @@ NOTHING = {
     "no_readout": lambda p: p.replace(w_last=0 * p.w_last),
     "equal_halves": lambda p: p.replace(w_in=p.w_in[[0] * N], b_in=p.b_in[[0] * N]),
     "huge_weights": lambda p: p.replace(w_in=1e30 * p.w_in, w_out=1e30 * p.w_out),
+    "tiny_weights": lambda p: p.replace(w_in=1e-30 * p.w_in, w_out=1e-30 * p.w_out),
     "responses_that_overflow": lambda p: p.replace(w_in=1e38 * p.w_in),
     "null_halves": lambda p: padded(p, 2),
 }
@@ -123,7 +124,8 @@ def test_scores_are_finite_with(what):
     assert all(np.isfinite(values).all() for values in known.values())
     n = puzzle.blocks
     assert np.isfinite(from_pairs(known, np.arange(n), np.roll(np.arange(n), 1)).scores).all()
-    assert np.isfinite(standardised(PAIRINGS["discriminant"](puzzle))).all()
+    for name in ("discriminant", "neighbours"):
+        assert np.isfinite(standardised(PAIRINGS[name](puzzle))).all()
 
 
 def test_weights_that_say_nothing_prefer_no_pair():

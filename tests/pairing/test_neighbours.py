@@ -92,6 +92,15 @@ def test_of_noise_alone_next_to_nothing_is_kept(d):
     assert np.linalg.norm(denoised(noise, np.ones(40))) < 0.1 * np.linalg.norm(noise)
 
 
+@pytest.mark.parametrize("d", [12, 2 * DIRECTIONS])
+def test_noise_is_told_in_any_unit(d):
+    seen = np.random.default_rng(7).normal(size=(2, d, d)) + np.full(d, 1.0)
+    for unit in (1e-200, 1e200):
+        np.testing.assert_allclose(
+            denoised(unit * seen, np.full(2, unit)) / unit, denoised(seen, np.ones(2)), atol=1e-9
+        )
+
+
 def test_without_noise_and_of_vectors_all_is_kept():
     rng = np.random.default_rng(4)
     square, row = rng.normal(size=(3, 5, 5)), rng.normal(size=(3, 1, 5))
