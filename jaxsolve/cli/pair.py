@@ -13,7 +13,7 @@ def pair(
     pairing: arguments.PairingName = "auto",
     json: arguments.Json = False,
 ) -> None:
-    """Say which two halves belong together, by the weights alone, and how sure that is.
+    """Say which two halves belong together, by one score of them, and how sure that is.
 
     A half that is left over, there being more of its kind than of the other, goes with "-".
     """
