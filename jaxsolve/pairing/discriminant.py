@@ -85,52 +85,60 @@ def discriminant(puzzle: Puzzle) -> Scores:
 
 def best_learned(known: dict[str, Scores]) -> Learned:
     """Return what the `statistics` give from that of the `BEGINNINGS` for which there is most evidence."""
-    beginnings = []
+    table = _table(known)
+    precision, found = _precision(table), list[Learned]()
     for means in product(*BEGINNINGS.values()):
         given = {name: mean for names, mean in zip(BEGINNINGS, means, strict=True) for name in names}
         if any(means):
-            beginnings.append(np.array([given.get(name, 0.0) for name in _used(known)]))
-    return learned(known, *beginnings)
+            beginning = np.array([given.get(name, 0.0) for name in _used(known)])
+            found.append(_settled(table, precision, beginning, None))
+    return max(found, key=lambda one: one.evidence)
 
 
-def learned(
-    known: dict[str, Scores], *beginnings: NDArray[np.float64], near: NDArray[np.float64] | None = None
+def learned_from(
+    known: dict[str, Scores], posterior: NDArray[np.float64], near: NDArray[np.float64] | None = None
 ) -> Learned:
-    """Return what `statistics` say of pairs, learned by turns from means of right pairs on (`means_of`).
+    """Return what `statistics` say of pairs, learned by turns from a posterior, `[N, M]`, on.
 
-    From whichever of the means there is most evidence for what they lead to. With `near`, `[N, N]`, the means are those
-    of each first half: how much the pair of another counts for them.
+    With `near`, `[N, N]`, the means of right pairs are those of each first half: how much the pair of another counts
+    for them.
     """
     table = _table(known)
-    flat = table.reshape(-1, table.shape[2])
-    precision = np.linalg.inv(flat.T @ flat / max(1, len(flat)) + SHRINKAGE * np.eye(table.shape[2]))
+    return _settled(table, _precision(table), _means(table, posterior, near), near)
+
+
+def _settled(
+    table: NDArray[np.float64],
+    precision: NDArray[np.floating],
+    means: NDArray[np.float64],
+    near: NDArray[np.float64] | None,
+) -> Learned:
+    """Return what is learned by turns from means, `[K]` or `[N, K]`, on, where the posterior has settled."""
 
     def by(means: NDArray[np.float64]) -> Learned:
         of_each = np.broadcast_to(means @ precision, (len(table), table.shape[2]))
         scores = (table @ of_each[..., None])[..., 0] - 0.5 * (of_each * means).sum(axis=1, keepdims=True)
         return Learned(scores, *matching(scores))
 
-    def settled(found: Learned) -> Learned:
-        for _ in range(ROUNDS - 1):
-            posterior = found.posterior
-            found = by(_means(table, posterior, near))
-            if np.abs(found.posterior - posterior).max(initial=0.0) < SETTLED:
-                break
-        return found
-
-    return max((settled(by(means)) for means in beginnings), key=lambda one: one.evidence)
+    found = by(means)
+    for _ in range(ROUNDS - 1):
+        posterior = found.posterior
+        found = by(_means(table, posterior, near))
+        if np.abs(found.posterior - posterior).max(initial=0.0) < SETTLED:
+            break
+    return found
 
 
-def means_of(
-    known: dict[str, Scores], posterior: NDArray[np.float64], near: NDArray[np.float64] | None = None
-) -> NDArray[np.float64]:
-    """Return the means of standardised statistics over a posterior of pairs, `[K]`; with `near`, `[N, K]`."""
-    return _means(_table(known), posterior, near)
+def _precision(table: NDArray[np.float64]) -> NDArray[np.floating]:
+    """Return the inverse of the covariance of statistics over all pairs, `[K, K]`, shrunk."""
+    flat = table.reshape(-1, table.shape[2])
+    return np.linalg.inv(flat.T @ flat / max(1, len(flat)) + SHRINKAGE * np.eye(table.shape[2]))
 
 
 def _means(
     table: NDArray[np.float64], posterior: NDArray[np.float64], near: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
+    """Return the means of statistics, `[N, M, K]`, over a posterior, `[K]`; with `near`, `[N, K]`."""
     own, count = np.einsum("nm,nmk->nk", posterior, table), posterior.sum(axis=1)
     if near is None:
         return own.sum(axis=0) / max(1.0, count.sum())

@@ -17,8 +17,7 @@ from jaxsolve.pairing.discriminant import (
     Learned,
     assigned,
     best_learned,
-    learned,
-    means_of,
+    learned_from,
     statistics,
 )
 from jaxsolve.pairing.scores import Array, Scores, of_pairs, readout_trace, responses, standardised
@@ -153,8 +152,7 @@ def _deviation(first: Array, second: Array) -> float:
 
 def learned_around(known: dict[str, Scores], posterior: Posterior, depths: NDArray[np.floating]) -> Learned:
     """Return what statistics say of pairs, learned from a posterior on, by those near each first half in depth."""
-    near = around(depths, WIDER)
-    return learned(known, means_of(known, posterior, near), near=near)
+    return learned_from(known, posterior, around(depths, WIDER))
 
 
 def neighbours(puzzle: Puzzle) -> Scores:

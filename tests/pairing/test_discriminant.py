@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxsolve.pairing import PAIRINGS, discriminant, of_pairs, pair, standardised, statistics
-from jaxsolve.pairing.discriminant import assigned, learned, means_of
+from jaxsolve.pairing.discriminant import assigned, learned_from
 from jaxsolve.pairing.matching import matching
 from jaxsolve.puzzle import padded
 from tests import reference
@@ -33,7 +33,7 @@ def templated(seed, strength=2.2, lean=-0.5):
 def from_pairs(known, ins, outs):
     pairs = np.zeros(next(iter(known.values())).shape)
     pairs[ins, outs] = 1
-    return learned(known, means_of(known, pairs))
+    return learned_from(known, pairs)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxsolve.pairing import factors, learned_around, likeness, of_pairs, pair
-from jaxsolve.pairing.discriminant import learned, means_of
+from jaxsolve.pairing.discriminant import learned_from
 from jaxsolve.pairing.neighbours import DIRECTIONS, ROUNDS, denoised
 from tests import reference
 
@@ -122,7 +122,7 @@ def test_what_right_pairs_have_in_common_may_change_with_depth():
         pairs = np.eye(N)[np.where(rng.random(N) < 0.5, partner, np.roll(partner, 2))]
         right = lambda found, partner=partner: int((found.scores.argmax(axis=1) == partner).sum())
         more += right(learned_around(known, pairs, np.arange(N, dtype=float)))
-        more -= right(learned(known, means_of(known, pairs)))
+        more -= right(learned_from(known, pairs))
     assert more > 6 * 2
 
 
