@@ -8,6 +8,7 @@ is printed.
 """
 
 import json
+import math
 import os
 import sys
 import time
@@ -124,6 +125,10 @@ def automatic(puzzle: "Puzzle", run: "Run", **options: Any) -> "Solution":
     return solve(puzzle, Config(budget=run.budget, **options), run)
 
 
+def _mse(solution: "Solution") -> float:
+    return math.inf if solution.certificate is None else solution.certificate.mse
+
+
 def seeds_descent(puzzle: "Puzzle", run: "Run") -> "Solution":
     """Go down once from every quick seed for every score's pairs, with exact moves of blocks, and nothing more."""
     from jaxsolve.ordering import QUICK_SEEDS
@@ -131,7 +136,7 @@ def seeds_descent(puzzle: "Puzzle", run: "Run") -> "Solution":
     best: Solution | None = None
     for name in QUICK_SEEDS:
         found = automatic(puzzle, run, order_seed=name, search="descent")
-        if best is None or (found.status == "solved", -found.certificate.mse) > (False, -best.certificate.mse):
+        if best is None or (found.status == "solved", -_mse(found)) > (False, -_mse(best)):
             best = found
         if found.status != "unsolved" or run.elapsed > run.budget:
             break
@@ -208,23 +213,23 @@ def solved(folder: Path, method: str | None, budget: float, keep_hash: bool) -> 
     solution = METHODS[method](puzzle, run)
     seconds = time.perf_counter() - began
     certificate, attempt = solution.certificate, solution.attempt
-    answer = judged(certificate.permutation, truth)
+    answer = judged(certificate.permutation if certificate else [], truth)
     return look | {
         "status": solution.status,
         **answer,
         "gaps": len(known["missing"]),
         "gaps_found": gaps_found(getattr(solution, "missing", ()), known["missing"]),
-        "mse": certificate.mse if np.isfinite(certificate.mse) else None,
-        "tolerance": certificate.tolerance,
+        "mse": certificate.mse if certificate and np.isfinite(certificate.mse) else None,
+        "tolerance": certificate and certificate.tolerance,
         "seconds": seconds,
         "seconds_to_right": seconds if answer["right"] and watcher.seconds is None else watcher.seconds,
         "phases": {name: round(spent, 3) for name, spent in run.seconds.items()},
         "evaluations": run.evaluations,
         "activation_told": told,
         "activation": getattr(solution, "puzzle", puzzle).activation,
-        "pairing": attempt.pairing.name,
-        "order_seed": attempt.order_seed,
-        "search": attempt.search,
+        "pairing": attempt and attempt.pairing.name,
+        "order_seed": attempt and attempt.order_seed,
+        "search": attempt and attempt.search,
         "exchanged": solution.exchanged,
         "message": solution.message,
     }

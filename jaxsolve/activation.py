@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -81,7 +82,13 @@ class Reading:
 
 
 def readings(
-    puzzle: Puzzle, config: Config, run: Run, start: Start | None, made: list[Reading], patience: int = PATIENCE
+    puzzle: Puzzle,
+    config: Config,
+    run: Run,
+    start: Start | None,
+    made: list[Reading],
+    patience: int = PATIENCE,
+    begin_with: Assembly | None = None,
 ) -> Iterator[tuple[Reading, Attempt]]:
     """Yield the attempts at a puzzle, and under which activation each is made; `made` has all readings so far.
 
@@ -89,9 +96,10 @@ def readings(
     those first that fit the first orders best. What comes after that is made under the one whose error fell furthest:
     of mixtures, for single assemblies are bad under the right one, too, as long as they are wrong.
 
-    Whoever asks for the next attempt has put the one before into its reading's `tried`, searched and judged it.
+    `begin_with` is an assembly that the first attempt begins with. Whoever asks for the next attempt has put the one
+    before into its reading's `tried`, searched and judged it.
     """
-    for reading, attempt in _first(_reading(puzzle, config, run, start, made), run, patience):
+    for reading, attempt in _first(_reading(puzzle, config, run, start, made, begin_with), run, patience):
         elsewhere = not puzzle.activation_given and attempt.order_seed in LINES and _fits_another(puzzle, attempt)
         if elsewhere:
             attempt.search = NONE
@@ -121,13 +129,23 @@ def readings(
         pass
 
 
-def guess_activation(puzzle: Puzzle, run: Run, devices: int | None = None) -> list[tuple[str, float]]:
+class Guess(NamedTuple):
+    """How well an activation fits."""
+
+    activation: str
+    loss: float
+    """Mean squared error of a descent under it, on a few hundred rows."""
+    assembly: Assembly | None
+    """Where that ended; None: it was not made."""
+
+
+def guess_activation(puzzle: Puzzle, run: Run, devices: int | None = None) -> list[Guess]:
     """Return activations by the mean squared error of a descent under each, on a few hundred rows, lowest first.
 
     Those behind one that fits exactly are not tried, nor any after the budget of `run` is spent.
     """
     made: list[Reading] = []
-    found: dict[str, float] = {}
+    found: dict[str, Guess] = {}
     try:
         for reading, attempt in readings(puzzle, Config(search=GUESSING, devices=devices), run, None, made, 0):
             if reading.puzzle.activation in found:
@@ -136,14 +154,16 @@ def guess_activation(puzzle: Puzzle, run: Run, devices: int | None = None) -> li
             floor = reachable(reading.puzzle, attempt.descent.assembly)
             with run.phase("search"):
                 descend(attempt.problem, attempt.descent, GUESSING, run, floor=floor)
-            found[reading.puzzle.activation] = attempt.descent.loss
-            akin = rank_activations(puzzle, [attempt.descent.assembly], attempt.problem.rows)[0]
-            found[akin[0]] = min(found.get(akin[0], np.inf), akin[1])
-            if min(found.values()) <= floor:
+            end = attempt.descent.assembly
+            akin = rank_activations(puzzle, [end], attempt.problem.rows)[0]
+            for name, loss in ((reading.puzzle.activation, attempt.descent.loss), akin):
+                if name not in found or loss < found[name].loss:
+                    found[name] = Guess(name, loss, end)
+            if min(one.loss for one in found.values()) <= floor:
                 break
     except OutOfTime:
         pass
-    return sorted(found.items(), key=lambda item: item[1]) or [(puzzle.activation, np.inf)]
+    return sorted(found.values(), key=lambda one: one.loss) or [Guess(puzzle.activation, np.inf, None)]
 
 
 def reread(reading: Reading, attempt: Attempt, config: Config, run: Run, made: list[Reading]) -> "Reading | None":
@@ -208,9 +228,16 @@ def _fits_another(puzzle: Puzzle, attempt: Attempt) -> bool:
     return not _akin(name, puzzle.activation) and lowest < min(CLEARLY * own, CLOSE * float(np.var(puzzle.y)))
 
 
-def _reading(puzzle: Puzzle, config: Config, run: Run, start: Start | None, made: list[Reading]) -> Reading:
+def _reading(
+    puzzle: Puzzle,
+    config: Config,
+    run: Run,
+    start: Start | None,
+    made: list[Reading],
+    begin_with: Assembly | None = None,
+) -> Reading:
     reading = Reading(puzzle)
-    reading.following = attempts(puzzle, config, run, reading.tried, start)
+    reading.following = attempts(puzzle, config, run, reading.tried, start, begin_with)
     made.append(reading)
     return reading
 

@@ -26,6 +26,8 @@ TURNS = (*["guided", "leaner"] * 6, "joint")
 BRIEF = 1500
 """Evaluations that the first search takes at most, where rounds may follow: what a good order needs, and fewer than a
 round."""
+GIVEN = "given"
+"""Order seed of an attempt that begins with an assembly that was given."""
 PAIRINGS_TRIED = 3
 """Pairings that rounds may begin with; first orders of the best supported are searched from before."""
 
@@ -65,11 +67,17 @@ class Attempt:
         return self.certificate
 
 
-def attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt], start: Start | None) -> Iterator[Attempt]:
-    """Yield starts, the best supported first; then, where there is a choice, what rounds near the best find."""
+def attempts(
+    puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt], start: Start | None, begin_with: Assembly | None
+) -> Iterator[Attempt]:
+    """Yield starts, the best supported first; then, where there is a choice, what rounds near the best find.
+
+    `begin_with` is an assembly that goes before all of them.
+    """
     if config.search != AUTO:
         search_named(config.search)
     problem = engine.place(puzzle, config.rows or AUTO_ROWS, config.devices)
+    engine.check_memory(problem, run.memory)
     if engine.processes() == 1:  # several have to do all things in the same order
         stay, memory = np.arange(puzzle.blocks, dtype=np.int32), run.memory_on(problem)
         engine.compile_ahead(lambda: Evaluator(problem, Assembly(stay, stay), Run(memory=memory)).loss())
@@ -82,6 +90,11 @@ def attempts(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt], sta
             blank = Descent(paired.assembly(np.arange(puzzle.blocks)), float("inf"))
             tried.append(Attempt(pairing, NONE, NONE, problem, blank, blank.assembly, blank.loss))
         search = config.search if config.search != AUTO else "shortlisted"
+        if begin_with is not None:
+            with run.phase("seed"):
+                descent = begin(problem, begin_with, run)
+            yield Attempt(pairing, GIVEN, "joint_shortlisted", problem, descent, begin_with, descent.loss)
+            begin_with = None
         known = start.orders if start and pairing is start.pairing else {}
         for name, order in first_orders(paired, config, known):
             with run.phase("seed"):

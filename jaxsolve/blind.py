@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
-from jaxsolve.joint import MOST_SEED, STATISTICS_ROWS
 from jaxsolve.puzzle import Puzzle
 from jaxsolve.run import Run
-from jaxsolve.search import Pipeline, Population, Setting, stages_named
+from jaxsolve.search import MOST_SEED, STATISTICS_ROWS, Pipeline, Population, Setting, stages_named
 
 GROWING_ROWS = 4000
 """Rows on which networks are grown: moves are decided on few of them, and should not learn those by heart."""

@@ -26,6 +26,10 @@ class Config:
     """Start of all randomness."""
     sha256: str | None = None
     """The published hash of the answer, if known."""
+    exact: bool = False
+    """Whether only an answer counts that reproduces every prediction to float32 rounding, or has the expected hash."""
+    tolerance: float | None = None
+    """Share of the variance of the predictions, R², from which on an answer is good enough; None: proof is needed."""
     trace: bool = False
     """Judge every round on all rows."""
     devices: int | None = None
@@ -41,7 +45,14 @@ class Config:
             raise UsageError(f"budget is {self.budget}; expected more than 0 seconds")
         if self.memory is not None and not self.memory > 0:
             raise UsageError(f"memory is {self.memory}; expected more than 0 bytes")
+        check_tolerance(self.tolerance)
         if self.seed < 0:
             raise UsageError(f"seed is {self.seed}; expected 0 or more")
         if self.sha256 is not None:
             object.__setattr__(self, "sha256", check_sha256(self.sha256, "sha256"))
+
+
+def check_tolerance(r2: float | None) -> None:
+    """Refuse an R² that no answer can have, or that all have; `UsageError`."""
+    if r2 is not None and not 0 < r2 <= 1:
+        raise UsageError(f"tolerance is {r2}; expected an R² above 0 and at most 1, as 0.99")

@@ -8,19 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
-from jaxsolve.certificate import Certificate, certify, promising, reachable, with_evidence
+from jaxsolve.activation import guess_activation
+from jaxsolve.certificate import Certificate, certify, information, reachable
+from jaxsolve.config import Config, check_tolerance
 from jaxsolve.errors import OutOfMemoryError, UsageError
+from jaxsolve.judging import ODD, SINGLED_OUT, concluded_in_time, outcome_words, status_of
 from jaxsolve.pairing import PAIRINGS, pair
-from jaxsolve.puzzle import Assembly, Puzzle, check_sha256, mean_squared_error
+from jaxsolve.puzzle import Assembly, Puzzle, check_sha256, conditioned, mean_squared_error, read_as
+from jaxsolve.puzzle.units import affine_fit, rescaled
 from jaxsolve.run import OutOfTime, Run
-from jaxsolve.search import Pipeline, Population, Setting, stages_named, unjudged
+from jaxsolve.search import MOST_SEED, STATISTICS_ROWS, Pipeline, Population, Setting, stages_named, unjudged
+from jaxsolve.starts import OTHER_UNITS, first_start
 
 ROWS = 1000
 """Rows on which candidates are compared if nothing is said."""
-STATISTICS_ROWS = 20_000
-"""Most rows for what is cheap to know of all of them."""
-MOST_SEED = 2**31 - 1001
-"""Stages of a pipeline have seeds of their own behind the one that is given."""
+GUESS_SECONDS = 60.0
+"""Most that is spent on finding out an activation before a search; a quarter of the budget, where that is less."""
+ENDS = ("solved", "identified", "accepted")
+"""Statuses of an answer that ends a search."""
 FINALISTS = 8
 """Assemblies that are judged on all rows in the end."""
 
@@ -43,6 +48,10 @@ class JointConfig:
     """Score whose pairs are preferred."""
     sha256: str | None = None
     """The published hash of the answer, if known."""
+    exact: bool = False
+    """As `Config.exact`."""
+    tolerance: float | None = None
+    """As `Config.tolerance`."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be searched with; `UsageError` names the option."""
@@ -55,6 +64,7 @@ class JointConfig:
         for name in ("pairing", "prior"):
             if getattr(self, name) not in (None, *PAIRINGS):
                 raise UsageError(f"no {name} {getattr(self, name)!r}; choose one of {', '.join(PAIRINGS)}")
+        check_tolerance(self.tolerance)
         if self.sha256 is not None:
             object.__setattr__(self, "sha256", check_sha256(self.sha256, "sha256"))
 
@@ -64,19 +74,28 @@ class JointSolution:
     """The best assembly that a joint search has found, judged on all rows."""
 
     status: str
-    """``solved``, ``unsolved`` (all stages came to their end), ``out_of_time``, ``out_of_memory``, ``interrupted`` or
-    ``lost``."""
-    certificate: Certificate
+    """As of a `Solution`; ``unsolved``: all stages came to their end; or ``out_of_time``."""
+    certificate: Certificate | None
+    """None: there was no whole network before the end."""
     pipeline: Pipeline
     config: JointConfig
     run: Run
     puzzle: Puzzle
+    """As it was read in the end."""
+    guessed: bool = False
+    """Whether it was found while the activation was found out, before the search."""
 
     @property
     def message(self) -> str:
         """What was found and what is proven, in one sentence."""
-        if self.status == "solved":
-            return f"Solved: {self.certificate.sentence}."
+        certificate = self.certificate
+        if self.status == "unidentifiable":
+            lacking = information(self.puzzle).lacking if certificate is None else certificate.sentence
+            return f"Unidentifiable: {lacking}."
+        if certificate is not None and self.status == "solved":
+            return f"Solved{self._by_guess}: {certificate.sentence}."
+        if certificate is not None and self.status in ("identified", "accepted"):
+            return f"{outcome_words(self.status, certificate, self.config)}{self._by_guess}: {certificate.sentence}."
         begun = {
             "unsolved": f"Not solved by {self.config.method}",
             "out_of_time": f"Not solved in {self.run.budget:g} s",
@@ -84,9 +103,13 @@ class JointSolution:
             "interrupted": "Interrupted",
             "lost": "Another process of this run is gone",
         }[self.status]
-        if self.pipeline.elites is None:
+        if certificate is None:
             return f"{begun}, before there was a whole network."
-        return f"{begun}; best so far: {self.certificate.sentence}."
+        return f"{begun}; best so far: {certificate.sentence}."
+
+    @property
+    def _by_guess(self) -> str:
+        return " while the activation was guessed" if self.guessed else ""
 
 
 Stored = tuple[dict[str, Any], dict[str, NDArray[Any]]]
@@ -125,14 +148,18 @@ def joint_search(
         Memory runs out before there is a whole network.
     """
     config, run = config or JointConfig(), run or Run()
-    stages = stages_named(config.method, config.options)
+    stages, fingerprint = stages_named(config.method, config.options), puzzle.fingerprint
+    puzzle = _in_units(puzzle, config)
     problem = engine.place(puzzle, config.rows, devices)
+    engine.check_memory(problem, run.memory)
     partner = None if config.pairing is None else pair(puzzle, config.pairing).partner.astype(np.int32)
     prior = None if config.prior is None else -pair(puzzle, config.prior).standardised
     starts = None if start is None else unjudged([start])
     whole = engine.place(puzzle, STATISTICS_ROWS, devices)
     pipeline = Pipeline(stages, Setting(problem, run, config.seed, starts, whole, partner, prior))
-    asked = {"puzzle": puzzle.fingerprint, "config": asdict(config) | {"options": dict(config.options)}}
+    if _lacking(puzzle, config) is not None:
+        return JointSolution("unidentifiable", None, pipeline, config, run, puzzle)
+    asked = {"puzzle": fingerprint, "config": asdict(config) | {"options": dict(config.options)}}
     if resume is not None:
         stored, arrays = resume
         if stored.get("puzzle") != asked["puzzle"]:
@@ -161,18 +188,91 @@ def joint_search(
         status = "interrupted"
     except engine.ProcessLost:
         status = "lost"
+    if pipeline.elites is None:
+        return JointSolution(status, None, pipeline, config, run, puzzle)
     with run.phase("certify"):
         certificate = _judged(puzzle, pipeline.elites, config.sha256)
-        if not certificate.solved and certificate.mse <= promising(puzzle) and status in ("unsolved", "out_of_time"):
-            certificate = with_evidence(puzzle, certificate)
-    return JointSolution("solved" if certificate.solved else status, certificate, pipeline, config, run, puzzle)
+        puzzle, certificate = _concluded(puzzle, certificate, config, run)
+    status = status_of(certificate, config, status)
+    return JointSolution(status, certificate, pipeline, config, run, puzzle)
 
 
-def _judged(puzzle: Puzzle, elites: Population | None, sha256: str | None) -> Certificate:
+def guessed(
+    puzzle: Puzzle, config: JointConfig, run: Run, devices: int | None = None
+) -> tuple[Puzzle, JointSolution | None, list[tuple[str, float]]]:
+    """Find out the activation of a puzzle, where nobody has said it, before a search, which has to keep to it.
+
+    Returns
+    -------
+    The puzzle, read with the activation that lets the error fall; the solution, if the guess has found one, or if there
+    is none to be found; and all activations that were tried with the errors that they came to, the lowest first.
+    """
+    stages = stages_named(config.method, config.options)
+
+    def at_once(status: str, certificate: Certificate | None, puzzle: Puzzle) -> JointSolution:
+        pipeline = Pipeline(stages, Setting(engine.place(puzzle, config.rows, devices), run, config.seed))
+        return JointSolution(status, certificate, pipeline, config, run, puzzle, guessed=certificate is not None)
+
+    if _lacking(conditioned(puzzle), config) is not None:
+        return puzzle, at_once("unidentifiable", None, conditioned(puzzle)), []
+    if puzzle.activation_given:
+        return puzzle, None, []
+    budget = min(run.budget, run.elapsed + min((run.budget - run.elapsed) / 4, GUESS_SECONDS))
+    own = Run(budget, run.memory, started=run.started)
+    own.watch = lambda progress: own.stop() if run.stopped else None
+    try:
+        with run.phase("search"):
+            found = guess_activation(_in_units(puzzle, config), own, devices)
+    except KeyboardInterrupt:  # the search itself will end before it begins
+        return puzzle, None, []
+    run.evaluations += own.evaluations
+    best, ranked = found[0], [(one.activation, one.loss) for one in found]
+    read = read_as(puzzle, best.activation)
+    if best.assembly is None:
+        return read, None, ranked
+    whole = read_as(_in_units(puzzle, config), best.activation)
+    with run.phase("certify"):
+        certificate = certify(whole, best.assembly, expected_sha256=config.sha256)
+        if not certificate.exact and certificate.mse > SINGLED_OUT * certificate.variance:
+            return read, None, ranked
+        whole, certificate = _concluded(whole, certificate, config, run)
+    status = status_of(certificate, config, "unsolved")
+    if status not in ENDS:
+        return read, None, ranked
+    run.found(best.assembly, best.loss)
+    return read, at_once(status, certificate, whole), ranked
+
+
+def _lacking(puzzle: Puzzle, config: JointConfig) -> str | None:
+    """Return why the data cannot tell answers apart, unless a hash can."""
+    return None if config.sha256 or puzzle.expected_sha256 else information(puzzle).lacking
+
+
+def _in_units(puzzle: Puzzle, config: JointConfig) -> Puzzle:
+    """Return a puzzle in the units to search in: those of a first order, where an affine map is to be fitted."""
+    puzzle = conditioned(puzzle)
+    if puzzle.units.link != "affine":
+        return puzzle
+    fit = first_start(puzzle, Config(seed=config.seed)).units
+    return puzzle if fit is None else rescaled(puzzle, fit)
+
+
+def _concluded(puzzle: Puzzle, certificate: Certificate, config: JointConfig, run: Run) -> tuple[Puzzle, Certificate]:
+    """Return the certificate of an answer with all that is worth knowing of it, in the units that it fits best."""
+    in_time = not run.stopped
+    known = puzzle.units.link == "affine"
+    if not certificate.exact and (known or not puzzle.link_given):
+        assembly = puzzle.assembly(certificate.permutation)
+        fit = affine_fit(puzzle, assembly)
+        odd = known or certificate.mse > ODD * certificate.variance
+        if odd and fit is not None and fit.mse < min(OTHER_UNITS * certificate.mse, ODD * certificate.variance):
+            puzzle = rescaled(puzzle, fit)
+            certificate = certify(puzzle, assembly, expected_sha256=config.sha256)
+    return puzzle, concluded_in_time(puzzle, certificate, run, in_time=in_time)
+
+
+def _judged(puzzle: Puzzle, elites: Population, sha256: str | None) -> Certificate:
     """Return the certificate of the assembly that is best on all rows, of the best on those of the search."""
-    stay = np.arange(puzzle.blocks, dtype=np.int32)
-    few = [Assembly(stay, stay)]
-    if elites is not None:
-        few = [Assembly(*halves) for halves in zip(elites.ins[:FINALISTS], elites.outs[:FINALISTS], strict=True)]
+    few = [Assembly(*halves) for halves in zip(elites.ins[:FINALISTS], elites.outs[:FINALISTS], strict=True)]
     losses = [mean_squared_error(puzzle, assembly, np.float32) for assembly in few] if len(few) > 1 else [0.0]
     return certify(puzzle, few[int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0], expected_sha256=sha256)

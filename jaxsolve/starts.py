@@ -10,7 +10,8 @@ import numpy as np
 from jaxsolve.config import AUTO, NONE, Config
 from jaxsolve.ordering import QUICK_SEEDS, Order, Paired, seed_order, seriate
 from jaxsolve.pairing import PAIRINGS, Pairing, pair, rank_pairings
-from jaxsolve.puzzle import Puzzle
+from jaxsolve.puzzle import Puzzle, conditioned, mean_squared_error
+from jaxsolve.puzzle.units import AffineFit, matched
 from jaxsolve.run import Run
 
 AUTO_ROWS = 512
@@ -19,6 +20,12 @@ NEAR = 0.05
 """Share of the variance of the predictions up to which the loss of a quick order is that of nearly the right one."""
 LINED = 0.1
 """Kendall distance at most of the two orders that `seriate` finds where the better of them is believed."""
+UNITS_ROWS = 256
+"""Rows on which units are compared."""
+CORRELATED = 0.5
+"""Share of the variance of the predictions that an affine map of the outputs leaves at most where it is believed."""
+OTHER_UNITS = 0.25
+"""Share of an answer's error below which such a map leaves so little that the units are taken for others."""
 LINES = "seriation", "seriation_descending"
 CONTRACTION = "contraction", "contraction_descending"
 BACKWARDS = 0.25
@@ -33,6 +40,8 @@ class Start:
     pairing: Pairing
     orders: dict[str, Order]
     """By the names of their seeds."""
+    units: AffineFit | None = None
+    """Map of the outputs of one of them to predictions that are in other units, where they look so."""
 
 
 class Directed(NamedTuple):
@@ -46,9 +55,32 @@ class Directed(NamedTuple):
 
 def first_start(puzzle: Puzzle, config: Config) -> Start:
     """Return the start that `solve` begins with; needs no device, so that it may run while JAX is loaded."""
+    puzzle = conditioned(puzzle)
     pairing = next(_ranked(puzzle, config))
     paired = paired_by(puzzle, pairing, config, Run())
-    return Start(pairing, {name: seed_order(paired, name) for name in _quick(config)})
+    orders = {name: seed_order(paired, name) for name in _quick(config)}
+    return Start(pairing, orders, _other_units(paired, list(orders.values())))
+
+
+def _other_units(paired: Paired, orders: list[Order]) -> AffineFit | None:
+    """Return the affine map of the first order that it fits best, where its units are far from those of the outputs.
+
+    Where it is known that there is a map, that order's is the one to begin with in any case.
+    """
+    puzzle = paired.puzzle
+    known = puzzle.units.link == "affine"
+    if puzzle.link_given and not known:
+        return None
+    some = puzzle.first_rows(UNITS_ROWS)
+    found = [(matched(some, paired.assembly(order), UNITS_ROWS), paired.assembly(order)) for order in orders]
+    found = [(fit, odd, order) for (fit, odd), order in found if fit is not None]
+    if not found:
+        return None
+    fit, odd, order = min(found, key=lambda one: one[0].mse)
+    with np.errstate(over="ignore", invalid="ignore"):
+        loss = mean_squared_error(some, order, np.float32)
+    far = odd and fit.mse < min(OTHER_UNITS * np.nan_to_num(loss, nan=np.inf), CORRELATED * float(np.var(some.y)))
+    return fit if known or far else None
 
 
 def _ranked(puzzle: Puzzle, config: Config) -> Iterator[Pairing]:

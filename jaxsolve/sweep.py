@@ -171,8 +171,9 @@ def run_sweep(
             return
         certificate = solution.certificate
         outcome = Outcome(
-            setting, described, solution.status, certificate.mse, solution.pipeline.loss, own.evaluations,
-            round(run.elapsed - began, 3), certificate.permutation, fingerprint,
+            setting, described, solution.status, math.inf if certificate is None else certificate.told(certificate.mse),
+            solution.pipeline.loss, own.evaluations, round(run.elapsed - began, 3),
+            [] if certificate is None else certificate.permutation, fingerprint,
         )  # fmt: skip
         done.append(outcome)
         try:

@@ -80,7 +80,7 @@ def scripted(monkeypatch, script, made_with="relu", line="none"):
     descent = Descent(answer, 1.0)
     blank = Attempt(start.pairing, line, "shortlisted", problem, descent, answer, 1.0)
 
-    def attempts(puzzle, config, run, tried, start):
+    def attempts(puzzle, config, run, tried, start, *_):
         for mse, promise, falls in script[puzzle.activation]:
             one = replace(blank, promise=promise, falls=falls, search="shortlisted" if mse < INF else "none")
             if mse < INF:

@@ -125,7 +125,10 @@ def test_a_consensus_counts_pairs_the_most_frequent_first():
     ("text", "why"),
     [
         ("method = ", "no readable TOML"),
-        ("method = 'beam'\nwidth = 3", "no setting width; there are method, pairing, prior, rows, seed, sha256"),
+        (
+            "method = 'beam'\nwidth = 3",
+            "no setting width; there are exact, method, pairing, prior, rows, seed, sha256, tolerance",
+        ),
         ("[options]\nnonsense = 1", "beam has no option 'nonsense'"),
         ("[grid]\nnonsense = [1]", "beam has no option 'nonsense'"),
         ("[grid]\nwidth = []", "the grid has 0 combinations"),

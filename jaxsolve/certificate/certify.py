@@ -1,18 +1,22 @@
 """Host: what can be said for certain of an answer. Only this room says that a puzzle is solved."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from jaxsolve.certificate.evidence import Evidence
+from jaxsolve.certificate.information import information
 from jaxsolve.certificate.neighbour import Neighbour, closest_neighbour
 from jaxsolve.certificate.rounding import tolerance
-from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, running, sha256_of
+from jaxsolve.puzzle import GIVEN_UNITS, Assembly, Puzzle, Units, mean_squared_error, running, sha256_of
+
+Verdict = Literal["solved", "identified", "unidentifiable", "unsolved"]
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """The evidence for an answer, computed in float64 over all rows."""
+    """The evidence for an answer, computed in float64 over all rows. Errors are in units of `Puzzle.y`."""
 
     permutation: list[int]
     sha256: str
@@ -26,6 +30,22 @@ class Certificate:
     """None if it was not looked for, or if there is no single move."""
     evidence: Evidence | None = None
     """What was found out about what the answer leaves; None if it was not weighed."""
+    variance: float = float("nan")
+    """Of the predictions."""
+    lacking: str | None = None
+    """Why the data cannot tell answers apart, in words; None: they can."""
+    units: Units = GIVEN_UNITS
+    """Those of the errors."""
+
+    @property
+    def r2(self) -> float:
+        """Share of the variance of the predictions that the answer accounts for; NaN where they do not vary."""
+        return 1 - self.mse / self.variance if self.variance > 0 else float("nan")
+
+    @property
+    def fit_words(self) -> str:
+        """R² in words, to be told from 1."""
+        return f"R² {self.r2:.6g}" if self.r2 < 1 - 1e-5 else f"R² 1 - {1 - self.r2:.2g}"
 
     @property
     def exact(self) -> bool:
@@ -33,38 +53,97 @@ class Certificate:
         return bool(np.isfinite(self.mse)) and self.mse <= self.tolerance
 
     @property
+    def as_expected(self) -> bool | None:
+        """Whether the hash is the one that is expected; None: none is."""
+        return None if self.expected_sha256 is None else self.sha256 == self.expected_sha256
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the evidence bears, and no more.
+
+        ``solved``: the hash is the expected one; or, where none is expected, every prediction is reproduced by a known
+        computation or to a noise floor, and answers that do so as well are listed. ``identified``: it is not, but the
+        data single out this order (`Evidence.identified`). ``unidentifiable``: the data cannot tell answers apart.
+        ``unsolved``: anything else.
+        """
+        if self.as_expected is not None:
+            return "solved" if self.as_expected else "unsolved"
+        if self.lacking is not None:
+            return "unidentifiable"
+        if self.evidence is None:
+            return "solved" if self.exact else "unsolved"
+        if self.exact or self.evidence.reproduced or self.evidence.is_noise:
+            return "unidentifiable" if self.evidence.blurred else "solved"
+        return "identified" if self.evidence.identified else "unsolved"
+
+    @property
     def solved(self) -> bool:
-        """Whether this is the answer: by its hash where one is expected, else by its predictions."""
-        if self.expected_sha256 is not None:
-            return self.sha256 == self.expected_sha256
-        return self.exact or self.is_noise
+        """Whether this is the answer, as far as anything can be proven: `verdict` is ``solved``."""
+        return self.verdict == "solved"
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is no better answer to be looked for: it is solved, or identified."""
+        return self.verdict in ("solved", "identified")
 
     @property
     def is_noise(self) -> bool:
         """Whether the answer was weighed, and leaves nothing but noise or rounding."""
         return self.evidence is not None and self.evidence.is_noise
 
+    def told(self, mse: float) -> float:
+        """Return a squared error in the units of the table."""
+        return mse * self.units.size**2
+
     @property
     def sentence(self) -> str:
         """What is proven, in words."""
-        if self.exact:
-            fit = f"all {self.rows} predictions are reproduced to float32 rounding (MSE {self.mse:.3g})"
-        elif self.evidence is not None and self.is_noise:
-            fit = f"all {self.rows} predictions are reproduced to {self.evidence.floor} (MSE {self.mse:.3g})"
-        else:
-            rounding = f"float32 rounding explains at most {self.tolerance:.1g}"
-            fit = f"MSE {self.mse:.6g} over all {self.rows} rows, of which {rounding}"
-        parts = [fit]
-        if self.expected_sha256 is not None:
-            matches = self.sha256 == self.expected_sha256
-            parts.append("the SHA-256 is the expected one" if matches else "the SHA-256 is NOT the expected one")
-        if self.evidence is not None and not (self.exact and self.evidence.is_noise and not self.evidence.alike):
-            parts.append(self.evidence.sentence)
+        parts, evidence = [self._fit], self.evidence
+        if self.as_expected is not None:
+            parts.append(f"the SHA-256 is {'' if self.as_expected else 'NOT '}the expected one")
+        if self.lacking is not None and not self.as_expected:
+            parts.append(f"the data cannot tell it from others: {self.lacking}")
+        elif evidence is not None and self.verdict == "identified":
+            parts += [evidence.separation, self._unproven + evidence.told_alike]
+        elif evidence is not None and not (self.exact and evidence.is_noise and not evidence.alike):
+            parts.append(evidence.sentence)
+            if self.verdict == "unsolved" and evidence.confusable not in (None, evidence.doubt):
+                parts.append(f"nor is this order shown to be the only one: {evidence.confusable}")
         if self.neighbour is not None:
-            rank = f"the closest found among {self.neighbour.moves} single moves has MSE {self.neighbour.mse:.3g}"
-            tied = self.exact and self.neighbour.mse <= self.tolerance and self.evidence is None
+            mse = self.told(self.neighbour.mse)
+            rank = f"the closest found among {self.neighbour.moves} single moves has MSE {mse:.3g}"
+            tied = self.exact and self.neighbour.mse <= self.tolerance and evidence is None
             parts.append(f"{rank}: the data cannot tell it from this answer" if tied else rank)
         return "; ".join(parts)
+
+    @property
+    def _fit(self) -> str:
+        evidence, mse = self.evidence, f"MSE {self.told(self.mse):.3g}"
+        every = f"all {self.rows} predictions are reproduced"
+        map_of = f" ({self.units.slope:.6g}·output {'+-'[self.units.intercept < 0]} {abs(self.units.intercept):.6g})"
+        after = map_of if self.units.link == "affine" else ""
+        if self.exact:
+            return f"{every} to float32 rounding{after} ({mse})"
+        if evidence is not None and evidence.rounded:
+            return f"{every} to {evidence.floor}{after} ({mse})"
+        if evidence is not None and evidence.cause is not None and evidence.cause.reproduces:
+            return f"{every}, {evidence.cause.words} ({mse} in float32, {self.told(evidence.cause.left):.3g} so)"
+        if evidence is not None and evidence.is_noise:
+            return f"{every} to {evidence.floor}{after} ({mse})"
+        share = f", {self.fit_words}" if np.isfinite(self.r2) else ""
+        rounding = f"float32 rounding explains at most {self.told(self.tolerance):.1g}"
+        return f"MSE {self.told(self.mse):.6g} over all {self.rows} rows{share}{after}, of which {rounding}"
+
+    @property
+    def _unproven(self) -> str:
+        """What is not proven of an order that is identified, and why it is likely not to be."""
+        assert self.evidence is not None
+        cause = self.evidence.cause
+        if cause is None:
+            return "what is left has no cause that is known here"
+        if cause.share:
+            return f"what is left is explained to {cause.share:.1%} by predictions {cause.words}"
+        return f"what is left is likely that the predictions are {cause.words}"
 
 
 def certify(
@@ -83,6 +162,8 @@ def certify(
     """
     permutation = puzzle.permutation(assembly)
     mse = mean_squared_error(puzzle, assembly) if mse is None else mse
+    with np.errstate(over="ignore", invalid="ignore"):
+        variance = float(np.var(puzzle.y))
     return Certificate(
         permutation=permutation,
         sha256=sha256_of(permutation),
@@ -90,6 +171,9 @@ def certify(
         tolerance=tolerance(puzzle, assembly),
         rows=puzzle.rows,
         expected_sha256=expected_sha256 or puzzle.expected_sha256,
+        variance=variance,
+        lacking=information(puzzle).lacking,
+        units=puzzle.units,
     )
 
 

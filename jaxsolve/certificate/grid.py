@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jaxsolve.certificate.rounding import CEILING, ROUNDING_FACTOR
+from jaxsolve.puzzle import Puzzle
 from jaxsolve.puzzle.types import Floats
+from jaxsolve.puzzle.units import LINKS, of_table, stored_steps
 
 DIGITS = 12
 """Most decimals that are looked for."""
@@ -13,6 +16,7 @@ CHANCE = 1e-9
 """Probability below which values on a grid are there by rounding."""
 BINARY = {"bfloat16": (8, -133), "float16": (11, -24)}
 """Significant bits, and the exponent of the smallest number."""
+FLOAT32 = "float32"
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class Quantum:
     """The grid that numbers were rounded to."""
 
     name: str
-    """``2 decimals``, ``float16`` or ``bfloat16``."""
+    """``2 decimals``, ``float16``, ``bfloat16``, or ``float32`` where an offset makes its steps wide."""
     decimals: int | None = None
 
     def __str__(self) -> str:
@@ -55,6 +59,22 @@ def quantum(y: Floats) -> Quantum | None:
     for name, (bits, _) in BINARY.items():
         steps = Quantum(name).steps(values)
         chance = (bits - 24) * math.log(2) * len(values)
-        if chance < math.log(CHANCE) and (np.rint(values / steps) * steps == values).all():
+        if chance < math.log(CHANCE) and (np.abs(np.rint(values / steps) * steps - values) <= storage).all():
             return Quantum(name)
     return None
+
+
+def grid_of(puzzle: Puzzle) -> tuple[Quantum, Floats] | None:
+    """Return what the predictions of a table were rounded to, and the steps of that in units of `y`, `[R]`.
+
+    That float32 holds them says nothing, unless its steps are too wide to pass for the rounding of arithmetic: those
+    of predictions with an offset many times their spread. None: on no grid.
+    """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        given = of_table(puzzle)
+        if (found := quantum(given)) is not None:
+            link = LINKS.get(puzzle.units.link)
+            return found, found.steps(given) * (1 if link is None else link.slope(given)) / puzzle.units.size
+        steps = stored_steps(puzzle)
+        wide = ROUNDING_FACTOR * np.mean(steps**2) > CEILING * np.var(puzzle.y) > 0
+    return (Quantum(FLOAT32), steps) if wide else None

@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from jaxsolve.certificate.evidence import loo_predictions
 from jaxsolve.certificate.neighbour import STEP, some_rows
+from jaxsolve.certificate.residual import loo_predictions
 from jaxsolve.puzzle import Assembly, Network, Puzzle
 from jaxsolve.puzzle.types import Floats
 

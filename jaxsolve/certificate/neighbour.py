@@ -1,9 +1,9 @@
 """Host: the closest rivals of an answer among single moves."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from jaxsolve.engine import NEIGHBOURHOODS, Moves, Neighbourhood, exchanges, of_
 from jaxsolve.puzzle import Assembly, Network, Puzzle, mean_squared_error, predict
 from jaxsolve.puzzle.network import CORES, Array
 from jaxsolve.puzzle.types import Floats
+
+T = TypeVar("T")
 
 SCREEN_ROWS = 64
 """Rows on which all moves are ranked to first order."""
@@ -26,9 +28,13 @@ RANKING = np.float32
 """Precision that ranks."""
 FAR = 1e4
 """Times the error of rounding above which a rival's error is known well enough in float32."""
+EXCHANGE_ROWS = 16
+"""Rows on which exchanges of partners are looked for that change nothing."""
 RIVAL_ROWS = 256
 """Rows on which moves of both kinds are ranked to first order where noise hides which are closest."""
 RIVAL_EXACT_ROWS = 1024
+RIVAL_FLOPS = 4e10
+"""Operations up to which all moves are evaluated exactly on those: half a second of a core, for 16 blocks of 16/32."""
 SHORTLIST = 64
 """Moves that are evaluated exactly on those: so many that change least, and so many that promise most."""
 TOGETHER = 8
@@ -61,6 +67,8 @@ class Rival:
     """Its mean squared error less the answer's."""
     t: float
     """That difference over its standard error, from the rows' own differences: about normal if there is none."""
+    change: float
+    """Mean square of what it changes the predictions by."""
     assembly: Assembly = field(repr=False, compare=False)
 
 
@@ -83,6 +91,19 @@ def closest_neighbour(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: 
     if not rival > FAR * rounding:
         rival = mean_squared_error(puzzle, winner)
     return Neighbour(mse=rival, gap=rival - mse, moves=moves.size)
+
+
+def some_exchange_tells_nothing(puzzle: Puzzle, assembly: Assembly, rounding: float) -> bool:
+    """Return whether some exchange of partners may leave all predictions as they are, by a few rows to first order.
+
+    Two halves of which no unit ever opens may be exchanged, however different they are.
+    """
+    if puzzle.blocks < 2:
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        changes = first_order_changes(puzzle, assembly, some_rows(puzzle, EXCHANGE_ROWS))
+        effects = np.concatenate([*effects_of_partner_swaps(changes)])
+        return bool((np.mean(effects**2, axis=1) <= rounding).any())
 
 
 def single_moves(n: int) -> Neighbourhood:
@@ -191,11 +212,17 @@ def some_rows(puzzle: Puzzle, most: int) -> NDArray[np.intp]:
     return np.sort(np.random.default_rng(0).permutation(puzzle.rows)[:most])
 
 
+def all_moves(n: int) -> Neighbourhood:
+    """Return the `single_moves` of n blocks, and all exchanges of the partners of two."""
+    return union(single_moves(n), NEIGHBOURHOODS["partner_swaps"](n))
+
+
 def rivals(puzzle: Puzzle, assembly: Assembly, errors: Floats) -> Iterator[list[tuple[Rival, Floats]]]:
     """Yield the single moves and exchanges of partners that come closest, a few at a time, each with its errors.
 
-    First order on `RIVAL_ROWS` rows picks those that change the predictions least, for which it is accurate, and
-    those that promise most; exact evaluation on more rows ranks them by the difference in squared error.
+    Where there are more than can be evaluated, first order on `RIVAL_ROWS` rows picks those that change the
+    predictions least, for which it is accurate, and those that promise most. Exact evaluation on more rows ranks them:
+    by turns the next by the difference in squared error, and the next by that over its standard error.
 
     Parameters
     ----------
@@ -204,26 +231,35 @@ def rivals(puzzle: Puzzle, assembly: Assembly, errors: Floats) -> Iterator[list[
     errors
         What the answer's predictions are too high by, `[R]`.
     """
-    moves = union(single_moves(puzzle.blocks), NEIGHBOURHOODS["partner_swaps"](puzzle.blocks))
-    telling = _telling(puzzle, assembly, moves)
-    if not telling.size:
+    moves = all_moves(puzzle.blocks)
+    chosen = _telling(puzzle, assembly, moves)
+    if not chosen.size:
         return
+    few = some_rows(puzzle, RIVAL_EXACT_ROWS)
+    flops = 4.0 * len(few) * chosen.size * puzzle.blocks * puzzle.features * puzzle.hidden
     with np.errstate(over="ignore", invalid="ignore"):
-        near, low = np.zeros(moves.size), np.zeros(moves.size)
-        rows = some_rows(puzzle, min(RIVAL_ROWS, max(8, SCREEN_NUMBERS // puzzle.blocks**2)))
-        for changes in changes_in_parts(puzzle, assembly, rows):
-            effects = np.concatenate([*effects_of_single_moves(changes), *effects_of_partner_swaps(changes)])
-            near += np.nan_to_num((effects**2).sum(axis=1), nan=np.inf)
-            low += np.nan_to_num((effects * (effects + 2 * changes.error)).sum(axis=1), nan=np.inf)
-        ranks = (np.argsort(rank[telling], kind="stable")[:SHORTLIST] for rank in (near, low))
-        chosen = np.union1d(*(telling[rank] for rank in ranks))
-        few = some_rows(puzzle, RIVAL_EXACT_ROWS)
-        sample = puzzle.replace(x=puzzle.x[few], y=puzzle.y[few])
-        losses = np.nan_to_num(_losses(sample, assembly, moves.take(chosen), len(few)), nan=np.inf)
-    ranked = chosen[np.argsort(losses, kind="stable")]
+        if flops > RIVAL_FLOPS:
+            near, low = _first_order_ranks(puzzle, assembly, moves)
+            ranks = (np.argsort(rank[chosen], kind="stable")[:SHORTLIST] for rank in (near, low))
+            chosen = np.union1d(*(chosen[rank] for rank in ranks))
+        sample = puzzle.take_rows(few)
+        means, ts = _differences(sample, assembly, moves.take(chosen), errors[few])
+    ranks = [np.argsort(np.argsort(some, kind="stable"), kind="stable") for some in (means, ts)]
+    ranked = chosen[np.lexsort((ranks[0], np.minimum(*ranks)))]
     for begin in range(0, len(ranked), TOGETHER):
         batch = ranked[begin : begin + TOGETHER, None]
         yield [_rival(puzzle, assembly, errors, moves.only(m)) for m in batch]
+
+
+def _first_order_ranks(puzzle: Puzzle, assembly: Assembly, moves: Neighbourhood) -> tuple[Floats, Floats]:
+    """Return by how much each move changes the predictions to first order, and the squared errors, `[M]` each."""
+    near, low = np.zeros(moves.size), np.zeros(moves.size)
+    rows = some_rows(puzzle, min(RIVAL_ROWS, max(8, SCREEN_NUMBERS // puzzle.blocks**2)))
+    for changes in changes_in_parts(puzzle, assembly, rows):
+        effects = np.concatenate([*effects_of_single_moves(changes), *effects_of_partner_swaps(changes)])
+        near += np.nan_to_num((effects**2).sum(axis=1), nan=np.inf)
+        low += np.nan_to_num((effects * (effects + 2 * changes.error)).sum(axis=1), nan=np.inf)
+    return near, low
 
 
 def _telling(puzzle: Puzzle, assembly: Assembly, moves: Neighbourhood) -> NDArray[np.intp]:
@@ -247,28 +283,46 @@ def _rival(puzzle: Puzzle, assembly: Assembly, errors: Floats, move: Neighbourho
     moved = _moved(assembly, move.take(slice(None)), 0)
     found = predict(puzzle, moved) - puzzle.y
     with np.errstate(over="ignore", invalid="ignore"):
-        differences = found**2 - errors**2
-        mean, spread = float(differences.mean()), float(differences.std() / np.sqrt(max(1, len(errors) - 1)))
+        mean, t = _paired(found, errors)
+        change = float(np.mean((found - errors) ** 2))
+    return Rival(kind, positions, mean, t, change, moved), found
+
+
+def _paired(found: Array, errors: Array) -> tuple[float, float]:
+    """Return the mean of the rows' differences in squared error, and that over its standard error."""
+    differences = found.astype(np.float64) ** 2 - errors**2
+    mean, spread = float(differences.mean()), float(differences.std() / np.sqrt(max(1, len(errors) - 1)))
     if not np.isfinite(mean):
-        mean = spread = float("inf")
-    t = mean / spread if 0 < spread < np.inf else float(np.copysign(np.inf, mean)) if mean else 0.0
-    return Rival(kind, positions, mean, t, moved), found
+        return np.inf, np.inf
+    return mean, mean / spread if 0 < spread < np.inf else float(np.copysign(np.inf, mean)) if mean else 0.0
 
 
 def _losses(puzzle: Puzzle, assembly: Assembly, moves: Moves, rows: int) -> Floats:
     """Return the mean squared error of each move over the first `rows` rows, with shared states before it."""
-    network, x, y = Network(puzzle, puzzle.activation, RANKING), puzzle.x[:rows].astype(RANKING), puzzle.y[:rows]
+    mean_square = lambda errors: float(np.mean(errors**2))
+    return np.array(_after(puzzle.first_rows(rows), assembly, moves, mean_square))
+
+
+def _differences(puzzle: Puzzle, assembly: Assembly, moves: Moves, errors: Floats) -> tuple[Floats, Floats]:
+    """Return the mean difference in squared error of each move, and that over its standard error, `[M]` each."""
+    found = np.array(_after(puzzle, assembly, moves, lambda moved: _paired(moved, errors))).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
+def _after(puzzle: Puzzle, assembly: Assembly, moves: Moves, told: Callable[[Array], T]) -> list[T]:
+    """Return what is to be told of the errors `[R]` after each move, in float32, with shared states before it."""
+    network, x, y = Network(puzzle, puzzle.activation, RANKING), puzzle.x.astype(RANKING), puzzle.y
     states = network.states(x, assembly)
 
-    def loss(m: int) -> float:
+    def of_move(m: int) -> T:
         ins, outs = _moved(assembly, moves, m)
         first = moves.first[m]
         with np.errstate(over="ignore", invalid="ignore"):
             predictions = network.predict(states[first], Assembly(ins[first:], outs[first:]))
-            return float(np.mean((predictions - y) ** 2))
+            return told(predictions - y)
 
     with ThreadPoolExecutor(CORES) as threads:
-        return np.array([*threads.map(loss, range(moves.size))])
+        return [*threads.map(of_move, range(moves.size))]
 
 
 def _moved(assembly: Assembly, moves: Moves, m: int) -> Assembly:

@@ -1,19 +1,32 @@
-"""Host: how low the error of an answer can get, whether it is worth weighing, and its certificate after that."""
+"""Host: the judge of every command: how low an error can get, what is worth weighing, and the last certificate."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from jaxsolve.certificate.certify import Certificate, certify
-from jaxsolve.certificate.evidence import FIT, weigh
-from jaxsolve.certificate.grid import quantum
+from jaxsolve.certificate.causes import find_cause
+from jaxsolve.certificate.certify import Certificate, certify, with_neighbour
+from jaxsolve.certificate.evidence import ALIKE, FIT, ROWS, Evidence
+from jaxsolve.certificate.grid import FLOAT32, Quantum, grid_of
+from jaxsolve.certificate.neighbour import all_moves, rivals, some_exchange_tells_nothing
+from jaxsolve.certificate.residual import explained
 from jaxsolve.certificate.rounding import tolerance
-from jaxsolve.puzzle import Assembly, Puzzle
+from jaxsolve.puzzle import Assembly, Puzzle, predict, running
+from jaxsolve.puzzle.types import Floats
 
+RIVALS = 32
+"""Rivals that are compared on all rows at most, where noise hides which are as good."""
+AT_LEAST = 16
+"""Those that are compared in any case: the nearest by the difference and by its t."""
 CHANCE_FACTOR = 1.25
 """Mean squares of rounding errors on a few hundred rows are within this factor of what is expected: six standard
 deviations for 512 rows, of which each has one of sqrt(4/5) of its mean."""
+BETTER = 0.5
+"""Share of the error of an exact answer below which one that fits as well takes its place."""
+REPLACED = 16
+"""Times that it may be replaced."""
 CLOSE = 0.03
 """Distance of two halves, as a share of their size, below which an answer is asked for others that fit equally well."""
 
@@ -24,8 +37,8 @@ def reachable(puzzle: Puzzle, assembly: Assembly) -> float:
     That is what float32 arithmetic explains, or, for predictions that were rounded to a grid, a twelfth of its step
     squared and a little for chance.
     """
-    grid = quantum(puzzle.y)
-    steps = float(np.mean(grid.steps(puzzle.y) ** 2)) if grid else 0.0
+    grid = grid_of(puzzle)
+    steps = float(np.mean(grid[1] ** 2)) if grid else 0.0
     return max(tolerance(puzzle, assembly), CHANCE_FACTOR * steps / 12)
 
 
@@ -50,15 +63,154 @@ def promising(puzzle: Puzzle) -> float:
     return (1 - FIT) * float(np.var(puzzle.y))
 
 
+def weigh(
+    puzzle: Puzzle, assembly: Assembly, *, every: bool = False, check: Callable[[], None] = lambda: None
+) -> Evidence:
+    """Weigh what an answer leaves unexplained, the cheap tests first.
+
+    Parameters
+    ----------
+    puzzle, assembly
+        The puzzle and the answer.
+    every
+        Go through all tests, also after one has failed.
+    check
+        Called every second or so, to raise what is to end it.
+    """
+    puzzle, grid, steps = _on_grid(puzzle, assembly)
+    with np.errstate(over="ignore", invalid="ignore"):
+        errors = predict(puzzle, assembly) - puzzle.y
+        mse, variance = float(np.mean(errors**2)), float(np.var(puzzle.y))
+        fit = 1 - mse / variance if 0 < variance < math.inf else -math.inf
+        rounding = tolerance(puzzle, assembly)
+        outside = _outside(errors, steps, rounding) if grid else 0
+        step = float(np.sqrt(np.mean(steps**2)))
+    if not math.isfinite(mse):
+        mse, fit = math.inf, -math.inf
+    found = Evidence(puzzle.rows, mse, rounding, fit, grid, step, outside, unit=puzzle.units.size)
+    if not math.isfinite(mse) or (fit < FIT and not every):
+        return found
+    found = _with_rivals(puzzle, assembly, found, errors, steps, check)
+    if (found.lowered or found.exact or found.rounded) and not every:
+        return found
+    if not (found.exact or found.rounded):
+        check()
+        alone, answer = running(puzzle, puzzle.permutation(assembly))
+        found = replace(found, cause=find_cause(alone, answer, mse))
+    known = found.cause is not None and (found.cause.reproduces or found.cause.share > 0)
+    if not every and (known or puzzle.rows < ROWS):
+        return found
+    return replace(found, explained=explained(puzzle, assembly, errors, check))
+
+
+def _on_grid(puzzle: Puzzle, assembly: Assembly) -> tuple[Puzzle, Quantum | None, Floats]:
+    """Return a puzzle, what its predictions were rounded to, and the steps of that, `[R]`.
+
+    Where an offset makes float32 a coarse grid, the bias of the readout was rounded to it, too: that is undone as far
+    as it goes.
+    """
+    grid, steps = grid_of(puzzle) or (None, np.zeros(puzzle.rows))
+    if grid is not None and grid.name == FLOAT32:
+        most = float(np.median(steps)) / 2
+        shift = float(np.mean(puzzle.y - predict(puzzle, assembly)))
+        if abs(shift) <= most:
+            puzzle = puzzle.replace(b_last=puzzle.b_last + shift)
+    return puzzle, grid, steps
+
+
+def _outside(errors: Floats, steps: Floats, rounding: float) -> int:
+    """Return how many errors are beyond half a step and what float32 arithmetic adds to it."""
+    return int((~(np.abs(errors) <= steps / 2 + math.sqrt(rounding))).sum())
+
+
+def _with_rivals(
+    puzzle: Puzzle,
+    assembly: Assembly,
+    evidence: Evidence,
+    errors: Floats,
+    steps: Floats,
+    check: Callable[[], None] = lambda: None,
+) -> Evidence:
+    """Return the evidence with the rivals that come closest, until no more of them fit equally well."""
+    compared, best, alike, ts, rises = 0, None, [], [], []
+    exact = evidence.exact
+    for some in rivals(puzzle, assembly, errors):
+        check()
+        compared, before = compared + len(some), len(alike)
+        for rival, found in some:
+            if not rival.change <= evidence.rounding:
+                ts.append(rival.t)
+                rises.append(rival.difference)
+            if evidence.rounded and not exact and _outside(found, steps, evidence.rounding):
+                continue
+            key = lambda rival: (min(rival.difference + evidence.rounding, 0.0), rival.t)
+            best = rival if best is None else min(best, rival, key=key)
+            if (abs(rival.t) < ALIKE and not exact) or abs(rival.difference) <= evidence.rounding:
+                alike.append(rival)
+        better = best is not None and best.difference < -evidence.rounding and best.t < -ALIKE
+        enough = compared >= RIVALS and not exact
+        if better or enough or (len(alike) == before and compared >= AT_LEAST):
+            break
+    moves = all_moves(puzzle.blocks).size if puzzle.blocks > 1 else 0
+    return replace(
+        evidence, compared=compared, best_rival=best, alike=tuple(alike), moves=moves,
+        least_t=min(ts, default=None), least_rise=min(rises, default=None),
+    )  # fmt: skip
+
+
 def with_evidence(puzzle: Puzzle, certificate: Certificate, check: Callable[[], None] = lambda: None) -> Certificate:
     """Return a certificate with the evidence for its answer; `check` is as `weigh` takes it.
 
     Where that is not the answer whose hash is expected, but one of those that fit equally well is, it is that one's.
     """
     evidence = weigh(puzzle, puzzle.assembly(certificate.permutation), check=check)
-    if evidence.is_noise and not certificate.solved and certificate.expected_sha256 is not None:
+    good = evidence.is_noise or evidence.reproduced
+    if good and certificate.as_expected is False:
         for rival in evidence.alike:
             other = certify(puzzle, rival.assembly, expected_sha256=certificate.expected_sha256)
             if other.solved:
                 return replace(other, evidence=weigh(puzzle, puzzle.assembly(other.permutation)))
     return replace(certificate, evidence=evidence)
+
+
+def concluded(
+    puzzle: Puzzle, certificate: Certificate, *, in_time: bool = True, check: Callable[[], None] = lambda: None
+) -> Certificate:
+    """Return a certificate with all that is worth knowing of its answer: the order of checks of every command.
+
+    An exact answer is compared with its neighbours in any case: those that fit as well are listed, and one that fits
+    better takes its place. Any other is weighed if it may pass, but without time only where that costs nothing.
+    """
+    if certificate.lacking is not None and not certificate.as_expected:
+        return certificate
+    for _ in range(REPLACED):
+        if in_time or certificate.exact:
+            certificate = with_neighbour(puzzle, certificate)
+        if certificate.evidence is None and (not in_time or not certificate.exact):
+            far = not certificate.mse <= promising(puzzle)
+            certificate = with_evidence(puzzle, certificate, check) if in_time or far else certificate
+        if not certificate.exact:
+            break
+        if certificate.evidence is None and _may_be_tied(puzzle, certificate):
+            certificate = with_evidence(puzzle, certificate, check)
+        better = _better_than(certificate)
+        if better is None:
+            break
+        certificate = certify(puzzle, better, expected_sha256=certificate.expected_sha256)
+    return certificate
+
+
+def _may_be_tied(puzzle: Puzzle, certificate: Certificate) -> bool:
+    """Return whether an answer near an exact one may fit as well."""
+    rival = certificate.neighbour
+    if rival is not None and rival.mse <= max(certificate.tolerance, certificate.mse):
+        return True
+    alone, assembly = running(puzzle, certificate.permutation)
+    return twins(alone) or some_exchange_tells_nothing(alone, assembly, certificate.tolerance)
+
+
+def _better_than(certificate: Certificate) -> Assembly | None:
+    """Return an answer that fits as well as an exact one, with a much lower error, unless a hash is expected."""
+    alike = certificate.evidence.alike if certificate.evidence is not None and not certificate.expected_sha256 else ()
+    best = min(alike, key=lambda rival: rival.difference, default=None)
+    return best.assembly if best is not None and best.difference < (BETTER - 1) * certificate.mse else None

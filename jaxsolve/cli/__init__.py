@@ -33,6 +33,10 @@ def main() -> None:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
+    except BrokenPipeError:  # whoever reads the output has seen enough
+        pass
+    except SystemExit as error:  # how Rich leaves then
+        code = error.code if isinstance(error.code, int) else code
     except BaseException as error:  # the interpreter would print it, but is not asked any more
         sys.excepthook(type(error), error, error.__traceback__)
     finally:

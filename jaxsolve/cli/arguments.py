@@ -1,22 +1,29 @@
 """Host: arguments that several commands share, and what they stand for."""
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from jaxsolve.cli import interrupts, terminal
 from jaxsolve.errors import UsageError
 from jaxsolve.pairing import PAIRINGS
-from jaxsolve.puzzle import ACTIVATIONS, Puzzle, check_sha256, read_as, read_puzzle
+from jaxsolve.puzzle import (
+    ACTIVATIONS,
+    LINKS,
+    Puzzle,
+    check_sha256,
+    conditioned,
+    in_units,
+    read_puzzle,
+)
+from jaxsolve.puzzle import (
+    Answer as AnswerFile,
+)
 from jaxsolve.puzzle.demo import DEMO_FILE
-
-if TYPE_CHECKING:
-    from jaxsolve.run import Run
+from jaxsolve.puzzle.units import AUTO, hints
 
 DEMO = "demo"
-GUESS_SECONDS = 60.0
-"""Most that is spent on guessing an activation before a search, which has to keep to it."""
 
 PuzzlePath = Annotated[
     str,
@@ -35,6 +42,26 @@ ActivationOrAuto = Annotated[
     typer.Option(
         metavar="NAME|auto", help=f"Activation of the blocks: {NAMES}; auto: the one that lets the error fall."
     ),
+]
+LinkName = Annotated[
+    str,
+    typer.Option(
+        "--link",
+        metavar="NAME|auto",
+        help=f"What was applied to the outputs of the net: {', '.join(LINKS)}; auto: nothing, or an affine map.",
+    ),
+]
+Standardised = Annotated[
+    bool,
+    typer.Option(
+        "--standardise-inputs", help="The net saw inputs of mean 0 and deviation 1 where the table has others."
+    ),
+]
+Exact = Annotated[
+    bool, typer.Option("--exact", help="Only float32 reproduction of every prediction, or the hash, counts as solved.")
+]
+Tolerance = Annotated[
+    float | None, typer.Option(metavar="R2", help="Accept an answer with this R², such as 0.99, proven or not.")
 ]
 Sha256 = Annotated[str | None, typer.Option(metavar="HEX", help="Expected SHA-256 of the comma-joined piece ids.")]
 PairingName = Annotated[
@@ -61,44 +88,50 @@ NoRecord = Annotated[bool, typer.Option("--no-record", help="Keep no record of t
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
-def read(path: str, activation: str = "relu") -> Puzzle:
-    """Read the puzzle an argument stands for."""
-    return read_puzzle(DEMO_FILE if path == DEMO else path, activation=activation)
+def read(path: str, activation: str = "relu", link: str = AUTO, standardise_inputs: bool = False) -> Puzzle:
+    """Read the puzzle an argument stands for, in units that can be searched in."""
+    puzzle = read_puzzle(DEMO_FILE if path == DEMO else path, activation=activation)
+    return in_units(puzzle, link=link, standardise_inputs=standardise_inputs)
 
 
-def load(path: str, activation: str = "relu") -> Puzzle:
+def load(path: str, activation: str = "relu", link: str = AUTO, standardise_inputs: bool = False) -> Puzzle:
     """Read the puzzle an argument stands for, and pass on what is odd about it."""
     with interrupts.leaving():
-        puzzle = read(path, activation)
+        puzzle = read(path, activation, link, standardise_inputs)
     remark(puzzle)
     return puzzle
+
+
+def load_for(path: str, answer: AnswerFile, activation: str, link: str, standardise_inputs: bool) -> Puzzle:
+    """Read a puzzle as an answer was found for it, but for what the options say."""
+    activation = (answer.activation or AUTO) if activation == AUTO else activation
+    link = (answer.link or AUTO) if link == AUTO else link
+    return load(path, activation, link, standardise_inputs or answer.standardised is not None)
 
 
 def remark(puzzle: Puzzle) -> None:
     """Pass on what is odd about a puzzle."""
     for text in puzzle.notes:
         terminal.note(f"note: {text}")
+    scale = conditioned(puzzle).units.scale
+    if scale != 1.0:
+        terminal.note(f"note: predictions are searched in units of {scale:.3g}; what is reported is in their own")
 
 
-def with_activation(puzzle: Puzzle, run: "Run", devices: int | None) -> Puzzle:
-    """Return a puzzle read with the activation that lets the error fall, where nobody has said which it is."""
-    from jaxsolve.activation import guess_activation
-    from jaxsolve.run import Label, Run
+def suggest(puzzle: Puzzle) -> None:
+    """Say what the numbers of a table look like, where a puzzle was not solved."""
+    for text in hints(puzzle):
+        terminal.note(f"note: {text}")
 
-    if puzzle.activation_given:
-        return puzzle
-    budget = min(run.budget, run.elapsed + min(run.budget / 4, GUESS_SECONDS))
-    own = Run(budget, run.memory, observers=run.observers, started=run.started)
-    own.watch = lambda progress: own.stop() if run.stopped else None
-    run.begin(Label("guess_activation"))
-    try:
-        (name, mse), *others = guess_activation(puzzle, own, devices)
-    except KeyboardInterrupt:  # the search itself will end before it begins, with an answer to show
-        return puzzle
-    if name != puzzle.activation:
+
+def note_activation(puzzle: Puzzle, ranked: list[tuple[str, float]]) -> None:
+    """Say with which activation a puzzle is read, where that was found out."""
+    if ranked and puzzle.activation != "relu":
+        (_, mse), *others = ranked
         told = f", against {others[0][1]:.3g} with {others[0][0]}" if others else ""
-        terminal.note(f"note: the activation is read as {name}, with which the MSE falls to {mse:.3g}{told}")
-    return read_as(puzzle, name)
+        terminal.note(
+            f"note: the activation is read as {puzzle.activation}, with which the MSE falls to {mse:.3g}{told}"
+        )
 
 
 def checked_sha256(text: str | None) -> str | None:

@@ -6,12 +6,21 @@ from jaxsolve.cli import interrupts
 from jaxsolve.errors import JaxsolveError
 
 INTERNAL_ERROR = 70
-OF_STATUS = {"solved": 0, "unsolved": 1, "out_of_time": 1, "out_of_memory": 1, "lost": 3}
+OF_STATUS = {
+    "solved": 0,
+    "identified": 0,
+    "accepted": 0,
+    "unidentifiable": 1,
+    "unsolved": 1,
+    "out_of_time": 1,
+    "out_of_memory": 1,
+    "lost": 3,
+}
 """Exit codes of searches by how they ended, where no signal ended them."""
 MEANINGS = {
-    0: "solved (`verify`: the answer is right), or done",
-    1: "not solved within the budget and the memory there is, or runs of a sweep are left; what was found is printed "
-    "and saved",
+    0: "solved, identified, or accepted by `--tolerance` (`verify`: the answer is right), or done",
+    1: "not solved within the budget and the memory there is, unidentifiable, or identified where `--exact` asks for "
+    "more; or runs of a sweep are left; what was found is printed and saved",
     JaxsolveError.exit_code: "bad input or usage, or what cannot be read, written or held in memory; one line says "
     "what, and the way out",
     OF_STATUS["lost"]: "another process of the same run died; the best answer is printed and saved",
@@ -23,8 +32,10 @@ MEANINGS = {
 """The README has the same table."""
 
 
-def of(status: str) -> int:
-    """Return the exit code of a search that ended with a status."""
+def of(status: str, *, exact: bool = False) -> int:
+    """Return the exit code of a search that ended with a status; `exact`: one that is identified is not enough."""
+    if exact and status in ("identified", "accepted"):
+        return 1
     return interrupts.exit_code() if status == "interrupted" else OF_STATUS[status]
 
 

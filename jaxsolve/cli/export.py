@@ -7,6 +7,8 @@ import typer
 
 from jaxsolve.cli import arguments, terminal
 from jaxsolve.cli.keeping import check_apart, check_folder
+from jaxsolve.cli.verify import judged
+from jaxsolve.puzzle.write import check_suffix
 
 
 @terminal.guarded
@@ -14,13 +16,23 @@ def export(
     puzzle: arguments.PuzzlePath,
     answer: arguments.Answer,
     out: Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="File to write; never overwritten.")],
-    activation: arguments.Activation = "relu",
+    activation: arguments.ActivationOrAuto = "auto",
 ) -> None:
-    """Write the reassembled network as safetensors: blocks.0.inp.weight … last.bias, of the blocks that run."""
-    from jaxsolve.puzzle import read_answer, write_network
+    """Write the reassembled network as safetensors: blocks.0.inp.weight … last.bias, of the blocks that run.
+
+    The activation is that of the answer's file or, if it says none, the one
+    that the answer fits best. An answer that is not proven is written, too,
+    with a warning.
+    """
+    from jaxsolve.puzzle import read_as, read_whole_answer, write_network
 
     check_folder(out.parent, "OUT.safetensors")
     check_apart(puzzle, out, "OUT.safetensors")
-    given = arguments.load(puzzle, activation)
-    write_network(given, read_answer(answer), out)
+    check_suffix(out)
+    told = read_whole_answer(answer)
+    given = arguments.load_for(puzzle, told, activation, "auto", False)
+    whole, certificate = judged(given, told.permutation)
+    if not certificate.settled:
+        terminal.note(f"note: this answer is not proven: {certificate.sentence}")
+    write_network(read_as(arguments.read(puzzle), whole.activation), told.permutation, out)
     terminal.result(str(out))

@@ -17,7 +17,9 @@ def inspect(puzzle: arguments.PuzzlePath = arguments.DEMO, json: arguments.Json 
 
 def facts(puzzle: "Puzzle") -> dict[str, Any]:
     """Return what can be told of a puzzle without searching; blocks are as many as can run."""
+    from jaxsolve.certificate.information import information
     from jaxsolve.puzzle import unpadded
+    from jaxsolve.puzzle.units import hints
 
     label, puzzle = puzzle.label, unpadded(puzzle)
     ins, outs = len(puzzle.in_ids), len(puzzle.out_ids)
@@ -37,6 +39,8 @@ def facts(puzzle: "Puzzle") -> dict[str, Any]:
         "pred_variance": float(puzzle.y.var()),
         "label_mse": None if label is None else float(((puzzle.y - label) ** 2).mean()),
         "expected_sha256": puzzle.expected_sha256,
+        "lacking": information(puzzle).lacking,
+        "hints": hints(puzzle),
         "notes": list(puzzle.notes),
     }
 
@@ -61,6 +65,8 @@ def _shown(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("pred", f"{pred_low:.4g} … {pred_high:.4g}, variance {found['pred_variance']:.4g}"),
         ("true", label),
         ("expected hash", found["expected_sha256"] or "not given"),
+        *([("unidentifiable", found["lacking"])] if found["lacking"] else []),
+        *(("perhaps", text) for text in found["hints"]),
         ("wrong with it", "; ".join(found["notes"]) or "nothing"),
     ]
 

@@ -15,11 +15,14 @@ MOST_SHOWN = 6
 
 def reasons(solution: "Solution") -> dict[str, str]:
     """Return the reasons by what they are reasons for, in the order of the solver's steps."""
+    if solution.certificate is None or solution.attempt is None:
+        return {}
     found = {
         "pairs": _pairs(solution),
         "order": _order(solution),
         "search": _search(solution),
         "activation": _activation(solution),
+        "units": _units(solution),
         "noise": _noise(solution),
         "alike": _alike(solution),
         "left out": _left_out(solution),
@@ -34,6 +37,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def _pairs(solution: "Solution") -> str:
+    assert solution.attempt is not None
     pairing = solution.attempt.pairing
     margins = pairing.margins[pairing.whole]
     sure = f"{pairing.certain} of {len(pairing.partner)} certain by {pairing.name}"
@@ -45,11 +49,13 @@ def _pairs(solution: "Solution") -> str:
 
 def _order(solution: "Solution") -> str:
     attempt = solution.attempt
+    assert attempt is not None
     return f"{attempt.order_seed}, MSE {attempt.start_loss:.6f} on {attempt.problem.rows} rows"
 
 
 def _search(solution: "Solution") -> str:
     rounds, moved = solution.rounds, solution.moved
+    assert solution.attempt is not None
     moves = sum(done.moves for done in rounds)
     text = f"{solution.attempt.search}, {counted(moves, 'move')} in {counted(len(rounds), 'round')}"
     return f"{text}; {counted(moved, 'block')} moved" if moved else text
@@ -68,8 +74,20 @@ def _activation(solution: "Solution") -> str:
     return f"{text}; {alike} fits as well" if alike else text
 
 
+def _units(solution: "Solution") -> str:
+    units = solution.puzzle.units
+    parts = []
+    if units.link == "affine":
+        parts.append(f"predictions are {units.slope:.6g}·output {'+-'[units.intercept < 0]} {abs(units.intercept):.6g}")
+    elif units.link != "identity":
+        parts.append(f"predictions are {units.link}(output)")
+    if units.ddof is not None:
+        parts.append("inputs standardised with the statistics of the table")
+    return "; ".join(parts)
+
+
 def _noise(solution: "Solution") -> str:
-    noise = noise_of(solution.certificate)
+    noise = solution.certificate and noise_of(solution.certificate)
     if noise is None:
         return ""
     if noise["rounded"]:
@@ -79,8 +97,8 @@ def _noise(solution: "Solution") -> str:
 
 
 def _alike(solution: "Solution") -> str:
-    evidence = solution.certificate.evidence
-    if evidence is None or not evidence.alike or not solution.certificate.solved:
+    certificate, evidence = solution.certificate, solution.certificate and solution.certificate.evidence
+    if certificate is None or evidence is None or not evidence.alike or not certificate.settled:
         return ""
     told = [f"{rival.kind} {rival.positions[0]} and {rival.positions[1]}" for rival in evidence.alike[:MOST_SHOWN]]
     more = len(evidence.alike) - len(told)

@@ -19,7 +19,6 @@ from jaxsolve.search import METHODS, options_of
 if TYPE_CHECKING:
     from jaxsolve.joint import JointConfig, JointSolution, Stored
     from jaxsolve.puzzle import Puzzle
-    from jaxsolve.run import Run
 
 SHOWN_POINTS = 12
 """Points of the curve that people are shown."""
@@ -71,6 +70,10 @@ def search(
     seed: Annotated[int | None, typer.Option(help="Start of all randomness. Default: 0.")] = None,
     sha256: arguments.Sha256 = None,
     activation: arguments.ActivationOrAuto = "auto",
+    link: arguments.LinkName = "auto",
+    standardise_inputs: arguments.Standardised = False,
+    exact: arguments.Exact = False,
+    tolerance: arguments.Tolerance = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the search and its answer.")] = None,
     resume: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Go on with the search in this folder, as it was begun.")
@@ -91,6 +94,7 @@ def search(
         {"rows": None} if rows == "all" else {}
     )
     asked |= {"sha256": arguments.checked_sha256(sha256)} if sha256 else {}
+    asked |= ({"exact": True} if exact else {}) | ({} if tolerance is None else {"tolerance": tolerance})
     given = {"width": width, "noise": noise, "chains": chains, "steps": steps}
     options = {key: value for key, value in given.items() if value is not None} | dict(map(_named_option, option or []))
     size, budget = arguments.bytes_of(memory), arguments.checked_budget(budget)
@@ -105,15 +109,17 @@ def search(
         if resume is not None:  # once more, now that nobody else goes on with it
             stored, config = _config(asked, options, resume, lambda text: terminal.note(f"note: {text}"))
         names = arguments.start(devices, None, None, None, False)
-        _run(puzzle, activation, config, stored, begin, budget, size, keeper, devices, names, json)
+        units = link, standardise_inputs
+        _run(puzzle, activation, units, config, stored, begin, budget, size, keeper, devices, names, json)
 
 
 def _run(
-    path: str, activation: str, config: "JointConfig", stored: "Stored | None", start: list[int] | None, budget: float,
-    memory: float | None, keeper: Keeper, devices: int | None, names: list[str], json: bool,
+    path: str, activation: str, units: tuple[str, bool], config: "JointConfig", stored: "Stored | None",
+    start: list[int] | None, budget: float, memory: float | None, keeper: Keeper, devices: int | None,
+    names: list[str], json: bool,
 ) -> None:  # fmt: skip
     """Search, keep, and print."""
-    from jaxsolve.joint import joint_search
+    from jaxsolve.joint import guessed, joint_search
     from jaxsolve.run import Run
 
     run = Run(budget + (float(stored[0]["seconds"]) if stored else 0.0), memory, started=started())
@@ -131,29 +137,36 @@ def _run(
     with interrupts.stopping(run.stop, save) as ending:
         with live.watching(run):
             with run.phase("read"):
-                puzzle = arguments.load(path, activation)
+                puzzle = arguments.load(path, activation, *units)
                 begin = None if start is None else puzzle.assembly(start)
             settings = asdict(config) | {"activation": activation, "budget": budget, "start": start, "memory": memory}
+            settings |= {"link": units[0], "standardise_inputs": units[1]}
             with keeper.recording(run, puzzle, path, settings, config.seed, names, resumed=stored is not None):
-                puzzle = _read_as(puzzle, stored, run, devices)
-                going_on: dict[str, Any] = {"resume": stored, "keep": checkpoints.keep, "devices": devices}
-                solution = joint_search(puzzle, config, run, start=begin, **going_on)
-                checkpoints.finish()
-        report = _report(puzzle, solution, names)
+                solution, ranked = None, []
+                if stored is None:
+                    puzzle, solution, ranked = guessed(puzzle, config, run, devices)
+                    arguments.note_activation(puzzle, ranked)
+                else:
+                    puzzle = _read_as(puzzle, stored)
+                if solution is None:
+                    going_on: dict[str, Any] = {"resume": stored, "keep": checkpoints.keep, "devices": devices}
+                    solution = joint_search(puzzle, config, run, start=begin, **going_on)
+                    checkpoints.finish()
+        report = _report(puzzle, solution, names) | {"activations": dict(ranked)}
         ending.begin()
         keeper.finish(solution.status, report, solution.certificate)
-        saved = keeper.save(report, puzzle.name)
+        saved = None if solution.certificate is None else keeper.save(report, puzzle.name)
         terminal.result_json(report) if json else terminal.result(_shown(report))
         keeper.conclude(saved)
         if solution.status in ("out_of_time", "out_of_memory", "interrupted", "lost"):
             go_on()
-    raise typer.Exit(codes.of(solution.status))
+    if codes.of(solution.status):
+        arguments.suggest(puzzle)
+    raise typer.Exit(codes.of(solution.status, exact=config.exact))
 
 
-def _read_as(puzzle: "Puzzle", stored: "Stored | None", run: "Run", devices: int | None) -> "Puzzle":
-    """Return a puzzle with its activation: guessed, or that of the search that goes on, told by its fingerprint."""
-    if stored is None:
-        return arguments.with_activation(puzzle, run, devices)
+def _read_as(puzzle: "Puzzle", stored: "Stored") -> "Puzzle":
+    """Return a puzzle with the activation of a search that goes on, told by its fingerprint."""
     readings = [puzzle] if puzzle.activation_given else [read_as(puzzle, name) for name in ACTIVATIONS]
     return next((one for one in readings if one.fingerprint == stored[0].get("puzzle")), puzzle)
 
@@ -210,6 +223,7 @@ def _report(puzzle: "Puzzle", solution: "JointSolution", devices: list[str]) -> 
         "status": solution.status,
         "message": solution.message,
         **answer_of(solution.puzzle, certificate),
+        "guessed": solution.guessed,
         "method": config.method,
         "options": dict(config.options),
         "rows": pipeline.setting.problem.rows,
@@ -231,10 +245,11 @@ def _report(puzzle: "Puzzle", solution: "JointSolution", devices: list[str]) -> 
 
 
 def _shown(report: dict[str, Any]) -> str:
+    answered, loss = report["permutation"] is not None, report["loss"]
+    lowest = f"MSE {loss:.6g} on {report['rows']} rows" if loss < float("inf") else "no whole network"
     rows = [
-        ("answer", ",".join(map(str, report["permutation"]))),
-        ("sha256", report["sha256"]),
-        ("search", f"{report['method']}, MSE {report['loss']:.6g} on {report['rows']} rows"),
+        *([("answer", ",".join(map(str, report["permutation"]))), ("sha256", report["sha256"])] if answered else []),
+        ("search", "none: found with the activation" if report["guessed"] else f"{report['method']}, {lowest}"),
         *([] if report["activation"] == "relu" else [("activation", report["activation"])]),
         *([("left out", ", ".join(map(str, report["unused"])))] if report["unused"] else []),
         ("work", f"{report['evaluations']} evaluations, {report['seconds']['total']:.1f} s"),
@@ -246,4 +261,5 @@ def _shown(report: dict[str, Any]) -> str:
         (one["stage"], str(one["evaluations"]), f"{one['seconds']:.1f}", f"{one['loss']:.6g}")
         for one in (curve[k] for k in picked)
     ]
-    return f"{report['message']}\n{terminal.table(rows)}\n\n{terminal.table(points)}"
+    told = f"{report['message']}\n{terminal.table(rows)}"
+    return f"{told}\n\n{terminal.table(points)}" if curve else told

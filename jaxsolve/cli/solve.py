@@ -11,7 +11,7 @@ import typer
 
 from jaxsolve.cli import arguments, codes, interrupts, live, started, terminal
 from jaxsolve.cli.ahead import ahead
-from jaxsolve.cli.answers import answer_of
+from jaxsolve.cli.answers import answer_of, neighbour_of
 from jaxsolve.cli.keeping import Keeper, check_apart
 from jaxsolve.cli.reasons import counted, reasons
 from jaxsolve.cli.version import versions
@@ -56,6 +56,10 @@ def solve(
     seed: Annotated[int, typer.Option(help="Start of all randomness.")] = 0,
     sha256: arguments.Sha256 = None,
     activation: arguments.ActivationOrAuto = "auto",
+    link: arguments.LinkName = "auto",
+    standardise_inputs: arguments.Standardised = False,
+    exact: arguments.Exact = False,
+    tolerance: arguments.Tolerance = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the answer.")] = None,
     devices: arguments.Devices = None,
     memory: arguments.Memory = None,
@@ -69,7 +73,7 @@ def solve(
     """Find the order of the pieces and prove it.
 
     Where it is not solved, the best answer is printed and saved. Exit code
-    0: solved. 1: not solved. 'jaxsolve --help' lists all of them.
+    0: solved or identified. 1: not. 'jaxsolve --help' lists all of them.
     """
     from jaxsolve import engine
     from jaxsolve.run import Run
@@ -77,8 +81,10 @@ def solve(
 
     begun = started()
     size, expected = arguments.bytes_of(memory), arguments.checked_sha256(sha256)
-    config = Config(pairing, order_seed, search, rows, budget, seed, expected, trace=json, devices=devices)
-    work = partial(_prepared, puzzle, activation, config)
+    config = Config(
+        pairing, order_seed, search, rows, budget, seed, expected, exact, tolerance, trace=json, devices=devices
+    )
+    work = partial(_prepared, puzzle, activation, link, standardise_inputs, config)
     prepared = ahead(work) if _size(puzzle) < AHEAD_BYTES else work
     names = arguments.start(devices, coordinator, processes, process_id, cluster)
     imported = time.perf_counter()
@@ -94,6 +100,7 @@ def solve(
                     given, start = prepared()
                 arguments.remark(given)
                 settings = asdict(config) | {"activation": activation, "memory": size}
+                settings |= {"link": link, "standardise_inputs": standardise_inputs}
                 with keeper.recording(run, given, puzzle, settings, seed, names):
                     solution = solve(given, config, run, start)
             if first or solution.status == "lost":
@@ -101,16 +108,19 @@ def solve(
                 ending.begin()
                 keeper.finish(solution.status, report, solution.certificate)
                 _conclude(report, keeper, given.name, out is not None, json)
-    raise typer.Exit(codes.of(solution.status))
+    if first and codes.of(solution.status):
+        arguments.suggest(given)
+    raise typer.Exit(codes.of(solution.status, exact=exact))
 
 
 def _conclude(report: dict[str, Any], keeper: Keeper, puzzle: str, named: bool, json: bool) -> None:
     """Print a report, and save it where it is asked for, not the end, or cannot be printed."""
-    saved = keeper.save(report, puzzle) if named or report["status"] != "solved" else None
+    answered = report["permutation"] is not None
+    saved = keeper.save(report, puzzle) if answered and (named or report["status"] != "solved") else None
     try:
         terminal.result_json(report) if json else terminal.result(_shown(report))
     except OSError as error:  # nobody can read the answer: keep it
-        saved = saved or keeper.save(report, puzzle)
+        saved = saved or (keeper.save(report, puzzle) if answered else None)
         if not isinstance(error, BrokenPipeError):
             raise OutputError(f"the answer cannot be printed ({error.strerror or error}); {saved}") from error
     keeper.conclude(saved)
@@ -125,11 +135,13 @@ def _size(path: str) -> int:
         return 0
 
 
-def _prepared(path: str, activation: str, config: "Config") -> tuple["Puzzle", "Start"]:
+def _prepared(
+    path: str, activation: str, link: str, standardise_inputs: bool, config: "Config"
+) -> tuple["Puzzle", "Start"]:
     """Read a puzzle and find out what can be found out without JAX."""
     from jaxsolve.solve import first_start
 
-    puzzle = arguments.read(path, activation)
+    puzzle = arguments.read(path, activation, link, standardise_inputs)
     return puzzle, first_start(puzzle, config)
 
 
@@ -147,8 +159,9 @@ def _report(solution: "Solution", seed: int, devices: list[str]) -> dict[str, An
         }
         for k, done in enumerate(solution.rounds, 1)
     ]
+    attempt = solution.attempt
     with run.phase("certify"):
-        seed_mse = run.measure(solution.attempt.start) if run.measure else None
+        seed_mse = run.measure(attempt.start) if run.measure and attempt else None
     return {
         "status": solution.status,
         "message": solution.message,
@@ -157,13 +170,13 @@ def _report(solution: "Solution", seed: int, devices: list[str]) -> dict[str, An
         "alike_activations": solution.alike_activations,
         "missing": [_gap(gap, gap in solution.unfilled) for gap in solution.missing],
         "why": reasons(solution),
-        "pairing": solution.attempt.pairing.name,
-        "order_seed": solution.attempt.order_seed,
+        "pairing": attempt and attempt.pairing.name,
+        "order_seed": attempt and attempt.order_seed,
         "seed_mse": seed_mse,
-        "search": solution.attempt.search,
-        "rows": solution.attempt.problem.rows,
+        "search": attempt and attempt.search,
+        "rows": attempt and attempt.problem.rows,
         "rounds": rounds,
-        "neighbour": None if certificate.neighbour is None else vars(certificate.neighbour),
+        "neighbour": neighbour_of(certificate),
         "evaluations": run.evaluations,
         "seconds": {name: round(s, 4) for name, s in {**run.seconds, "total": run.elapsed}.items()},
         "seed": seed,
@@ -179,9 +192,9 @@ def _gap(gap: "Gap", telling: bool) -> dict[str, Any]:
 
 
 def _shown(report: dict[str, Any]) -> str:
+    answered = report["permutation"] is not None
     rows = [
-        ("answer", ",".join(map(str, report["permutation"]))),
-        ("sha256", report["sha256"]),
+        *([("answer", ",".join(map(str, report["permutation"]))), ("sha256", report["sha256"])] if answered else []),
         *report["why"].items(),
         ("work", f"{counted(report['evaluations'], 'evaluation')}, {report['seconds']['total']:.1f} s"),
     ]

@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import arguments, interrupts, live, started, terminal
+from jaxsolve.cli import arguments, codes, interrupts, live, started, terminal
+from jaxsolve.cli.answers import answer_of
 from jaxsolve.cli.checkpoints import Checkpoints
 from jaxsolve.cli.keeping import TROUBLE, Keeper, check_apart, why
 from jaxsolve.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
-    from jaxsolve.joint import Stored
+    from jaxsolve.joint import JointSolution, Stored
+    from jaxsolve.puzzle import Puzzle
     from jaxsolve.sweep import Outcome
 
 SHOWN_PAIRS = 12
@@ -25,6 +27,8 @@ def sweep(
     best: Annotated[int, typer.Option(metavar="K", help="Runs that make the consensus of pairs.")] = 20,
     budget: Annotated[float, typer.Option(metavar="SECONDS", help="Begin no further run after this time.")] = 3600.0,
     activation: arguments.ActivationOrAuto = "auto",
+    link: arguments.LinkName = "auto",
+    standardise_inputs: arguments.Standardised = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -40,10 +44,11 @@ def sweep(
     """Run a joint search with every combination of some settings.
 
     CONFIG.toml has the settings of search (method, rows, seed, pairing,
-    prior), and tables [options] and [grid]: every combination of the lists
+    prior, exact, tolerance), and tables [options] and [grid]: every combination of the lists
     in [grid], of settings and of options, is a run. Shown are the results
     and how often each pair of halves appears in the best of them.
     """
+    from jaxsolve.joint import guessed
     from jaxsolve.run import Run
     from jaxsolve.sweep import configurations, consensus, read_outcomes, run_sweep
 
@@ -53,7 +58,7 @@ def sweep(
     check_apart(puzzle, out, "--out")
     with Keeper("sweep", out, record=not no_record) as keeper:
         names = arguments.start(devices, None, None, None, False)
-        given = arguments.load(puzzle, activation)
+        given = arguments.load(puzzle, activation, link, standardise_inputs)
         try:
             folder = keeper.folder(given.name)
         except TROUBLE as error:
@@ -68,11 +73,18 @@ def sweep(
 
         with interrupts.stopping(run.stop, save) as ending, live.watching(run):
             with keeper.recording(run, given, puzzle, settings, None, names):
-                given = arguments.with_activation(given, run, devices)
+                given, solution, tried = guessed(given, todo[0][1], run, devices)
+                arguments.note_activation(given, tried)
                 done, stored = read_outcomes(folder, given), _stored(folder)
-                for outcome in run_sweep(given, todo, run, folder, done, devices, stored, checkpoints.keep):
-                    terminal.note(f"{len(done)} of {len(todo)}: {_named(outcome)}: MSE {outcome.mse:.6g} on all rows")
-                checkpoints.finish()
+                if solution is None:
+                    for outcome in run_sweep(given, todo, run, folder, done, devices, stored, checkpoints.keep):
+                        told = f"MSE {outcome.mse:.6g} on all rows, {outcome.status}"
+                        terminal.note(f"{len(done)} of {len(todo)}: {_named(outcome)}: {told}")
+                    checkpoints.finish()
+            if solution is not None:
+                ending.begin()
+                _end_with(solution, given, keeper, json)
+                raise typer.Exit(codes.of(solution.status, exact=solution.config.exact))
             ranked = sorted(done, key=lambda outcome: outcome.mse)
             report = _report(given.name, ranked, best) | {"left": len(todo) - len(done)}
             status = "finished" if not report["left"] else "interrupted" if run.stopped else "out_of_time"
@@ -85,6 +97,20 @@ def sweep(
     if report["left"]:
         terminal.note(f"{report['left']} runs are left; go on with --out {folder}")
         raise typer.Exit(interrupts.exit_code() if run.stopped else 1)
+
+
+def _end_with(solution: "JointSolution", puzzle: "Puzzle", keeper: Keeper, json: bool) -> None:
+    """Print and keep an answer that was found before any run of a sweep began, and say how to run them all the same."""
+    report = {"status": solution.status, "message": solution.message}
+    report |= answer_of(solution.puzzle, solution.certificate)
+    keeper.finish(solution.status, report, solution.certificate)
+    ids = report["permutation"]
+    saved = None if ids is None else keeper.save(report, puzzle.name)
+    answer = "" if ids is None else f"\nanswer  {','.join(map(str, ids))}"
+    terminal.result_json(report) if json else terminal.result(f"{solution.message}{answer}")
+    keeper.conclude(saved)
+    if ids is not None:
+        terminal.note(f"no run of the sweep was needed; --activation {puzzle.activation} makes them all the same")
 
 
 def _stored(folder: Path) -> "Stored | None":

@@ -1,9 +1,15 @@
 """Host: ``jaxsolve verify``."""
 
+from typing import TYPE_CHECKING, NamedTuple
+
 import typer
 
-from jaxsolve.cli import arguments, terminal
+from jaxsolve.cli import arguments, codes, terminal
 from jaxsolve.cli.answers import answer_of
+
+if TYPE_CHECKING:
+    from jaxsolve.certificate import Certificate
+    from jaxsolve.puzzle import Puzzle
 
 
 @terminal.guarded
@@ -12,41 +18,78 @@ def verify(
     answer: arguments.Answer,
     sha256: arguments.Sha256 = None,
     activation: arguments.ActivationOrAuto = "auto",
+    link: arguments.LinkName = "auto",
+    standardise_inputs: arguments.Standardised = False,
+    exact: arguments.Exact = False,
+    tolerance: arguments.Tolerance = None,
     json: arguments.Json = False,
 ) -> None:
     """Judge an answer in float64 over all rows. Exit code 0 if it is the solution, 1 if not.
 
-    It may leave pieces out, such as halves that belong to no block.
+    It may leave pieces out, such as halves that belong to no block. What
+    its file says of activation and units is believed, unless options differ.
     """
     from dataclasses import asdict, replace
 
-    from jaxsolve.activation import rank_activations
-    from jaxsolve.certificate import certify, with_evidence
-    from jaxsolve.judging import concluded
-    from jaxsolve.puzzle import fitting, read_answer, read_as, running, unused
+    from jaxsolve.config import check_tolerance
+    from jaxsolve.judging import status_of
+    from jaxsolve.puzzle import read_whole_answer, unused
 
     expected = arguments.checked_sha256(sha256)
-    given = arguments.load(puzzle, activation)
-    permutation = read_answer(answer)
-    alone, assembly = running(given, permutation)
-    if not given.activation_given and not certify(alone, assembly).exact:
-        given = read_as(given, rank_activations(alone, [assembly])[0][0])
-        alone, assembly = running(given, permutation)
-    # halves that are left out are rivals, too, and take null halves to be exchanged with
-    whole, certificate = fitting(given, permutation)[0], certify(alone, assembly, expected_sha256=expected)
-    if not certificate.exact:
-        certificate = with_evidence(whole, certificate)
-    certificate = concluded(whole, certificate, in_time=True)
-    report, blocks = answer_of(whole, certificate), f"{alone.blocks} block{'' if alone.blocks == 1 else 's'}"
+    check_tolerance(tolerance)
+    told = read_whole_answer(answer)
+    given = arguments.load_for(puzzle, told, activation, link, standardise_inputs)
+    whole, certificate = judged(given, told.permutation, expected)
+    status = status_of(certificate, Wanted(exact, tolerance), "unsolved")
+    report, count = answer_of(whole, certificate), len(certificate.permutation) // 2
     if json:
-        found = {"solved": certificate.solved, "message": certificate.sentence, "blocks": alone.blocks}
+        found = {"status": status, "solved": certificate.solved, "message": certificate.sentence, "blocks": count}
         terminal.result_json(found | asdict(replace(certificate, evidence=None)) | report)
     else:
-        terminal.result(f"{'Solved' if certificate.solved else 'Not solved'}: {certificate.sentence}.")
-        if left := unused(given, permutation):
+        begun = {"unsolved": "Not solved"}.get(status, status.capitalize())
+        terminal.result(f"{begun}: {certificate.sentence}.")
+        if left := unused(given, told.permutation):
             pieces = f"piece{'' if len(left) == 1 else 's'} {', '.join(map(str, left))}"
-            terminal.result(f"The answer runs {blocks} and leaves out {pieces}.")
-        if not given.activation_given and given.activation != "relu":
-            terminal.result(f"It was read with {given.activation}, which fits it best.")
+            terminal.result(f"The answer runs {count} block{'' if count == 1 else 's'} and leaves out {pieces}.")
+        if whole.activation != "relu":
+            terminal.result(f"It was read with {whole.activation}.")
         terminal.result(f"sha256 {certificate.sha256}")
-    raise typer.Exit(0 if certificate.solved else 1)
+    if codes.of(status):
+        arguments.suggest(given)
+    raise typer.Exit(codes.of(status, exact=exact))
+
+
+class Wanted(NamedTuple):
+    """What a user asks of an answer."""
+
+    exact: bool
+    tolerance: float | None
+
+
+def judged(given: "Puzzle", permutation: list[int], expected: str | None = None) -> "tuple[Puzzle, Certificate]":
+    """Return the certificate of an answer, and the puzzle as it was read for it: with which activation, in which units.
+
+    Where nobody said them, they are those that the answer fits best, if it fits them well.
+    """
+    from jaxsolve.activation import rank_activations
+    from jaxsolve.certificate import certify, concluded
+    from jaxsolve.judging import SINGLED_OUT
+    from jaxsolve.puzzle import conditioned, fitting, read_as, running
+    from jaxsolve.puzzle.units import affine_fit, rescaled
+
+    given = conditioned(given)
+    alone, assembly = running(given, permutation)
+    variance = float(given.y.var())
+    if not given.activation_given and not certify(alone, assembly).exact:
+        name, mse = rank_activations(alone, [assembly])[0]
+        given = read_as(given, name) if mse <= SINGLED_OUT * variance else given
+        alone, assembly = running(given, permutation)
+    known = given.units.link == "affine"
+    if known or not given.link_given:
+        fit, mse = affine_fit(alone, assembly), certify(alone, assembly).mse
+        if fit is not None and fit.mse <= SINGLED_OUT * variance and (known or mse > SINGLED_OUT * variance):
+            given = rescaled(given, fit)
+            alone, assembly = running(given, permutation)
+    # halves that are left out are rivals, too, and take null halves to be exchanged with
+    whole = fitting(given, permutation)[0]
+    return whole, concluded(whole, certify(alone, assembly, expected_sha256=expected))

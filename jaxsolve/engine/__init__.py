@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         grown_canonically,
     )
     from jaxsolve.engine.machine import copy_bytes, matmul_flops, peak_bytes, seconds, traced
-    from jaxsolve.engine.memory import free_memory, halving, rows_that_fit
+    from jaxsolve.engine.memory import check_memory, free_memory, halving, rows_that_fit
     from jaxsolve.engine.mixtures import Mixture, Rows, mixture, room_for, tiled
     from jaxsolve.engine.neighbourhood import Way, best_way, input_states, kernel_agrees, path_losses
     from jaxsolve.engine.network import ACTIVATIONS, Pieces, Problem, first_rows, place, split_rows
@@ -80,6 +80,7 @@ __all__ = [
     "best_expansions",
     "best_way",
     "chains_placed",
+    "check_memory",
     "compile_ahead",
     "compile_seconds",
     "compiled",
@@ -169,6 +170,7 @@ __getattr__ = lazy_exports(
         "Expansions": "expansion",
         "first_order_changes": "screening",
         "first_rows": "network",
+        "check_memory": "memory",
         "free_memory": "memory",
         "grown": "expansion",
         "grown_canonically": "grand_canonical",

@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 from jaxsolve.engine.distributed import watched
 from jaxsolve.engine.neighbourhood import LANES, Way
 from jaxsolve.engine.network import Problem
-from jaxsolve.errors import OutOfMemoryError
+from jaxsolve.errors import OutOfMemoryError, UsageError
 
 T = TypeVar("T")
 
@@ -68,6 +68,16 @@ def rows_that_fit(problem: Problem, way: Way, memory: float) -> int:
     row = 4 * (slots * features + lanes * (3 * features + 2 * hidden))
     sharing = len(problem.over.local_devices) if way == "in_turn" else 1
     return max(1, int(memory // (sharing * row)))
+
+
+def check_memory(problem: Problem, memory: float | None) -> None:
+    """Refuse memory that does not hold what one row of a problem takes; `UsageError` says how much that is."""
+    blocks, features, hidden = problem.pieces.w_in.shape
+    least = 4 * (2 * (blocks + 1) * features + 3 * features + 2 * hidden)
+    if memory is not None and memory < least:
+        raise UsageError(
+            f"memory is {memory:g} bytes; one row of this puzzle takes {least}, and a size such as 4GiB is usual"
+        )
 
 
 def _available() -> int:

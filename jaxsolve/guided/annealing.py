@@ -8,8 +8,7 @@ anew from each better answer.
 import numpy as np
 
 from jaxsolve.guided.guide import Guide
-from jaxsolve.joint import MOST_SEED
-from jaxsolve.search import Pipeline, Population, Setting, stages_named
+from jaxsolve.search import MOST_SEED, Pipeline, Population, Setting, stages_named
 from jaxsolve.search.annealing import CHUNK_STEPS
 
 STEPS = 16

@@ -4,12 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
-from jaxsolve.joint import STATISTICS_ROWS
 from jaxsolve.ordering import expected_places, place_costs
 from jaxsolve.pairing import factors, learned_around, likeness, of_pairs, statistics
 from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.run import Run
-from jaxsolve.search import Population, Setting, population
+from jaxsolve.search import STATISTICS_ROWS, Population, Setting, population
 from jaxsolve.search.annealing import most_rows
 
 ROWS = 1024

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from jaxsolve.guided.annealing import CHAINS, AnnealingRounds
 from jaxsolve.guided.guide import Guide
 from jaxsolve.guided.relaxation import Found, RelaxationRounds
-from jaxsolve.joint import MOST_SEED
 from jaxsolve.puzzle import Puzzle
 from jaxsolve.run import Run
-from jaxsolve.search import Population
+from jaxsolve.search import MOST_SEED, Population
 
 
 def guided_rounds(

@@ -38,6 +38,11 @@ class Pairing:
         return int((self.margins > 0).sum())
 
     @property
+    def sentence(self) -> str:
+        """How many pairs there are, and how sure they are, in words."""
+        return f"{len(self.partner)} pairs by {self.name}, {self.certain} of them certain"
+
+    @property
     def argmax_differences(self) -> int:
         """First halves whose best score is not the one they were assigned; those left over do not count."""
         best = np.where(self.real, self.scores, -np.inf).argmax(axis=1)

@@ -5,25 +5,33 @@ from jaxsolve.puzzle.limits import Limits
 from jaxsolve.puzzle.network import ACTIVATIONS, Network, activation_of, mean_squared_error, predict
 from jaxsolve.puzzle.padding import fitting, padded, read_as, running, unpadded, unused
 from jaxsolve.puzzle.read import check_sha256, read_puzzle
-from jaxsolve.puzzle.types import Assembly, Puzzle, sha256_of
-from jaxsolve.puzzle.write import read_answer, write_network, write_puzzle
+from jaxsolve.puzzle.types import GIVEN_UNITS, Assembly, Puzzle, Units, sha256_of
+from jaxsolve.puzzle.units import LINKS, conditioned, in_units
+from jaxsolve.puzzle.write import Answer, read_answer, read_whole_answer, write_network, write_puzzle
 
 __all__ = [
     "ACTIVATIONS",
+    "GIVEN_UNITS",
+    "LINKS",
+    "Answer",
     "Assembly",
     "Limits",
     "Network",
     "Puzzle",
+    "Units",
     "activation_of",
     "check_sha256",
+    "conditioned",
     "demo_puzzle",
     "fitting",
+    "in_units",
     "mean_squared_error",
     "padded",
     "predict",
     "read_answer",
     "read_as",
     "read_puzzle",
+    "read_whole_answer",
     "running",
     "sha256_of",
     "unpadded",

@@ -82,9 +82,20 @@ class Network:
         return h @ self.w_last + self.b_last
 
 
-def predict(puzzle: Puzzle, assembly: Assembly, *, rows: int | None = None, dtype: DTypeLike = np.float64) -> Floats:
-    """Return what an assembly answers for the first `rows` rows, `[R]`, computed in `dtype`."""
+def predict(
+    puzzle: Puzzle,
+    assembly: Assembly,
+    *,
+    rows: int | None = None,
+    dtype: DTypeLike = np.float64,
+    activation: Callable[[Array], Array] | None = None,
+) -> Floats:
+    """Return what an assembly answers for the first `rows` rows, `[R]`, computed in `dtype`.
+
+    `activation` takes the place of that of the puzzle.
+    """
     network, x = Network(puzzle, puzzle.activation, dtype), puzzle.x[:rows]
+    network.activation = activation or network.activation
 
     def part(start: int) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):  # a wrong assembly may overflow, and says so itself

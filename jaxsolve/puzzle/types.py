@@ -34,6 +34,35 @@ class Assembly(NamedTuple):
         return np.take_along_axis(self.outs, np.argsort(self.ins, axis=-1), axis=-1).astype(np.int32)
 
 
+@dataclass(frozen=True)
+class Units:
+    """How the predictions of a table follow from the outputs that searches compare.
+
+    The network gives ``output = scale·y + offset`` for `Puzzle.y`, and the table holds ``link(slope·output +
+    intercept)``.
+    """
+
+    link: str = "identity"
+    slope: float = 1.0
+    intercept: float = 0.0
+    scale: float = 1.0
+    """Power of two that outputs and readout were divided by, for float32 to square them."""
+    offset: float = 0.0
+    """What was subtracted from both before."""
+    ddof: int | None = None
+    """Inputs were standardised with the statistics of the table, so much subtracted from the number of rows; None: they
+    are as the table has them."""
+
+    @property
+    def size(self) -> float:
+        """One unit of `Puzzle.y` in those of the table; in those of the output, behind a link that is no line."""
+        return abs(self.slope) * self.scale
+
+
+GIVEN_UNITS = Units()
+"""Predictions as the network gave them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Puzzle:
     """The pieces of a dropped residual network, stacked by piece id, and what it once answered.
@@ -71,6 +100,13 @@ class Puzzle:
     activation: str = "relu"
     activation_given: bool = True
     """False where nobody said what the activation is: it is to be found out from the data."""
+    units: Units = GIVEN_UNITS
+    """How the predictions of the table follow from `y`."""
+    link_given: bool = False
+    """True where somebody said what was applied to the outputs; False where an affine map is to be found out."""
+    steps: Floats | None = None
+    """`[R]` distance of the numbers that the table could hold around each prediction, float32's, in the units of `y`;
+    None: those around `y` itself."""
     expected_sha256: str | None = None
     dtype: str = "float32"
     """Widest storage type among the pieces."""
@@ -125,8 +161,12 @@ class Puzzle:
 
     def first_rows(self, rows: int | None) -> Self:
         """Return the puzzle on its first rows alone; None: all."""
-        label = None if self.label is None else self.label[:rows]
-        return self.replace(x=self.x[:rows], y=self.y[:rows], label=label)
+        return self.take_rows(slice(rows))
+
+    def take_rows(self, index: "slice | NDArray[np.integer]") -> Self:
+        """Return the puzzle on some of its rows alone."""
+        label, steps = (None if table is None else table[index] for table in (self.label, self.steps))
+        return self.replace(x=self.x[index], y=self.y[index], label=label, steps=steps)
 
     @property
     def fingerprint(self) -> str:

@@ -6,11 +6,11 @@ import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxsolve.errors import AnswerError
+from jaxsolve.errors import AnswerError, OutputError
 from jaxsolve.files import write_folder, write_new
 from jaxsolve.puzzle.padding import running, unpadded
 from jaxsolve.puzzle.source import PIECES, TABLE
@@ -18,21 +18,37 @@ from jaxsolve.puzzle.table import LABEL, TARGET
 from jaxsolve.puzzle.types import Puzzle
 
 MAX_ANSWER_BYTES = 16 << 20
+SUFFIX = ".safetensors"
 IDS = re.compile(r"[\d\s,;]+")
 
 
+class Answer(NamedTuple):
+    """Piece ids in their order, and what an answer says of the network that they make; None where it says nothing."""
+
+    permutation: list[int]
+    activation: str | None = None
+    link: str | None = None
+    standardised: int | None = None
+    """The `Units.ddof` of inputs that the network saw standardised."""
+
+
 def read_answer(text: str) -> list[int]:
-    """Return the piece ids of an answer.
+    """Return the piece ids of an answer, as `read_whole_answer` does."""
+    return read_whole_answer(text).permutation
+
+
+def read_whole_answer(text: str) -> Answer:
+    """Return the piece ids of an answer, and what it says of the network.
 
     `text` is the ids themselves, or names a file that holds them: plain, as a JSON list, or as ``solve``
-    prints them, with ``--json`` or without.
+    prints them, with ``--json`` or without; what is said besides is read from JSON.
 
     Raises
     ------
     AnswerError
         There is no such file, or it holds no list of piece ids.
     """
-    content, where = text, "the answer"
+    content, where, about = text, "the answer", dict[str, Any]()
     if not text.strip():
         raise AnswerError("an empty answer; expected a file or piece ids")
     if not IDS.fullmatch(text) and not text.lstrip().startswith("["):
@@ -52,12 +68,29 @@ def read_answer(text: str) -> list[int]:
             ids = json.loads(content)
         except (ValueError, RecursionError) as error:
             raise AnswerError(f"{where}: no answer in it ({error}); expected piece ids joined by commas") from error
-        ids = ids.get("permutation") if isinstance(ids, dict) else ids
+        about, ids = (ids, ids.get("permutation")) if isinstance(ids, dict) else ({}, ids)
     if not isinstance(ids, list) or not ids or any(type(piece) is not int for piece in ids):
         raise AnswerError(
             f"{where}: holds no list of piece ids; expected them joined by commas, or as 'permutation' in JSON"
         )
-    return ids
+    # records have it all in the report that they hold
+    report: dict[str, Any] = _object(about, "report") or about
+    units = _object(report, "units")
+    known = [report.get("activation"), units.get("link"), units.get("ddof")]
+    activation, link = (one if isinstance(one, str) else None for one in known[:2])
+    return Answer(ids, activation, link, known[2] if known[2] in (0, 1) else None)
+
+
+def _object(value: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return what an object has under a key, if that is an object, too; an empty one otherwise."""
+    found = value.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a name that says another format than networks are written in; `OutputError`."""
+    if path.suffix != SUFFIX:
+        raise OutputError(f"{path}: networks are written as safetensors; expected a name that ends in {SUFFIX}")
 
 
 def write_network(puzzle: Puzzle, permutation: Sequence[int], path: Path) -> None:
@@ -72,8 +105,9 @@ def write_network(puzzle: Puzzle, permutation: Sequence[int], path: Path) -> Non
     AnswerError
         `permutation` is no assembly of pieces.
     OutputError
-        `path` exists or cannot be written.
+        `path` does not end in ``.safetensors``, exists or cannot be written.
     """
+    check_suffix(path)
     from safetensors.numpy import save
 
     puzzle, (ins, outs) = running(puzzle, permutation)

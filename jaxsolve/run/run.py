@@ -13,6 +13,8 @@ from jaxsolve.run.observer import Label, Observer, Pass, Progress
 T = TypeVar("T")
 
 MEBIBYTE = 1 << 20
+OVERTIME = 1.5
+"""Seconds beyond its budget that the last answer of a run may be judged for."""
 PHASES = ("import", "read", "compile", "pair", "seed", "search", "certify")
 
 
@@ -88,6 +90,17 @@ class Run:
             raise KeyboardInterrupt if why > 1 else OutOfTime
         self.evaluations += evaluations
         self._tell()
+
+    def overtime(self) -> None:
+        """Allow a piece of what is done once a search is over: judging, for which there is a little time in any case.
+
+        Raises
+        ------
+        OutOfTime
+            That is spent, too.
+        """
+        if self.elapsed > self.budget + OVERTIME or self.stopped:
+            raise OutOfTime
 
     def memory_on(self, problem: "engine.Problem") -> float:
         """Return the bytes that evaluations may take: found out once, and the same for all processes."""

@@ -4,11 +4,13 @@ from jaxsolve.search.descent import Descent, Round, begin
 from jaxsolve.search.local import SEARCHES, LocalSearch, descend, search_named
 from jaxsolve.search.method import Method, Population, Setting, population, unjudged
 from jaxsolve.search.methods import METHODS, options_of, stages_named
-from jaxsolve.search.pipeline import Pipeline, Point, Stage
+from jaxsolve.search.pipeline import MOST_SEED, STATISTICS_ROWS, Pipeline, Point, Stage
 
 __all__ = [
     "METHODS",
+    "MOST_SEED",
     "SEARCHES",
+    "STATISTICS_ROWS",
     "Descent",
     "LocalSearch",
     "Method",

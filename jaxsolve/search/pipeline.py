@@ -16,6 +16,10 @@ from jaxsolve.search.method import Amount, Count, Method, Population, Setting, S
 
 ELITES = 64
 """Assemblies that a stage hands on."""
+MOST_SEED = 2**31 - 1001
+"""Stages have seeds of their own behind the one that is given."""
+STATISTICS_ROWS = 20_000
+"""Most rows for what is cheap to know of all of them."""
 
 
 class Stage(NamedTuple):

@@ -127,7 +127,7 @@ def test_predictions_beyond_all_bounds_prove_nothing(given):
 
 
 def test_hundreds_of_blocks_are_certified():
-    puzzle, answer = reference.random_puzzle(41, n=250, d=2, h=3, rows=9, scale=0.1)
+    puzzle, answer = reference.random_puzzle(41, n=250, d=2, h=3, rows=190, scale=0.1)
     certificate = with_neighbour(puzzle, certify(puzzle, answer))
     assert certificate.solved
     assert certificate.neighbour is not None

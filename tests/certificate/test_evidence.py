@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from jaxsolve.certificate import quantum, weigh
-from jaxsolve.certificate.evidence import loo_predictions
 from jaxsolve.certificate.neighbour import (
     effects_of_partner_swaps,
     effects_of_single_moves,
@@ -14,6 +13,7 @@ from jaxsolve.certificate.neighbour import (
     rivals,
     single_moves,
 )
+from jaxsolve.certificate.residual import loo_predictions
 from jaxsolve.engine import NEIGHBOURHOODS, union
 from jaxsolve.puzzle import Assembly, demo_puzzle, predict
 from jaxsolve.solve import solve

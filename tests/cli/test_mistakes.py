@@ -43,6 +43,7 @@ def place(tmp_path_factory):
     write_puzzle(puzzle, folder / "ok")
     (folder / "empty").mkdir()
     (folder / "text").write_text("hello")
+    (folder / "text.safetensors").write_text("hello")
     (folder / "answer").write_text(",".join(map(str, puzzle.permutation(answer))))
     (folder / "letters").write_text("1,2,x")
     for name, text in SWEEPS.items():
@@ -153,7 +154,7 @@ def test_a_puzzle_that_is_none(command, name, capsys):
         ("sweep ok missing.toml", "missing.toml: no readable TOML (No such file"),
         ("sweep ok broken.toml", "broken.toml: no readable TOML (Invalid value"),
         ("sweep ok bytes.toml", "bytes.toml: no readable TOML"),
-        ("sweep ok foreign.toml", "foreign.toml: no setting colour; there are method"),
+        ("sweep ok foreign.toml", "foreign.toml: no setting colour; there are exact, method"),
         ("sweep ok number.toml", "number.toml: method is 3; expected names of methods"),
         ("sweep ok nothing.toml", "nothing.toml: the grid has 0 combinations"),
         ("sweep ok half.toml", "half.toml: seed is 1.5"),
@@ -167,7 +168,11 @@ def test_a_puzzle_that_is_none(command, name, capsys):
         ("verify ok", "an empty answer; expected a file or piece ids"),
         ("verify ok 1,1", "names piece 1 more than once"),
         ("verify ok answer --sha256 1", "--sha256: '1' is no SHA-256"),
-        ("export ok answer text", "text: exists already and is not overwritten"),
+        ("export ok answer text.safetensors", "text.safetensors: exists already and is not overwritten"),
+        (
+            "export ok answer text",
+            "text: networks are written as safetensors; expected a name that ends in .safetensors",
+        ),
         ("export ok answer text/x", "text: cannot be a folder for OUT.safetensors"),
         ("export ok answer ok/net.safetensors", "ok/net.safetensors: this is among the files of the puzzle"),
         ("export ok answer ok/pieces/net", "ok/pieces/net: this is among the files of the puzzle"),

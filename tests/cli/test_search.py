@@ -61,7 +61,7 @@ def test_a_solved_search_exits_with_0_and_keeps_its_answer(small, tmp_path):
 
 
 def test_the_demo_is_searched_and_not_solved_by_little(data_home):
-    result = call("search", "demo", "--width", 1, "--rows", 16, "--pairing", "trace", "--json")
+    result = call("search", "demo", "--width", 1, "--rows", 16, "--pairing", "trace", "--activation", "relu", "--json")
     assert result.exit_code == 1, result.stderr
     found = json.loads(result.stdout)
     assert (found["status"], found["given_pairs"], found["rows"]) == ("unsolved", "trace", 16)
@@ -155,7 +155,19 @@ def test_a_sweep_of_two_runs_agrees_on_pairs_and_is_not_repeated(small, tmp_path
 
 
 def test_a_search_that_is_killed_goes_on_as_if_nothing_had_happened(tmp_path):
-    settings = ["--method", "annealing", "--steps", "10000", "--chains", "2", "--rows", "64", "--json"]
+    settings = [
+        "--method",
+        "annealing",
+        "--steps",
+        "10000",
+        "--chains",
+        "2",
+        "--rows",
+        "64",
+        "--activation",
+        "relu",
+        "--json",
+    ]
     command = [sys.executable, "-m", "jaxsolve", "search", "demo"]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": dict(os.environ)}
     process = subprocess.Popen([*command, *settings, "--out", str(tmp_path / "killed")], **options)

@@ -112,9 +112,9 @@ def test_the_exported_network_has_torch_names_and_the_pieces_in_order(given, tmp
 def test_an_exported_network_has_the_blocks_that_run_and_no_others(given, tmp_path, spare):
     puzzle, answer = given
     permutation = puzzle.permutation(answer)
-    write_network(puzzle, permutation, tmp_path / "whole")
-    write_network(padded(puzzle, spare), permutation[2:], tmp_path / "part")
-    whole, part = load_file(tmp_path / "whole"), load_file(tmp_path / "part")
+    write_network(puzzle, permutation, tmp_path / "whole.safetensors")
+    write_network(padded(puzzle, spare), permutation[2:], tmp_path / "part.safetensors")
+    whole, part = load_file(tmp_path / "whole.safetensors"), load_file(tmp_path / "part.safetensors")
     assert len(part) == len(whole) - 4
     for name, tensor in part.items():
         first, t, *rest = name.split(".")

@@ -80,7 +80,7 @@ def test_a_puzzle_is_solved_all_the_same(monkeypatch):
 
 def test_one_line_says_that_nothing_fits(monkeypatch, capsys):
     Device(monkeypatch, "path_losses", 0)
-    arguments = ["--memory", "1kB", "--no-record", "--method", "descent", "--activation", "relu", "--rows", "8"]
+    arguments = ["--memory", "8kB", "--no-record", "--method", "descent", "--activation", "relu", "--rows", "8"]
     assert app.run(["search", "demo", *arguments]) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -102,7 +102,9 @@ def test_what_was_found_before_is_not_lost(monkeypatch, tmp_path, capsys):
     assert solution.message.startswith("Not solved in the memory there is (fewer rows take less), after ")
     with pytest.raises(OutOfMemoryError, match="fewer rows, states or chains"):
         joint_search(puzzle, JointConfig("annealing"))
-    ended = app.run(["search", "demo", "--method", "beam,annealing", "--out", str(tmp_path), "--rows", "32"])
+    ended = app.run(
+        ["search", "demo", "--method", "beam,annealing", "--out", str(tmp_path), "--rows", "32", "--activation", "relu"]
+    )
     assert ended == 1
     assert "best so far" in capsys.readouterr().out
     assert (tmp_path / "answer.json").exists()

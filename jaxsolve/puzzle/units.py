@@ -1,0 +1,233 @@
+"""Host: the units of a table: how its predictions follow from the readout, and arithmetic that any of them suits.
+
+A table may hold `link(slope·output + intercept)` where the network gave `output`: predictions turned back into the
+units of the data, probabilities behind a sigmoid, targets that were standardised. Searches compare outputs, so the map
+is undone before they begin (`in_units`). Then a large offset and a scale far from one are taken out of predictions and
+readout alike (`conditioned`), for float32 keeps seven digits and no more.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxsolve.errors import UsageError
+from jaxsolve.puzzle.network import predict
+from jaxsolve.puzzle.types import Assembly, Flags, Floats, Puzzle
+
+AUTO = "auto"
+"""The link of whoever does not know it: `identity`, or `affine` where the data say so."""
+SCALES = 1e-3, 1e3
+"""Standard deviations of predictions that float32 squares without a thought; others are brought to about 1."""
+RESOLVED = 1e-3
+"""Share of the spread of outputs that a row may be uncertain by, where a link is undone: beyond, it saturates."""
+
+ODD_SCALE, ODD_OFFSET = 2.0, 1.0
+"""Ratio of the spreads of predictions and outputs, and distance of their means in such spreads, from which on first
+orders suggest that the units of the table are others."""
+UNUSUAL = 5.0
+"""Standard deviation of an input, or its inverse, from which on it is asked whether the network saw it so."""
+
+
+class Link(NamedTuple):
+    """A function that was applied to the readout, and its inverse."""
+
+    forward: Callable[[Floats], Floats]
+    inverse: Callable[[Floats], Floats]
+    slope: Callable[[Floats], Floats]
+    """Of the inverse, at predictions of the table."""
+    defined: Callable[[Floats], Flags]
+    """Which predictions have one."""
+    values: str
+    """What those are, in words."""
+
+
+LINKS: dict[str, Link | None] = {
+    "identity": None,
+    "affine": None,
+    "sigmoid": Link(
+        lambda o: 1 / (1 + np.exp(-o)),
+        lambda y: np.log(y) - np.log1p(-y),
+        lambda y: 1 / (y * (1 - y)),
+        lambda y: (y > 0) & (y < 1),
+        "between 0 and 1",
+    ),
+    "tanh": Link(np.tanh, np.arctanh, lambda y: 1 / (1 - y**2), lambda y: np.abs(y) < 1, "between -1 and 1"),
+    "exp": Link(np.exp, np.log, lambda y: 1 / y, lambda y: y > 0, "above 0"),
+}
+"""Links by name; `affine` is fitted while one searches."""
+
+
+class AffineFit(NamedTuple):
+    """The affine map of outputs that is closest to the predictions of a table."""
+
+    slope: float
+    intercept: float
+    mse: float
+    """What it leaves, in the units of `Puzzle.y`."""
+
+
+def in_units(puzzle: Puzzle, *, link: str = AUTO, standardise_inputs: bool = False, ddof: int = 0) -> Puzzle:
+    """Return a puzzle whose targets are outputs of the readout, and whose inputs are those of the network.
+
+    Parameters
+    ----------
+    puzzle
+        A puzzle as it was read.
+    link
+        What was applied to the outputs: a name of `LINKS`, or ``auto``, which leaves an affine map to be found out.
+    standardise_inputs
+        Whether the network saw inputs of mean 0 and standard deviation 1 where the table has others. The statistics
+        are those of the table.
+    ddof
+        What is subtracted from the number of rows in the standard deviation: 0 as scikit-learn has it, 1 as pandas.
+
+    Raises
+    ------
+    UsageError
+        There is no such link, or fewer than two of the predictions are in its range.
+    """
+    if link not in (AUTO, *LINKS):
+        raise UsageError(f"no link {link!r}; choose one of {AUTO}, {', '.join(LINKS)}")
+    if standardise_inputs:
+        spread = puzzle.x.std(axis=0, ddof=min(ddof, puzzle.rows - 1))
+        x = (puzzle.x - puzzle.x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+        puzzle = puzzle.replace(x=x, units=replace(puzzle.units, ddof=ddof))
+    undone = LINKS.get(link)
+    if undone is None:
+        return puzzle.replace(link_given=link == "identity", units=replace(puzzle.units, link=_plain(link)))
+    defined = undone.defined(puzzle.y)
+    if defined.sum() < 2:
+        raise UsageError(f"--link {link}: its predictions are {undone.values}; {int(defined.sum())} of the table are")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = stored_steps(puzzle) * undone.slope(puzzle.y)
+        spread = float(np.std(undone.inverse(puzzle.y[defined])))
+        defined &= steps <= max(RESOLVED * spread, float(np.min(steps, where=defined, initial=np.inf)))
+    kept = puzzle.take_rows(np.flatnonzero(defined))
+    notes = puzzle.notes
+    if lost := puzzle.rows - kept.rows:
+        notes += (f"{lost} of {puzzle.rows} predictions saturate the link {link} and tell nothing: left out",)
+    return kept.replace(
+        y=undone.inverse(kept.y),
+        steps=steps[defined],
+        units=replace(puzzle.units, link=link),
+        link_given=True,
+        notes=notes,
+    )
+
+
+def _plain(link: str) -> str:
+    return "affine" if link == "affine" else "identity"
+
+
+def stored_steps(puzzle: Puzzle) -> Floats:
+    """Return the distance of the numbers that float32 has around each prediction, `[R]`, in the units of `y`."""
+    if puzzle.steps is not None:
+        return puzzle.steps
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.spacing(np.abs(puzzle.y).astype(np.float32)).astype(np.float64)
+
+
+def of_table(puzzle: Puzzle) -> Floats:
+    """Return the predictions as the table has them, `[R]`, up to a unit in the last place of a float64."""
+    units, link = puzzle.units, LINKS.get(puzzle.units.link)
+    with np.errstate(over="ignore", invalid="ignore"):
+        given = units.slope * (units.scale * puzzle.y + units.offset) + units.intercept
+        return given if link is None else link.forward(given)
+
+
+def conditioned(puzzle: Puzzle) -> Puzzle:
+    """Return a puzzle of the same answers, whose predictions have mean 0 and a size that float32 can square.
+
+    Both are taken out of predictions and readout alike: the mean as it is, the scale by a power of two, which is
+    exact, and only where the spread of the predictions is not between 1e-3 and 1e3.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps, offset = stored_steps(puzzle), float(np.mean(puzzle.y))
+        spread = float(np.std(puzzle.y - offset))
+        spread = spread or float(np.max(np.abs(puzzle.w_last), initial=0.0))
+    if not (math.isfinite(offset) and math.isfinite(spread)):
+        return puzzle
+    scale = 1.0 if SCALES[0] <= spread <= SCALES[1] or not spread else 2.0 ** round(math.log2(spread))
+    if not offset and scale == 1.0 and puzzle.steps is not None:
+        return puzzle
+    before = puzzle.units
+    units = replace(before, scale=before.scale * scale, offset=before.scale * offset + before.offset)
+    return puzzle.replace(
+        y=(puzzle.y - offset) / scale,
+        w_last=puzzle.w_last / scale,
+        b_last=(puzzle.b_last - offset) / scale,
+        steps=steps / scale,
+        units=units,
+    )
+
+
+def affine_fit(puzzle: Puzzle, assembly: Assembly, rows: int | None = None) -> AffineFit | None:
+    """Return the affine map of an assembly's outputs that fits the predictions best; None: it overflows or is constant.
+
+    `rows` are the first so many that it is fitted to; None: all, in float64.
+    """
+    dtype = np.float64 if rows is None else np.float32
+    output, y = predict(puzzle, assembly, rows=rows, dtype=dtype), puzzle.y[:rows]
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        centred, target = output - output.mean(), y - y.mean()
+        slope = float(centred @ target / (centred @ centred))
+        left = target - slope * centred
+        fit = AffineFit(slope, float(y.mean() - slope * output.mean()), float(np.mean(left**2)))
+    return fit if all(map(math.isfinite, fit)) and slope else None
+
+
+def rescaled(puzzle: Puzzle, fit: AffineFit) -> Puzzle:
+    """Return a puzzle whose predictions are taken for an affine map of the outputs, which is undone; conditioned."""
+    before, (slope, intercept, _) = puzzle.units, fit
+    moved = before.scale * intercept + before.offset * (1 - slope)
+    units = replace(
+        before, link="affine", slope=before.slope * slope, intercept=before.slope * moved + before.intercept
+    )
+    steps = stored_steps(puzzle) / abs(slope)
+    return conditioned(puzzle.replace(y=(puzzle.y - intercept) / slope, steps=steps, units=units))
+
+
+def hints(puzzle: Puzzle) -> list[str]:
+    """Return what a table shows that few networks see or say, each with the option that is meant for it."""
+    found = []
+    y = puzzle.y
+    if puzzle.rows > 1 and y.std() > 0 and puzzle.units.link == "identity":
+        if (y > 0).all() and (y < 1).all():
+            found.append("all predictions lie between 0 and 1: if the network ended in a sigmoid, --link sigmoid")
+        elif (np.abs(y) < 1).all():
+            found.append("all predictions lie between -1 and 1: if the network ended in a tanh, --link tanh")
+        elif (y > 0).all():
+            found.append("all predictions are above 0: if the network ended in an exponential, --link exp")
+    if puzzle.rows > 1 and puzzle.units.ddof is None:
+        means, spreads = np.abs(puzzle.x.mean(axis=0)), puzzle.x.std(axis=0)
+        away = (means > spreads) | (spreads > UNUSUAL) | ((spreads > 0) & (spreads < 1 / UNUSUAL))
+        if away.any():
+            k = int((means / np.where(spreads > 0, spreads, 1.0)).argmax())
+            found.append(
+                f"{int(away.sum())} of {puzzle.features} inputs are not standardised (input {k} has mean "
+                f"{puzzle.x[:, k].mean():.3g} and standard deviation {spreads[k]:.3g}): if the network saw "
+                "standardised ones, --standardise-inputs"
+            )
+    return found
+
+
+def matched(puzzle: Puzzle, assembly: Assembly, rows: int | None = None) -> tuple[AffineFit | None, bool]:
+    """Return the affine map that gives outputs the mean and spread of the predictions; and whether that is far from 1.
+
+    That is nearer the right one than `affine_fit` where an assembly is not yet right: what it does not explain lowers
+    the slope of a regression, and not the spread of the outputs. Its `mse` is that of the regression.
+    """
+    fit = affine_fit(puzzle, assembly, rows)
+    if fit is None:
+        return None, False
+    output = predict(puzzle, assembly, rows=rows, dtype=np.float32)
+    y = puzzle.y[:rows]
+    slope = float(np.std(y) / np.std(output)) * math.copysign(1.0, fit.slope)
+    apart = abs(float(np.mean(output) - np.mean(y))) / (float(np.std(y)) or 1.0)
+    odd = not 1 / ODD_SCALE <= abs(slope) <= ODD_SCALE or apart > ODD_OFFSET or slope < 0
+    if not (math.isfinite(slope) and slope):
+        return None, False
+    return AffineFit(slope, float(np.mean(y) - slope * np.mean(output)), fit.mse), odd
