@@ -36,6 +36,8 @@ SINGLED_OUT = 0.02
 """Share of the variance of the predictions up to which an answer is weighed at once: it may be identified."""
 FOLLOWED = 2
 """Times that a rival which turns out to be better is followed, where the search itself gets no further."""
+REFITS = 12
+"""Times at most that the units of a table are fitted anew: each time they are nearer."""
 REFITTED = 0.9
 """Share of an answer's error below which an affine map that is known to be there is fitted anew."""
 ODD = 0.01
@@ -73,6 +75,8 @@ class Judge:
     """Lowest error of the answers weighed so far."""
     refit: AffineFit | None = None
     """Affine map under which the last answer fits much better than as it is: the units are others."""
+    refits: int = 0
+    """Times that the units have turned out to be others."""
     begin: Assembly | None = None
     """That answer, to begin with in those units."""
 
@@ -84,6 +88,7 @@ class Judge:
     def begin_anew(self) -> None:
         """Forget all readings of the puzzle: its units are others."""
         self.made.clear()
+        self.refits += 1
         self.weighed, self.refit, self.begin = np.inf, None, None
 
     def settles(self, reading: Reading, attempt: Attempt) -> bool:
@@ -134,6 +139,8 @@ class Judge:
     def _other_units(self, puzzle: Puzzle, attempt: Attempt) -> bool:
         """Return whether an answer, not yet known to be right, fits an affine map of its outputs much better."""
         if puzzle.link_given and puzzle.units.link != "affine":
+            return False
+        if self.refits >= REFITS:
             return False
         assembly, variance = attempt.descent.assembly, float(np.var(puzzle.y))
         fit, known = affine_fit(puzzle, assembly), puzzle.units.link == "affine"

@@ -22,8 +22,6 @@ from jaxsolve.starts import Start, first_start
 
 TELLING = 0.5
 """Share of what is left that a block has to explain for its place to be called a gap."""
-REFITS = 12
-"""Times at most that the units of a table are fitted anew: each time they are nearer."""
 
 __all__ = ["AUTO", "NONE", "Attempt", "Config", "Solution", "Start", "first_start", "solve"]
 
@@ -176,7 +174,7 @@ def _search(puzzle: Puzzle, config: Config, run: Run, start: Start | None, judge
         start = start or first_start(puzzle, config)
     if start.units is not None:
         puzzle = rescaled(puzzle, start.units)
-    for _ in range(REFITS):
+    while True:
         for reading, attempt in readings(puzzle, config, run, start, judge.made, begin_with=begin_with):
             reading.tried.append(attempt)
             if judge.settles(reading, attempt):
@@ -187,7 +185,6 @@ def _search(puzzle: Puzzle, config: Config, run: Run, start: Start | None, judge
             return "solved"
         puzzle, begin_with, start = rescaled(reading.puzzle, judge.refit), judge.begin, None
         judge.begin_anew()
-    return "unsolved"
 
 
 def _concluded(puzzle: Puzzle, config: Config, run: Run, judge: Judge, status: str) -> Solution:

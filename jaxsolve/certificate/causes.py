@@ -142,8 +142,7 @@ def _maps(puzzle: Puzzle, assembly: Assembly) -> Iterator[Cause]:
     """Yield the affine map of the outputs that fits best, unless somebody has said that there is none."""
     fit = None if puzzle.link_given else affine_fit(puzzle, assembly)
     if fit is not None:
-        own = rescaled(puzzle, fit).units
-        words = f"written in other units ({own.slope:.6g}·output {'+-'[own.intercept < 0]} {abs(own.intercept):.6g})"
+        words = f"written in other units ({rescaled(puzzle, fit).units.words or 'output'})"
         yield _computed(puzzle, assembly, "affine", words, fit.mse, fit.mse <= tolerance(puzzle, assembly))
 
 

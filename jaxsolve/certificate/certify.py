@@ -120,8 +120,7 @@ class Certificate:
     def _fit(self) -> str:
         evidence, mse = self.evidence, f"MSE {self.told(self.mse):.3g}"
         every = f"all {self.rows} predictions are reproduced"
-        map_of = f" ({self.units.slope:.6g}·output {'+-'[self.units.intercept < 0]} {abs(self.units.intercept):.6g})"
-        after = map_of if self.units.link == "affine" else ""
+        after = f" as {self.units.words}" if self.units.words else ""
         if self.exact:
             return f"{every} to float32 rounding{after} ({mse})"
         if evidence is not None and evidence.rounded:

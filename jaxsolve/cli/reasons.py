@@ -76,11 +76,7 @@ def _activation(solution: "Solution") -> str:
 
 def _units(solution: "Solution") -> str:
     units = solution.puzzle.units
-    parts = []
-    if units.link == "affine":
-        parts.append(f"predictions are {units.slope:.6g}·output {'+-'[units.intercept < 0]} {abs(units.intercept):.6g}")
-    elif units.link != "identity":
-        parts.append(f"predictions are {units.link}(output)")
+    parts = [f"predictions are {units.words}"] if units.words else []
     if units.ddof is not None:
         parts.append("inputs standardised with the statistics of the table")
     return "; ".join(parts)

@@ -58,6 +58,13 @@ class Units:
         """One unit of `Puzzle.y` in those of the table; in those of the output, behind a link that is no line."""
         return abs(self.slope) * self.scale
 
+    @property
+    def words(self) -> str:
+        """How the predictions of the table follow from the outputs; nothing where they are the same."""
+        line = f"{self.slope:.6g}·output {'+-'[self.intercept < 0]} {abs(self.intercept):.6g}"
+        line = "output" if line in ("1·output + 0", "1·output - 0") else line
+        return f"{self.link}({line})" if self.link not in ("identity", "affine") else "" if line == "output" else line
+
 
 GIVEN_UNITS = Units()
 """Predictions as the network gave them."""
