@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jaxsolve.puzzle.demo import demo_puzzle
     from jaxsolve.puzzle.read import read_puzzle
     from jaxsolve.puzzle.types import Puzzle
+    from jaxsolve.puzzle.units import in_units
     from jaxsolve.solve import Config, Solution, solve
 
 __version__ = "0.1.0"
@@ -31,6 +32,7 @@ __all__ = [
     "Solution",
     "certify",
     "demo_puzzle",
+    "in_units",
     "joint_search",
     "read_puzzle",
     "solve",
@@ -48,6 +50,7 @@ __getattr__ = lazy_exports(
         "Solution": "solve",
         "certify": "certificate.certify",
         "demo_puzzle": "puzzle.demo",
+        "in_units": "puzzle.units",
         "joint_search": "joint",
         "read_puzzle": "puzzle.read",
         "solve": "solve",

@@ -28,13 +28,13 @@ RANKING = np.float32
 """Precision that ranks."""
 FAR = 1e4
 """Times the error of rounding above which a rival's error is known well enough in float32."""
-EXCHANGE_ROWS = 16
-"""Rows on which exchanges of partners are looked for that change nothing."""
 RIVAL_ROWS = 256
 """Rows on which moves of both kinds are ranked to first order where noise hides which are closest."""
 RIVAL_EXACT_ROWS = 1024
 RIVAL_FLOPS = 4e10
 """Operations up to which all moves are evaluated exactly on those: half a second of a core, for 16 blocks of 16/32."""
+CHECKED = 32
+"""Moves that are evaluated before it is asked whether there is time."""
 SHORTLIST = 64
 """Moves that are evaluated exactly on those: so many that change least, and so many that promise most."""
 TOGETHER = 8
@@ -91,19 +91,6 @@ def closest_neighbour(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: 
     if not rival > FAR * rounding:
         rival = mean_squared_error(puzzle, winner)
     return Neighbour(mse=rival, gap=rival - mse, moves=moves.size)
-
-
-def some_exchange_tells_nothing(puzzle: Puzzle, assembly: Assembly, rounding: float) -> bool:
-    """Return whether some exchange of partners may leave all predictions as they are, by a few rows to first order.
-
-    Two halves of which no unit ever opens may be exchanged, however different they are.
-    """
-    if puzzle.blocks < 2:
-        return False
-    with np.errstate(over="ignore", invalid="ignore"):
-        changes = first_order_changes(puzzle, assembly, some_rows(puzzle, EXCHANGE_ROWS))
-        effects = np.concatenate([*effects_of_partner_swaps(changes)])
-        return bool((np.mean(effects**2, axis=1) <= rounding).any())
 
 
 def single_moves(n: int) -> Neighbourhood:
@@ -217,7 +204,9 @@ def all_moves(n: int) -> Neighbourhood:
     return union(single_moves(n), NEIGHBOURHOODS["partner_swaps"](n))
 
 
-def rivals(puzzle: Puzzle, assembly: Assembly, errors: Floats) -> Iterator[list[tuple[Rival, Floats]]]:
+def rivals(
+    puzzle: Puzzle, assembly: Assembly, errors: Floats, check: Callable[[], None] = lambda: None
+) -> Iterator[list[tuple[Rival, Floats]]]:
     """Yield the single moves and exchanges of partners that come closest, a few at a time, each with its errors.
 
     Where there are more than can be evaluated, first order on `RIVAL_ROWS` rows picks those that change the
@@ -230,6 +219,8 @@ def rivals(puzzle: Puzzle, assembly: Assembly, errors: Floats) -> Iterator[list[
         The puzzle and the answer.
     errors
         What the answer's predictions are too high by, `[R]`.
+    check
+        Called every second or so, to raise what is to end it.
     """
     moves = all_moves(puzzle.blocks)
     chosen = _telling(puzzle, assembly, moves)
@@ -239,11 +230,15 @@ def rivals(puzzle: Puzzle, assembly: Assembly, errors: Floats) -> Iterator[list[
     flops = 4.0 * len(few) * chosen.size * puzzle.blocks * puzzle.features * puzzle.hidden
     with np.errstate(over="ignore", invalid="ignore"):
         if flops > RIVAL_FLOPS:
-            near, low = _first_order_ranks(puzzle, assembly, moves)
+            near, low = _first_order_ranks(puzzle, assembly, moves, check)
             ranks = (np.argsort(rank[chosen], kind="stable")[:SHORTLIST] for rank in (near, low))
             chosen = np.union1d(*(chosen[rank] for rank in ranks))
         sample = puzzle.take_rows(few)
-        means, ts = _differences(sample, assembly, moves.take(chosen), errors[few])
+        told = []
+        for begin in range(0, len(chosen), CHECKED):
+            check()
+            told += _differences(sample, assembly, moves.take(chosen[begin : begin + CHECKED]), errors[few])
+        means, ts = np.array(told).reshape(-1, 2).T
     ranks = [np.argsort(np.argsort(some, kind="stable"), kind="stable") for some in (means, ts)]
     ranked = chosen[np.lexsort((ranks[0], np.minimum(*ranks)))]
     for begin in range(0, len(ranked), TOGETHER):
@@ -251,11 +246,14 @@ def rivals(puzzle: Puzzle, assembly: Assembly, errors: Floats) -> Iterator[list[
         yield [_rival(puzzle, assembly, errors, moves.only(m)) for m in batch]
 
 
-def _first_order_ranks(puzzle: Puzzle, assembly: Assembly, moves: Neighbourhood) -> tuple[Floats, Floats]:
+def _first_order_ranks(
+    puzzle: Puzzle, assembly: Assembly, moves: Neighbourhood, check: Callable[[], None]
+) -> tuple[Floats, Floats]:
     """Return by how much each move changes the predictions to first order, and the squared errors, `[M]` each."""
     near, low = np.zeros(moves.size), np.zeros(moves.size)
     rows = some_rows(puzzle, min(RIVAL_ROWS, max(8, SCREEN_NUMBERS // puzzle.blocks**2)))
     for changes in changes_in_parts(puzzle, assembly, rows):
+        check()
         effects = np.concatenate([*effects_of_single_moves(changes), *effects_of_partner_swaps(changes)])
         near += np.nan_to_num((effects**2).sum(axis=1), nan=np.inf)
         low += np.nan_to_num((effects * (effects + 2 * changes.error)).sum(axis=1), nan=np.inf)
@@ -303,10 +301,9 @@ def _losses(puzzle: Puzzle, assembly: Assembly, moves: Moves, rows: int) -> Floa
     return np.array(_after(puzzle.first_rows(rows), assembly, moves, mean_square))
 
 
-def _differences(puzzle: Puzzle, assembly: Assembly, moves: Moves, errors: Floats) -> tuple[Floats, Floats]:
-    """Return the mean difference in squared error of each move, and that over its standard error, `[M]` each."""
-    found = np.array(_after(puzzle, assembly, moves, lambda moved: _paired(moved, errors))).reshape(-1, 2)
-    return found[:, 0], found[:, 1]
+def _differences(puzzle: Puzzle, assembly: Assembly, moves: Moves, errors: Floats) -> list[tuple[float, float]]:
+    """Return the mean difference in squared error of each move, and that over its standard error."""
+    return _after(puzzle, assembly, moves, lambda moved: _paired(moved, errors))
 
 
 def _after(puzzle: Puzzle, assembly: Assembly, moves: Moves, told: Callable[[Array], T]) -> list[T]:

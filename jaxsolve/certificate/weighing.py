@@ -10,7 +10,7 @@ from jaxsolve.certificate.causes import find_cause
 from jaxsolve.certificate.certify import Certificate, certify, with_neighbour
 from jaxsolve.certificate.evidence import ALIKE, FIT, ROWS, Evidence
 from jaxsolve.certificate.grid import FLOAT32, Quantum, grid_of
-from jaxsolve.certificate.neighbour import all_moves, rivals, some_exchange_tells_nothing
+from jaxsolve.certificate.neighbour import all_moves, effects_of_partner_swaps, first_order_changes, rivals, some_rows
 from jaxsolve.certificate.residual import explained
 from jaxsolve.certificate.rounding import tolerance
 from jaxsolve.puzzle import Assembly, Puzzle, predict, running
@@ -23,6 +23,8 @@ AT_LEAST = 16
 CHANCE_FACTOR = 1.25
 """Mean squares of rounding errors on a few hundred rows are within this factor of what is expected: six standard
 deviations for 512 rows, of which each has one of sqrt(4/5) of its mean."""
+EXCHANGE_ROWS = 16
+"""Rows on which exchanges of partners are looked for that change nothing."""
 BETTER = 0.5
 """Share of the error of an exact answer below which one that fits as well takes its place."""
 REPLACED = 16
@@ -134,7 +136,7 @@ def _with_rivals(
     """Return the evidence with the rivals that come closest, until no more of them fit equally well."""
     compared, best, alike, ts, rises = 0, None, [], [], []
     exact = evidence.exact
-    for some in rivals(puzzle, assembly, errors):
+    for some in rivals(puzzle, assembly, errors, check):
         check()
         compared, before = compared + len(some), len(alike)
         for rival, found in some:
@@ -206,7 +208,20 @@ def _may_be_tied(puzzle: Puzzle, certificate: Certificate) -> bool:
     if rival is not None and rival.mse <= max(certificate.tolerance, certificate.mse):
         return True
     alone, assembly = running(puzzle, certificate.permutation)
-    return twins(alone) or some_exchange_tells_nothing(alone, assembly, certificate.tolerance)
+    return twins(alone) or _some_exchange_tells_nothing(alone, assembly, certificate.tolerance)
+
+
+def _some_exchange_tells_nothing(puzzle: Puzzle, assembly: Assembly, rounding: float) -> bool:
+    """Return whether some exchange of partners may leave all predictions as they are, by a few rows to first order.
+
+    Two halves of which no unit ever opens may be exchanged, however different they are.
+    """
+    if puzzle.blocks < 2:
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        changes = first_order_changes(puzzle, assembly, some_rows(puzzle, EXCHANGE_ROWS))
+        effects = np.concatenate([*effects_of_partner_swaps(changes)])
+        return bool((np.mean(effects**2, axis=1) <= rounding).any())
 
 
 def _better_than(certificate: Certificate) -> Assembly | None:
