@@ -5,12 +5,14 @@ whole layer is in half precision, what leaves it is rounded, too.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from jaxsolve.puzzle import Assembly, Puzzle, activation_of
+from jaxsolve.puzzle.network import CHUNK_ROWS, CORES
 from jaxsolve.puzzle.types import Floats
 
 Array = NDArray[Any]
@@ -93,11 +95,18 @@ def predicted_in(
         operands = arithmetic.operand(h).astype(sums), arithmetic.operand(weight.astype(np.float32)).astype(sums)
         return result(operands[0] @ operands[1].T + arithmetic.bias(np.asarray(bias, sums))).astype(sums)
 
-    with np.errstate(over="ignore", invalid="ignore"):
-        h = state(puzzle.x[:rows].astype(np.float32)).astype(sums)
+    def part(x: Array) -> Array:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return output_of(state(x.astype(np.float32)).astype(sums))
+
+    def output_of(h: Array) -> Array:
         for i, j in zip(*assembly, strict=True):
             hidden = result(activation(layer(h, puzzle.w_in[i], puzzle.b_in[i]))).astype(sums)
             h = state(h + layer(hidden, puzzle.w_out[j], puzzle.b_out[j])).astype(sums)
         bias = puzzle.b_last * units.scale + units.offset
-        output = layer(h, puzzle.w_last[None] * units.scale, bias)[:, 0].astype(np.float64)
+        return layer(h, puzzle.w_last[None] * units.scale, bias)[:, 0].astype(np.float64)
+
+    x = puzzle.x[:rows]
+    with ThreadPoolExecutor(CORES) as threads:
+        output = np.concatenate([*threads.map(part, (x[k : k + CHUNK_ROWS] for k in range(0, len(x), CHUNK_ROWS)))])
     return (output - units.offset) / units.scale

@@ -19,10 +19,12 @@ from jaxsolve.puzzle import Assembly, Puzzle, predict
 from jaxsolve.puzzle.types import Floats
 from jaxsolve.puzzle.units import affine_fit, rescaled
 
-ROWS = 2000
+ROWS = 500
 """Rows on which causes are compared; whether one reproduces the predictions is asked on all."""
 EXPLAINS = 0.9
 """Share of what is left that a cause has to explain to be named."""
+WORTH = 0.5
+"""Share of what is left on few rows that a cause leaves there at most, where it is tried on all."""
 WHOLE = 0.9
 """Share of the rows that an arithmetic has to reproduce to float32 rounding, where it does not reproduce them all: with
 another order of summation, a number is rounded to the other side here and there."""
@@ -58,7 +60,9 @@ class Cause:
     """Whether every prediction is reproduced under it, up to the rounding of its own arithmetic."""
 
 
-def find_cause(puzzle: Puzzle, assembly: Assembly, mse: float) -> Cause | None:
+def find_cause(
+    puzzle: Puzzle, assembly: Assembly, mse: float, check: Callable[[], None] = lambda: None
+) -> Cause | None:
     """Return what explains most of the errors of an answer; None: nothing that is known does.
 
     Parameters
@@ -67,13 +71,19 @@ def find_cause(puzzle: Puzzle, assembly: Assembly, mse: float) -> Cause | None:
         The puzzle, without null halves (`jaxsolve.puzzle.running`), and an answer.
     mse
         What it leaves, in the units of `Puzzle.y`.
+    check
+        Called every second or so, to raise what is to end it.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         ways = _arithmetics, _slopes, _maps, _statistics
-        computed = [one for way in ways for one in way(puzzle, assembly)]
+        computed = []
+        for way in ways:
+            check()
+            computed += way(puzzle, assembly)
         best = min(computed, key=lambda one: one.left, default=None)
         if best is not None and (best.reproduces or best.left <= (1 - EXPLAINS) * mse):
             return best
+        check()
         likely = sorted(_roundings(puzzle, assembly, mse), key=lambda one: one[0])
     if not likely:
         return None
@@ -95,6 +105,8 @@ def _arithmetics(puzzle: Puzzle, assembly: Assembly) -> Iterator[Cause]:
     if not left:
         return
     lowest = min(left.values())
+    if lowest > WORTH * _mean_square(predict(few, assembly) - few.y):
+        return
     names = [name for name, one in left.items() if one <= ALIKE * lowest]
     way = ARITHMETICS[names[0]]
     words = f"computed with {_listed([ARITHMETICS[name].words for name in names])}"
@@ -125,7 +137,7 @@ def _slopes(puzzle: Puzzle, assembly: Assembly) -> Iterator[Cause]:
         slope += float(by @ (few.y - here) / max(float(by @ by), np.finfo(float).tiny))
         if not -1 < slope < 1:
             return
-    if not slope:
+    if not _mean_square(_leaky(few, assembly, slope) - few.y) <= WORTH * _mean_square(predict(few, assembly) - few.y):
         return
     short = float(f"{slope:.2g}")
     errors = {s: _mean_square(_leaky(puzzle, assembly, s) - puzzle.y) for s in (short, slope)}

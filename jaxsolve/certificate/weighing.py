@@ -98,7 +98,7 @@ def weigh(
     if not (found.exact or found.rounded):
         check()
         alone, answer = running(puzzle, puzzle.permutation(assembly))
-        found = replace(found, cause=find_cause(alone, answer, mse))
+        found = replace(found, cause=find_cause(alone, answer, mse, check))
     known = found.cause is not None and (found.cause.reproduces or found.cause.share > 0)
     if not every and (known or puzzle.rows < ROWS):
         return found
