@@ -213,16 +213,17 @@ def guessed(
         pipeline = Pipeline(stages, Setting(engine.place(puzzle, config.rows, devices), run, config.seed))
         return JointSolution(status, certificate, pipeline, config, run, puzzle, guessed=certificate is not None)
 
-    if _lacking(conditioned(puzzle), config) is not None:
+    if _lacking(puzzle, config) is not None:
         return puzzle, at_once("unidentifiable", None, conditioned(puzzle)), []
     if puzzle.activation_given:
         return puzzle, None, []
+    searched = _in_units(puzzle, config)
     budget = min(run.budget, run.elapsed + min((run.budget - run.elapsed) / 4, GUESS_SECONDS))
     own = Run(budget, run.memory, started=run.started)
     own.watch = lambda progress: own.stop() if run.stopped else None
     try:
         with run.phase("search"):
-            found = guess_activation(_in_units(puzzle, config), own, devices)
+            found = guess_activation(searched, own, devices)
     except KeyboardInterrupt:  # the search itself will end before it begins
         return puzzle, None, []
     run.evaluations += own.evaluations
@@ -230,7 +231,7 @@ def guessed(
     read = read_as(puzzle, best.activation)
     if best.assembly is None:
         return read, None, ranked
-    whole = read_as(_in_units(puzzle, config), best.activation)
+    whole = read_as(searched, best.activation)
     with run.phase("certify"):
         certificate = certify(whole, best.assembly, expected_sha256=config.sha256)
         if not certificate.exact and certificate.mse > SINGLED_OUT * certificate.variance:

@@ -127,3 +127,17 @@ def fitted_readout(puzzle: Puzzle, h: np.ndarray, ridge: float) -> tuple[np.ndar
     target = np.concatenate([puzzle.y - puzzle.y.mean(), pull @ puzzle.w_last])
     weights = np.linalg.lstsq(design, target)[0]
     return weights, float(puzzle.y.mean() - mean @ weights)
+
+
+def single(values) -> np.ndarray:
+    """Numbers as float32 holds them."""
+    return np.asarray(values).astype(np.float32).astype(np.float64)
+
+
+def exchanged(answer: Assembly, i: int, j: int, ins: bool = True, outs: bool = True) -> Assembly:
+    """An assembly with first or second halves of two positions exchanged, or both."""
+    new = Assembly(*(half.copy() for half in answer))
+    for half, wanted in zip(new, (ins, outs), strict=True):
+        if wanted:
+            half[[i, j]] = half[[j, i]]
+    return new

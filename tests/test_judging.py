@@ -9,6 +9,7 @@ from jaxsolve.judging import Judge, concluded, gaps, with_evidence
 from jaxsolve.puzzle import Assembly, demo_puzzle, padded, predict, running
 from jaxsolve.run import Run
 from jaxsolve.solve import Config, solve
+from tests.reference import single
 
 RNG = np.random.default_rng
 
@@ -18,10 +19,6 @@ def demo():
     puzzle = demo_puzzle()
     answer = puzzle.assembly(solve(puzzle).certificate.permutation)
     return puzzle.replace(expected_sha256=None), answer
-
-
-def single(values):
-    return np.asarray(values).astype(np.float32).astype(np.float64)
 
 
 def noisy(puzzle, sigma):

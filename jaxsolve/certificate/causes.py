@@ -76,10 +76,10 @@ def find_cause(
     """
     with np.errstate(over="ignore", invalid="ignore"):
         ways = _arithmetics, _slopes, _maps, _statistics
-        computed = []
+        rounding, computed = tolerance(puzzle, assembly), []
         for way in ways:
             check()
-            computed += way(puzzle, assembly)
+            computed += way(puzzle, assembly, mse, rounding)
         best = min(computed, key=lambda one: one.left, default=None)
         if best is not None and (best.reproduces or best.left <= (1 - EXPLAINS) * mse):
             return best
@@ -92,41 +92,36 @@ def find_cause(
     return replace(first, words=", or ".join(words))
 
 
-def _most(puzzle: Puzzle, arithmetic: float) -> float:
-    """Return up to which mean squared error an arithmetic with such an error of its own reproduces predictions."""
-    return min(ROUNDING_FACTOR * arithmetic, CEILING * float(np.var(puzzle.y)))
-
-
-def _arithmetics(puzzle: Puzzle, assembly: Assembly) -> Iterator[Cause]:
+def _arithmetics(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float) -> Iterator[Cause]:
     """Yield the arithmetic that leaves least; with others that leave as little in its words."""
     few = puzzle.first_rows(ROWS)
-    left = {name: _mean_square(predicted_in(few, assembly, way) - few.y) for name, way in ARITHMETICS.items()}
-    left = {name: one for name, one in left.items() if np.isfinite(one)}
-    if not left:
+    tried = {name: _mean_square(predicted_in(few, assembly, way) - few.y) for name, way in ARITHMETICS.items()}
+    tried = {name: one for name, one in tried.items() if np.isfinite(one)}
+    if not tried:
         return
-    lowest = min(left.values())
+    lowest = min(tried.values())
     if lowest > WORTH * _mean_square(predict(few, assembly) - few.y):
         return
-    names = [name for name, one in left.items() if one <= ALIKE * lowest]
+    names = [name for name, one in tried.items() if one <= ALIKE * lowest]
     way = ARITHMETICS[names[0]]
     words = f"computed with {_listed([ARITHMETICS[name].words for name in names])}"
     found, other = (predicted_in(puzzle, assembly, way, sums) for sums in (np.float32, np.float64))
-    mse = _mean_square(found - puzzle.y)
-    rounding = tolerance(puzzle, assembly)
+    left = _mean_square(found - puzzle.y)
     own = max(_mean_square(found - other), rounding / ROUNDING_FACTOR)
     whole = float(np.mean((found - puzzle.y) ** 2 <= rounding))
-    reproduces = mse <= _most(puzzle, own)
-    if not reproduces and whole >= WHOLE and mse <= CEILING * float(np.var(puzzle.y)):
+    most = CEILING * float(np.var(puzzle.y))
+    reproduces = left <= min(ROUNDING_FACTOR * own, most)
+    if not reproduces and whole >= WHOLE and left <= most:
         reproduces = True
         words += f" ({whole:.1%} to float32 rounding, others but for a number that was rounded to the other side)"
-    yield _computed(puzzle, assembly, names[0], words, mse, reproduces)
+    yield _computed(names[0], words, mse, left, reproduces)
 
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
-def _slopes(puzzle: Puzzle, assembly: Assembly) -> Iterator[Cause]:
+def _slopes(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float) -> Iterator[Cause]:
     """Yield the leaky ReLU that fits best, of a puzzle that is read with ReLU."""
     if puzzle.activation != "relu":
         return
@@ -141,24 +136,24 @@ def _slopes(puzzle: Puzzle, assembly: Assembly) -> Iterator[Cause]:
         return
     short = float(f"{slope:.2g}")
     errors = {s: _mean_square(_leaky(puzzle, assembly, s) - puzzle.y) for s in (short, slope)}
-    slope = short if errors[short] <= max(tolerance(puzzle, assembly), ALIKE * errors[slope]) else slope
+    slope = short if errors[short] <= max(rounding, ALIKE * errors[slope]) else slope
     words = f"computed with a leaky ReLU of slope {slope:.4g}"
-    yield _computed(puzzle, assembly, "leaky_relu", words, errors[slope], errors[slope] <= tolerance(puzzle, assembly))
+    yield _computed("leaky_relu", words, mse, errors[slope], errors[slope] <= rounding)
 
 
 def _leaky(puzzle: Puzzle, assembly: Assembly, slope: float) -> Floats:
     return predict(puzzle, assembly, activation=lambda x: np.where(x > 0, x, slope * x))
 
 
-def _maps(puzzle: Puzzle, assembly: Assembly) -> Iterator[Cause]:
+def _maps(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float) -> Iterator[Cause]:
     """Yield the affine map of the outputs that fits best, unless somebody has said that there is none."""
     fit = None if puzzle.link_given else affine_fit(puzzle, assembly)
     if fit is not None:
         words = f"written in other units ({rescaled(puzzle, fit).units.words or 'output'})"
-        yield _computed(puzzle, assembly, "affine", words, fit.mse, fit.mse <= tolerance(puzzle, assembly))
+        yield _computed("affine", words, mse, fit.mse, fit.mse <= rounding)
 
 
-def _statistics(puzzle: Puzzle, assembly: Assembly) -> Iterator[Cause]:
+def _statistics(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float) -> Iterator[Cause]:
     """Yield the means and deviations of the inputs that fit best, where those of the table were taken for them.
 
     Gauss-Newton steps of one factor and one offset for each input, from derivatives by finite differences.
@@ -181,13 +176,10 @@ def _statistics(puzzle: Puzzle, assembly: Assembly) -> Iterator[Cause]:
         factor, offset = factor + change[::2], offset + change[1::2]
     left = _mean_square(predict(moved(puzzle), assembly) - puzzle.y)
     words = "computed from inputs standardised with other means and deviations than the table's"
-    yield _computed(puzzle, assembly, "statistics", words, left, left <= tolerance(puzzle, assembly))
+    yield _computed("statistics", words, mse, left, left <= rounding)
 
 
-def _computed(
-    puzzle: Puzzle, assembly: Assembly, name: str, words: str, left: float, reproduces: bool
-) -> Cause:  # fmt: skip
-    mse = _mean_square(predict(puzzle, assembly) - puzzle.y)
+def _computed(name: str, words: str, mse: float, left: float, reproduces: bool) -> Cause:
     return Cause(name, words, left, max(0.0, 1 - left / mse) if mse > 0 else 0.0, reproduces)
 
 

@@ -86,11 +86,6 @@ class Certificate:
         """Whether there is no better answer to be looked for: it is solved, or identified."""
         return self.verdict in ("solved", "identified")
 
-    @property
-    def is_noise(self) -> bool:
-        """Whether the answer was weighed, and leaves nothing but noise or rounding."""
-        return self.evidence is not None and self.evidence.is_noise
-
     def told(self, mse: float) -> float:
         """Return a squared error in the units of the table."""
         return mse * self.units.size**2

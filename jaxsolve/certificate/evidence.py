@@ -133,9 +133,7 @@ class Evidence:
     @property
     def confusable(self) -> str | None:
         """What speaks against this order and no other being the right one, in words; None: nothing does."""
-        if not math.isfinite(self.mse):
-            return "the answer overflows"
-        if not self.fit >= FIT:
+        if self._unfit:
             return self._unfit
         if self.lowered:
             return self.lowered
@@ -158,9 +156,7 @@ class Evidence:
     @property
     def doubt(self) -> str | None:
         """The first test that failed, and by how much; None: what is left is noise."""
-        if not math.isfinite(self.mse):
-            return "the answer overflows"
-        if not self.fit >= FIT:
+        if self._unfit:
             return self._unfit
         needed = 1 if self.exact else ROUNDED_ROWS if self.rounded else ROWS
         if self.rows < needed:
@@ -178,7 +174,12 @@ class Evidence:
         return None
 
     @property
-    def _unfit(self) -> str:
+    def _unfit(self) -> str | None:
+        """How far an answer is from accounting for enough, in words; None: it does."""
+        if not math.isfinite(self.mse):
+            return "the answer overflows"
+        if self.fit >= FIT:
+            return None
         return f"the answer accounts for {max(self.fit, 0):.3g} of the variance, and {FIT} is needed"
 
     @property

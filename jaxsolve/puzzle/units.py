@@ -97,7 +97,8 @@ def in_units(puzzle: Puzzle, *, link: str = AUTO, standardise_inputs: bool = Fal
         puzzle = puzzle.replace(x=x, units=replace(puzzle.units, ddof=ddof))
     undone = LINKS.get(link)
     if undone is None:
-        return puzzle.replace(link_given=link == "identity", units=replace(puzzle.units, link=_plain(link)))
+        named = "identity" if link == AUTO else link
+        return puzzle.replace(link_given=link == "identity", units=replace(puzzle.units, link=named))
     defined = undone.defined(puzzle.y)
     if defined.sum() < 2:
         raise UsageError(f"--link {link}: its predictions are {undone.values}; {int(defined.sum())} of the table are")
@@ -116,10 +117,6 @@ def in_units(puzzle: Puzzle, *, link: str = AUTO, standardise_inputs: bool = Fal
         link_given=True,
         notes=notes,
     )
-
-
-def _plain(link: str) -> str:
-    return "affine" if link == "affine" else "identity"
 
 
 def stored_steps(puzzle: Puzzle) -> Floats:
@@ -169,8 +166,14 @@ def affine_fit(puzzle: Puzzle, assembly: Assembly, rows: int | None = None) -> A
 
     `rows` are the first so many that it is fitted to; None: all, in float64.
     """
-    dtype = np.float64 if rows is None else np.float32
-    output, y = predict(puzzle, assembly, rows=rows, dtype=dtype), puzzle.y[:rows]
+    return _fitted(_outputs(puzzle, assembly, rows), puzzle.y[:rows])
+
+
+def _outputs(puzzle: Puzzle, assembly: Assembly, rows: int | None) -> Floats:
+    return predict(puzzle, assembly, rows=rows, dtype=np.float64 if rows is None else np.float32)
+
+
+def _fitted(output: Floats, y: Floats) -> AffineFit | None:
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         centred, target = output - output.mean(), y - y.mean()
         slope = float(centred @ target / (centred @ centred))
@@ -220,11 +223,10 @@ def matched(puzzle: Puzzle, assembly: Assembly, rows: int | None = None) -> tupl
     That is nearer the right one than `affine_fit` where an assembly is not yet right: what it does not explain lowers
     the slope of a regression, and not the spread of the outputs. Its `mse` is that of the regression.
     """
-    fit = affine_fit(puzzle, assembly, rows)
+    output, y = _outputs(puzzle, assembly, rows), puzzle.y[:rows]
+    fit = _fitted(output, y)
     if fit is None:
         return None, False
-    output = predict(puzzle, assembly, rows=rows, dtype=np.float32)
-    y = puzzle.y[:rows]
     slope = float(np.std(y) / np.std(output)) * math.copysign(1.0, fit.slope)
     apart = abs(float(np.mean(output) - np.mean(y))) / (float(np.std(y)) or 1.0)
     odd = not 1 / ODD_SCALE <= abs(slope) <= ODD_SCALE or apart > ODD_OFFSET or slope < 0

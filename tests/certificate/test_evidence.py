@@ -18,6 +18,7 @@ from jaxsolve.engine import NEIGHBOURHOODS, union
 from jaxsolve.puzzle import Assembly, demo_puzzle, predict
 from jaxsolve.solve import solve
 from tests import reference
+from tests.reference import exchanged, single
 
 RNG = np.random.default_rng
 
@@ -28,20 +29,8 @@ def demo():
     return puzzle.first_rows(1000), puzzle.assembly(solve(puzzle).certificate.permutation)
 
 
-def single(values):
-    return np.asarray(values).astype(np.float32).astype(np.float64)
-
-
 def noisy(puzzle, sigma, seed=0):
     return puzzle.replace(y=single(puzzle.y + sigma * RNG(seed).normal(size=puzzle.rows)))
-
-
-def exchanged(answer, i, j, ins=True, outs=True):
-    new = Assembly(*(half.copy() for half in answer))
-    for half, wanted in zip(new, (ins, outs), strict=True):
-        if wanted:
-            half[[i, j]] = half[[j, i]]
-    return new
 
 
 def with_twins(puzzle, answer, i, j, names):

@@ -16,12 +16,9 @@ from jaxsolve.run import Run
 from jaxsolve.search import begin, descend
 from jaxsolve.solve import solve
 from tests import reference
+from tests.reference import exchanged, single
 
 RNG = np.random.default_rng
-
-
-def single(values):
-    return np.asarray(values).astype(np.float32).astype(np.float64)
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +38,6 @@ def others(puzzle, answer):
     orders = [np.array(order) for order in itertools.permutations(range(puzzle.blocks))]
     every = (Assembly(ins, outs) for ins in orders for outs in orders)
     return [one for one in every if puzzle.permutation(one) != puzzle.permutation(answer)]
-
-
-def exchanged(answer, i, j, ins=True, outs=True):
-    new = Assembly(*(half.copy() for half in answer))
-    for half, wanted in zip(new, (ins, outs), strict=True):
-        if wanted:
-            half[[i, j]] = half[[j, i]]
-    return new
 
 
 def rounded_to(bits):

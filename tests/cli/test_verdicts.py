@@ -13,6 +13,7 @@ from jaxsolve.cli.app import app
 from jaxsolve.puzzle import demo_puzzle, write_puzzle
 from jaxsolve.solve import solve
 from tests import reference
+from tests.reference import single
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -24,10 +25,6 @@ def data_home(tmp_path_factory):
 
 def call(*arguments):
     return CliRunner().invoke(app, [*map(str, arguments)])
-
-
-def single(values):
-    return np.asarray(values).astype(np.float32).astype(np.float64)
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,12 @@ from jaxsolve.puzzle import LINKS, conditioned, in_units, mean_squared_error, pr
 from jaxsolve.puzzle.units import affine_fit, hints, of_table, rescaled
 from jaxsolve.solve import Config, solve
 from tests import reference
+from tests.reference import single
 
 
 @pytest.fixture(scope="module")
 def given():
     return reference.random_puzzle(61, n=4, rows=80)
-
-
-def single(values):
-    return np.asarray(values).astype(np.float32).astype(np.float64)
 
 
 FORWARD = {"sigmoid": lambda o: 1 / (1 + np.exp(-o)), "tanh": np.tanh, "exp": np.exp}
