@@ -34,10 +34,10 @@ def epoch_folder(net: Path, epoch: int) -> Path:
 
 def make(given: dict[str, Any], net: Path) -> dict[str, Any]:
     """Train a net and write its puzzles; one that is there already is left as it is."""
-    from jaxsolve import engine
+    from jaxsolve import backend
     from jaxsolve.generation import Recipe, generate, write_snapshot
 
-    engine.keep_programs()
+    backend.keep_programs()
     began = time.perf_counter()
     for snapshot in generate(Recipe(**{**given, "epochs": tuple(given["epochs"])})):
         folder = epoch_folder(net, snapshot.epoch)
@@ -203,10 +203,10 @@ def solved(folder: Path, method: str | None, budget: float, keep_hash: bool) -> 
     look = measured(puzzle, truth)
     if method is None:
         return look
-    from jaxsolve import engine
+    from jaxsolve import backend
     from jaxsolve.run import Run
 
-    engine.mesh()  # imports JAX and finds its devices
+    backend.mesh()  # imports JAX and finds its devices
     watcher = Watcher(puzzle, truth)
     run = watcher.run = Run(budget, watch=watcher)
     began = time.perf_counter()

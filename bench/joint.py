@@ -54,26 +54,26 @@ def beam_flops(puzzle: Any, rows: int, widths: Callable[[int], int]) -> float:
 
 def beams(puzzle: Any, given: argparse.Namespace) -> list[dict[str, Any]]:
     """Return beams on all rows, and how time and memory grow with the width on fewer."""
-    from jaxsolve import engine
+    from jaxsolve import backend, engine
     from jaxsolve.run import Run
     from jaxsolve.search import Setting
     from jaxsolve.search.beam import Beam
 
-    peak = engine.matmul_flops(engine.mesh(), "accept")
+    peak = backend.matmul_flops(backend.mesh(), "accept")
     found = []
     for width in WIDTHS:
         for attempt in ("with compilation", "compiled"):
             if width > 10 and attempt == "with compilation":
                 continue
             setting = Setting(engine.place(puzzle), Run())
-            beam, began, compiling = Beam(width), time.perf_counter(), engine.compile_seconds()
+            beam, began, compiling = Beam(width), time.perf_counter(), backend.compile_seconds()
             state = beam.init(setting)
             work, before = beam.place(setting, state), peak()
             while not beam.finished(state):
                 state, work = beam.step(setting, state, work)
             seconds = time.perf_counter() - began
             flops = beam_flops(puzzle, puzzle.rows, lambda t, width=width: min(width, puzzle.blocks**2 if t else 1))
-            compiled = engine.compile_seconds() - compiling
+            compiled = backend.compile_seconds() - compiling
             found.append(
                 {
                     "beam": f"width {width}, all rows, {attempt}",
@@ -128,14 +128,14 @@ def _scaling(puzzle: Any, peak: Callable[[], float]) -> list[dict[str, Any]]:
 
 def annealing(puzzle: Any, given: argparse.Namespace) -> list[dict[str, Any]]:
     """Return rates of moves at several temperatures, from the best order that the weights suggest, and from nowhere."""
-    from jaxsolve import engine
+    from jaxsolve import backend, engine
     from jaxsolve.ordering import Paired, seed_order
     from jaxsolve.pairing import pair
     from jaxsolve.run import Run
     from jaxsolve.search import Population, Setting
     from jaxsolve.search.annealing import Annealing
 
-    peak = engine.matmul_flops(engine.mesh(), "accept")
+    peak = backend.matmul_flops(backend.mesh(), "accept")
     run = Run()
     paired = Paired(puzzle.first_rows(2000), pair(puzzle, "trace").partner.astype(np.int32), run)
     near = paired.assembly(seed_order(paired, "w_out_frobenius"))
@@ -257,9 +257,9 @@ def main() -> None:
     parser.add_argument("--only", help="Of the designs, those with this in their name.")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    from jaxsolve import engine
+    from jaxsolve import backend
 
-    engine.keep_programs()
+    backend.keep_programs()
     rows = works[given.what](puzzle_named(given.puzzle), given)
     if not given.json:
         rows = [{key: value for key, value in row.items() if key != "curve"} for row in rows]

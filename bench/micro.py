@@ -10,8 +10,7 @@ from jaxsolve import demo_puzzle, engine
 from jaxsolve.certificate import certify, with_neighbour
 from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.ordering import SEEDS, Paired, seed_order
-from jaxsolve.pairing import PAIRINGS
-from jaxsolve.pairing import pair as pair_by
+from jaxsolve.pairing import PAIRINGS, pair as pair_by
 from jaxsolve.run import Evaluator, Run, race, screen
 from jaxsolve.search import SEARCHES, begin, descend
 

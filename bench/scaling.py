@@ -41,7 +41,7 @@ def random_puzzle(blocks: int, features: int, hidden: int, rows: int) -> Any:
 
 def sized(blocks: int, features: int, hidden: int, rows: int, batch: int | None) -> dict[str, Any]:
     """Return what a neighbourhood and a screen, or a batch, take."""
-    from jaxsolve import engine
+    from jaxsolve import backend, engine
     from jaxsolve.engine.moves import insertions, swaps, union
     from jaxsolve.profiling import works
     from jaxsolve.puzzle import Assembly
@@ -75,7 +75,7 @@ def sized(blocks: int, features: int, hidden: int, rows: int, batch: int | None)
             screen(few, assembly, moves, run)
             taken.append(time.perf_counter() - began)
         row["screen s"] = statistics.median(taken)
-    return row | {"peak GiB": engine.peak_bytes(problem.over) / 2**30}
+    return row | {"peak GiB": backend.peak_bytes(problem.over) / 2**30}
 
 
 def slope(rows: list[dict[str, Any]], x: str, y: str) -> float:

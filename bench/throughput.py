@@ -22,9 +22,9 @@ FULL = "swaps + insertions of one"
 CANDIDATES = 30
 
 
-def setting(path: str) -> tuple[Any, Any, Any]:
-    """Return a puzzle, the works of the table, and the engine."""
-    from jaxsolve import engine, read_puzzle
+def setting(path: str) -> tuple[Any, Any]:
+    """Return a puzzle and the works of the table."""
+    from jaxsolve import read_puzzle
     from jaxsolve.engine.moves import insertions, swaps, union
     from jaxsolve.profiling import Work, works
     from jaxsolve.puzzle.demo import DEMO_FILE
@@ -32,16 +32,17 @@ def setting(path: str) -> tuple[Any, Any, Any]:
     puzzle = read_puzzle(DEMO_FILE if path == "demo" else path)
     full = Work("neighbourhood", FULL, union(swaps(puzzle.blocks), insertions(puzzle.blocks, 1)))
     todo = [*works(puzzle.blocks, [64, 256], [], []), full]
-    return puzzle, todo, engine
+    return puzzle, todo
 
 
 def measured(path: str, rows: int, devices: int | None, repeats: int) -> list[dict[str, Any]]:
     """Return measurements on some devices."""
-    puzzle, todo, engine = setting(path)
+    puzzle, todo = setting(path)
+    from jaxsolve import backend
     from jaxsolve.profiling import measure
     from jaxsolve.run import Run
 
-    count = devices or engine.mesh().size
+    count = devices or backend.mesh().size
     found = measure(puzzle, todo, rows=[rows], devices=[count], tiers=["accept"], run=Run(), repeats=repeats)
     return [
         {
@@ -73,7 +74,7 @@ def _bind() -> None:
 
 def numpy_loop(path: str, rows: int, dtype: type) -> dict[str, Any]:
     """Return the rate of the plain loop."""
-    puzzle, *_ = setting(path)
+    puzzle, _ = setting(path)
     rng, n = np.random.default_rng(0), puzzle.blocks
     w_in, b_in, w_out, b_out, w_last, x, y = (
         np.asarray(table, dtype)

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from machine import report
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.generation import INITIAL
 
 BATCHES = (64, 256, 1000, 10_000)
@@ -30,14 +30,14 @@ def measured(given: argparse.Namespace, batch: int, devices: int | None) -> dict
         x, y, activation=given.activation, optimiser=given.optimiser, learning_rate=1e-4, devices=devices
     )
     state = engine.learner(first, task)
-    compiling = engine.compile_seconds()
-    peak, rates, shares, steps = engine.matmul_flops(task.over, "accept"), [], [], 0
+    compiling = backend.compile_seconds()
+    peak, rates, shares, steps = backend.matmul_flops(task.over, "accept"), [], [], 0
     for repeat in range(1 + given.repeats):
         batches = engine.dealt(rng.permutation(given.rows), batch, task.over)[:STEPS]
         flops, steps = engine.training_flops(state.net, int((batches >= 0).sum())), len(batches)
         before, found = peak(), []
         step = partial(engine.trained, state, task, batches, np.int32(steps))
-        seconds = engine.seconds(lambda step=step, found=found: found.append(step()) or found)
+        seconds = backend.seconds(lambda step=step, found=found: found.append(step()) or found)
         state = found[0][0]
         if repeat:  # the first one compiles
             most = (before + peak()) / 2
@@ -52,7 +52,7 @@ def measured(given: argparse.Namespace, batch: int, devices: int | None) -> dict
         "least": min(shares),
         "most": max(shares),
         "epoch s": engine.training_flops(state.net, given.rows) / statistics.median(rates),
-        "compile s": engine.compile_seconds() - compiling,
+        "compile s": backend.compile_seconds() - compiling,
     }
 
 
@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--devices", type=int, nargs="+", default=[None])
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    engine.keep_programs()
+    backend.keep_programs()
     rows = [measured(given, min(batch, given.rows), devices) for devices in given.devices for batch in given.batch]
     shape = f"{given.blocks} blocks of {given.features}/{given.hidden}, {given.rows} rows"
     report(f"training {shape}, {given.activation}, {given.optimiser}", rows, given.json)

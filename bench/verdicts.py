@@ -146,11 +146,11 @@ def recipes(count: int) -> Iterator[Any]:
 
 def calibrated(order: tuple[int, Any]) -> list[dict[str, Any]]:
     """Train a net, and return how its right and wrong answers are judged when predictions were computed otherwise."""
-    from jaxsolve import engine
+    from jaxsolve import backend
     from jaxsolve.generation import generate
     from jaxsolve.puzzle import conditioned
 
-    engine.keep_programs()
+    backend.keep_programs()
     number, recipe = order
     (snapshot,) = generate(recipe, devices=1)
     puzzle = snapshot.dropped.puzzle.replace(expected_sha256=None)
@@ -230,11 +230,11 @@ def descended(puzzle: Any, answer: Any, rng: np.random.Generator, k: int) -> Any
 
 def offsets() -> Iterator[dict[str, Any]]:
     """Yield what `solve` says of nets of 8 and 48 blocks whose predictions have large offsets."""
-    from jaxsolve import engine
+    from jaxsolve import backend
     from jaxsolve.generation import Recipe, generate
     from jaxsolve.solve import Config, solve
 
-    engine.keep_programs()
+    backend.keep_programs()
     for blocks, features, hidden, budget in ((8, 12, 32, 60.0), (48, 48, 96, 60.0)):
         (snapshot,) = generate(Recipe(blocks=blocks, features=features, hidden=hidden, epochs=(12,), seed=blocks))
         puzzle = snapshot.dropped.puzzle.replace(expected_sha256=None)

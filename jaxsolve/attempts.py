@@ -6,7 +6,7 @@ from itertools import cycle, islice
 
 import numpy as np
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.blind import FROM_THE_BEST, joint_starts
 from jaxsolve.certificate import Certificate, certify, reachable
 from jaxsolve.config import AUTO, NONE, Config
@@ -78,9 +78,9 @@ def attempts(
         search_named(config.search)
     problem = engine.place(puzzle, config.rows or AUTO_ROWS, config.devices)
     engine.check_memory(problem, run.memory)
-    if engine.processes() == 1:  # several have to do all things in the same order
+    if backend.processes() == 1:  # several have to do all things in the same order
         stay, memory = np.arange(puzzle.blocks, dtype=np.int32), run.memory_on(problem)
-        engine.compile_ahead(lambda: Evaluator(problem, Assembly(stay, stay), Run(memory=memory)).loss())
+        backend.compile_ahead(lambda: Evaluator(problem, Assembly(stay, stay), Run(memory=memory)).loss())
     rounds = puzzle.blocks > 1 and AUTO in (config.order_seed, config.search)
     pairings = ranked_pairings(puzzle, config, run, start)
     for pairing in islice(pairings, 1) if rounds else pairings:
@@ -124,7 +124,7 @@ def _joint(puzzle: Puzzle, config: Config, run: Run, tried: list[Attempt]) -> It
             with run.phase("seed"):
                 descent = begin(last.problem, best.best, run)
             yield replace(attempt(best), descent=descent, start_loss=descent.loss)
-    except (OutOfTime, KeyboardInterrupt, engine.ProcessLost):
+    except (OutOfTime, KeyboardInterrupt, backend.ProcessLost):
         tried.extend(attempt(best) for best in found[-1:])
         raise
 
@@ -190,7 +190,7 @@ def _rounds(
                 with run.phase("seed"):
                     descent = begin(like[name].problem, some.population.best, run)
                 yield attempt(name, some, descent)
-    except (OutOfTime, KeyboardInterrupt, engine.ProcessLost):
+    except (OutOfTime, KeyboardInterrupt, backend.ProcessLost):
         tried.extend(attempt("guided", Found(some), Descent(some.best, float(some.losses[0]))) for some in found[-1:])
         raise
 

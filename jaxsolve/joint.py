@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.activation import guess_activation
 from jaxsolve.certificate import Certificate, certify, information, reachable
 from jaxsolve.config import Config, check_tolerance
@@ -176,7 +176,7 @@ def joint_search(
     if resume is None:
         watch(pipeline)
     try:
-        with engine.watched():
+        with backend.watched():
             pipeline.drive(watch, floor)
     except OutOfTime:
         status = "out_of_time"
@@ -186,7 +186,7 @@ def joint_search(
         status = "out_of_memory"
     except KeyboardInterrupt:
         status = "interrupted"
-    except engine.ProcessLost:
+    except backend.ProcessLost:
         status = "lost"
     if pipeline.elites is None:
         return JointSolution(status, None, pipeline, config, run, puzzle)

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from jaxsolve import engine
+from jaxsolve import backend
 from jaxsolve.activation import Reading, equally_good, puzzle_of, readings
 from jaxsolve.attempts import Attempt
 from jaxsolve.certificate import Certificate, Gap, information
@@ -152,7 +152,7 @@ def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None, 
         return Solution("unidentifiable", None, None, run, puzzle, lacking=lacking, config=config)
     judge, status = Judge(config, run, []), "unsolved"
     try:
-        with engine.watched():
+        with backend.watched():
             status = _search(puzzle, config, run, start, judge)
     except OutOfTime:
         pass
@@ -162,7 +162,7 @@ def solve(puzzle: Puzzle, config: Config | None = None, run: Run | None = None, 
         status = "out_of_memory"
     except KeyboardInterrupt:
         status = "interrupted"
-    except engine.ProcessLost:
+    except backend.ProcessLost:
         status = "lost"
     return _concluded(puzzle, config, run, judge, status)
 

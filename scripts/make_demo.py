@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxsolve.engine import compiled
+from jaxsolve.backend import compiled
 from jaxsolve.puzzle import Assembly, Puzzle, predict, sha256_of, write_puzzle
 
 SEED = 2026

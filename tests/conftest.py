@@ -11,7 +11,7 @@ from jaxtyping import install_import_hook
 
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # workers and processes share a GPU
 
-with install_import_hook("jaxsolve.engine", "beartype.beartype"):
+with install_import_hook(["jaxsolve.backend", "jaxsolve.engine"], "beartype.beartype"):
     import jaxsolve.engine.annealing
     import jaxsolve.engine.construction
     import jaxsolve.engine.expansion
@@ -23,7 +23,7 @@ with install_import_hook("jaxsolve.engine", "beartype.beartype"):
     import jaxsolve.engine.screening
     import jaxsolve.engine.training  # noqa: F401
 
-from jaxsolve.engine.cache import keep_programs
+from jaxsolve.backend.cache import keep_programs
 from jaxsolve.puzzle import Puzzle, read_puzzle
 
 threadpoolctl.threadpool_limits(1, "blas")  # as the command line has it: rows run in threads of our own

@@ -8,8 +8,9 @@ import numpy as np
 
 from jaxsolve.analysis.subject import Subject
 from jaxsolve.analysis.summary import NotMeasuredError
+from jaxsolve.backend import CORES
 from jaxsolve.puzzle import Network
-from jaxsolve.puzzle.network import CHUNK_ROWS, CORES
+from jaxsolve.puzzle.network import CHUNK_ROWS
 from jaxsolve.puzzle.types import Floats
 
 STEP = 1e-6

@@ -7,8 +7,9 @@ import numpy as np
 
 from jaxsolve.analysis.subject import Subject
 from jaxsolve.analysis.summary import NotMeasuredError, Summary, summary_of
+from jaxsolve.backend import CORES
 from jaxsolve.puzzle import Network
-from jaxsolve.puzzle.network import CORES, Array
+from jaxsolve.puzzle.network import Array
 from jaxsolve.puzzle.types import Flags, Floats
 
 WORK = 1e12

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from jaxsolve.backend import CORES
 from jaxsolve.puzzle import Assembly, Puzzle, activation_of
-from jaxsolve.puzzle.network import CHUNK_ROWS, CORES
+from jaxsolve.puzzle.network import CHUNK_ROWS
 from jaxsolve.puzzle.types import Floats
 
 Array = NDArray[Any]

@@ -8,9 +8,10 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxsolve.backend import CORES
 from jaxsolve.engine import NEIGHBOURHOODS, Moves, Neighbourhood, exchanges, of_segments, union
 from jaxsolve.puzzle import Assembly, Network, Puzzle, mean_squared_error, predict
-from jaxsolve.puzzle.network import CORES, Array
+from jaxsolve.puzzle.network import Array
 from jaxsolve.puzzle.types import Floats
 
 T = TypeVar("T")

@@ -11,14 +11,12 @@ from jaxsolve.pairing import PAIRINGS
 from jaxsolve.puzzle import (
     ACTIVATIONS,
     LINKS,
+    Answer as AnswerFile,
     Puzzle,
     check_sha256,
     conditioned,
     in_units,
     read_puzzle,
-)
-from jaxsolve.puzzle import (
-    Answer as AnswerFile,
 )
 from jaxsolve.puzzle.demo import DEMO_FILE
 from jaxsolve.puzzle.units import AUTO, hints
@@ -167,12 +165,12 @@ def start(
     devices: int | None, coordinator: str | None, processes: int | None, process_id: int | None, cluster: bool
 ) -> list[str]:
     """Start JAX, here and with the other processes of the run; return what programs run on."""
-    from jaxsolve import engine
+    from jaxsolve import backend
 
-    engine.keep_programs()
+    backend.keep_programs()
     if cluster or (coordinator, processes, process_id) != (None, None, None):
         terminal.keep_stdout_clean()
         with interrupts.leaving():
-            engine.join(coordinator, processes, process_id)
+            backend.join(coordinator, processes, process_id)
     with interrupts.leaving():
-        return engine.device_names(devices)
+        return backend.device_names(devices)

@@ -100,12 +100,12 @@ def generate(
 
 def _grow(recipe: Recipe, out: Path, devices: int | None, json: bool) -> None:
     """Write every snapshot as soon as it is there, and report them."""
-    from jaxsolve import engine, generation
+    from jaxsolve import backend, generation
 
     generation.check_free(recipe, out)
     check_folder(out, "OUT")
     names = arguments.start(devices, None, None, None, False)
-    peak = engine.matmul_flops(engine.mesh(devices), "accept")
+    peak = backend.matmul_flops(backend.mesh(devices), "accept")
     peaks, places, presses = [peak()], generation.folders(recipe, out), [0]
 
     def stop() -> None:

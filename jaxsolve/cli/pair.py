@@ -3,8 +3,7 @@
 from typing import Any
 
 from jaxsolve.cli import arguments, terminal
-from jaxsolve.pairing import PAIRINGS, Pairing, rank_pairings
-from jaxsolve.pairing import pair as pair_by
+from jaxsolve.pairing import PAIRINGS, Pairing, pair as pair_by, rank_pairings
 
 
 @terminal.guarded

@@ -62,7 +62,7 @@ def profile(
     json: arguments.Json = False,
 ) -> None:
     """Measure how fast candidates are evaluated here, as a share of the machine's own limits."""
-    from jaxsolve import engine
+    from jaxsolve import backend
     from jaxsolve.profiling import measure, works
     from jaxsolve.run import Run
 
@@ -86,15 +86,15 @@ def profile(
     todo = [work for work in todo if work.moves.size]
     run, found = Run(memory=size, started=started()), []
     say = partial(terminal.note, "interrupted")
-    with interrupts.stopping(run.stop, say), engine.traced(trace) if trace else nullcontext():
+    with interrupts.stopping(run.stop, say), backend.traced(trace) if trace else nullcontext():
         for done in measure(
-            given, todo, rows=counts, devices=devices or [len(names) // engine.processes()], tiers=tiers, run=run,
+            given, todo, rows=counts, devices=devices or [len(names) // backend.processes()], tiers=tiers, run=run,
             repeats=repeats,
         ):  # fmt: skip
             found.append(done)
-            if not json and engine.is_first():
+            if not json and backend.is_first():
                 terminal.note(f"{done.work}: {done.rows} rows, {done.candidates_per_second:.4g} candidates/s")
-    if not engine.is_first():
+    if not backend.is_first():
         return
     if json:
         shape = {"blocks": given.blocks, "features": given.features, "hidden": given.given_hidden}
@@ -150,7 +150,7 @@ def _counted(names: list[str]) -> str:
 
 
 def _tier(name: str) -> Any:
-    from jaxsolve.engine import PRECISIONS
+    from jaxsolve.backend import PRECISIONS
 
     tiers = list(PRECISIONS["cpu"])
     if name not in tiers:

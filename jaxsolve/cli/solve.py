@@ -75,7 +75,7 @@ def solve(
     Where it is not solved, the best answer is printed and saved. Exit code
     0: solved or identified. 1: not. 'jaxsolve --help' lists all of them.
     """
-    from jaxsolve import engine
+    from jaxsolve import backend
     from jaxsolve.run import Run
     from jaxsolve.solve import Config, solve
 
@@ -88,7 +88,7 @@ def solve(
     prepared = ahead(work) if _size(puzzle) < AHEAD_BYTES else work
     names = arguments.start(devices, coordinator, processes, process_id, cluster)
     imported = time.perf_counter()
-    first = engine.is_first()  # the others know the same, and say nothing
+    first = backend.is_first()  # the others know the same, and say nothing
     check_apart(puzzle, out, "--out")
     run = Run(budget, memory=size, started=begun)
     run.seconds["import"] = imported - begun

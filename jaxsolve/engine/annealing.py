@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsolve.engine.compile import compiled
-from jaxsolve.engine.devices import AXIS, EACH, SAME, Plain, plain_way, spread
+from jaxsolve.backend.compile import compiled
+from jaxsolve.backend.devices import AXIS, EACH, SAME, Plain, plain_way, spread
+from jaxsolve.backend.precision import product
+from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.network import Problem, block
-from jaxsolve.engine.precision import product
-from jaxsolve.engine.shapes import Array, Float, Int
 
 MOVE_KINDS = ("swap", "partner", "reversal", "insertion")
 """Two blocks change places; two blocks exchange one half; a segment is reversed; a segment moves."""

@@ -3,10 +3,10 @@
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsolve.engine.compile import compiled
-from jaxsolve.engine.devices import EACH, SAME, collected, collected_spec, spread
+from jaxsolve.backend.compile import compiled
+from jaxsolve.backend.devices import EACH, SAME, collected, collected_spec, spread
+from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.network import Problem, block, prefix_states, readout_loss
-from jaxsolve.engine.shapes import Array, Float, Int
 from jaxsolve.puzzle import Assembly
 
 

@@ -16,11 +16,11 @@ import jax.numpy as jnp
 from jax import lax
 from jax.sharding import PartitionSpec
 
-from jaxsolve.engine.compile import compiled
-from jaxsolve.engine.devices import AXIS, SAME, Plain, plain_way, spread
+from jaxsolve.backend.compile import compiled
+from jaxsolve.backend.devices import AXIS, SAME, Plain, plain_way, spread
+from jaxsolve.backend.precision import product
+from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.network import ACTIVATIONS, Problem, block
-from jaxsolve.engine.precision import product
-from jaxsolve.engine.shapes import Array, Float, Int
 
 TILE = 512
 """Most rows that are gone through together: what is between the products of a tile stays in a core's cache."""

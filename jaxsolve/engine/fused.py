@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsolve.backend.precision import Tier
+from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.network import ACTIVATIONS, Problem
-from jaxsolve.engine.precision import Tier
-from jaxsolve.engine.shapes import Array, Float, Int
 
 Ref = Any
 """An array in memory, as a kernel sees it."""

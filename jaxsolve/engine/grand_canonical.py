@@ -16,12 +16,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsolve.engine.compile import compiled
-from jaxsolve.engine.devices import AXIS, EACH, SAME, spread
+from jaxsolve.backend.compile import compiled
+from jaxsolve.backend.devices import AXIS, EACH, SAME, spread
+from jaxsolve.backend.precision import product
+from jaxsolve.backend.shapes import Array, Int
 from jaxsolve.engine.growth_moves import GROWTH_KINDS, Proposal, proposal
 from jaxsolve.engine.network import Problem, block, probe
-from jaxsolve.engine.precision import product
-from jaxsolve.engine.shapes import Array, Int
 
 TILE = 64
 """Most rows of a tile."""

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from jaxsolve.engine.shapes import Array, Float
+from jaxsolve.backend.shapes import Array, Float
 
 GROWTH_KINDS = ("swap", "first", "second", "insertion", "add", "remove")
 """Two blocks change places; first halves or second halves do; a segment moves; a block is put in; one is taken out."""

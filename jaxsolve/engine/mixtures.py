@@ -10,9 +10,9 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsolve.engine.devices import plain_way, split
+from jaxsolve.backend.devices import plain_way, split
+from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.network import Problem
-from jaxsolve.engine.shapes import Array, Float, Int
 
 TILES = {"in_turn": 192, "side_by_side": 4096}
 """Rows of a tile at most, by how devices compute: what a core makes of them stays in its cache."""

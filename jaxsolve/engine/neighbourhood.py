@@ -14,14 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxsolve.engine.compile import compiled
-from jaxsolve.engine.devices import EACH, SAME, by_device, collected, collected_spec, spread
+from jaxsolve.backend.compile import compiled
+from jaxsolve.backend.devices import EACH, SAME, by_device, collected, collected_spec, spread
+from jaxsolve.backend.precision import Tier
+from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.fused import fused_losses
 from jaxsolve.engine.moves import as_moves
 from jaxsolve.engine.network import Problem, block, first_rows, readout_loss
 from jaxsolve.engine.paths import Paths, plan
-from jaxsolve.engine.precision import Tier
-from jaxsolve.engine.shapes import Array, Float, Int
 from jaxsolve.puzzle import Assembly
 
 Way = Literal["in_turn", "side_by_side", "fused"]

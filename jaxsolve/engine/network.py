@@ -11,9 +11,9 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh
 
-from jaxsolve.engine.devices import mesh, put
-from jaxsolve.engine.precision import Tier, product
-from jaxsolve.engine.shapes import Array, Float, Int, Num
+from jaxsolve.backend.devices import mesh, put
+from jaxsolve.backend.precision import Tier, product
+from jaxsolve.backend.shapes import Array, Float, Int, Num
 from jaxsolve.puzzle import Assembly, Puzzle
 
 PROBE_RIDGE = 1e-6

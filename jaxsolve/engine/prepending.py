@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsolve.engine.compile import compiled
-from jaxsolve.engine.devices import AXIS, EACH, SAME, spread
+from jaxsolve.backend.compile import compiled
+from jaxsolve.backend.devices import AXIS, EACH, SAME, spread
+from jaxsolve.backend.precision import product
+from jaxsolve.backend.shapes import Array, Bool, Float, Int
 from jaxsolve.engine.network import ACTIVATIONS, Problem, block, readout_loss
-from jaxsolve.engine.precision import product
-from jaxsolve.engine.shapes import Array, Bool, Float, Int
 
 ROWS = 256
 """Rows whose effects are formed together."""

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsolve.engine.compile import compiled
-from jaxsolve.engine.devices import SAME, spread
+from jaxsolve.backend.compile import compiled
+from jaxsolve.backend.devices import SAME, spread
+from jaxsolve.backend.precision import product
+from jaxsolve.backend.shapes import Array, Float
 from jaxsolve.engine.network import ACTIVATIONS, Problem, block, prefix_states, probe
-from jaxsolve.engine.precision import product
-from jaxsolve.engine.shapes import Array, Float
 from jaxsolve.puzzle import Assembly
 
 

@@ -15,12 +15,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsolve.engine.compile import compiled
-from jaxsolve.engine.devices import AXIS, EACH, SAME, plain_way, spread
+from jaxsolve.backend.compile import compiled
+from jaxsolve.backend.devices import AXIS, EACH, SAME, plain_way, spread
+from jaxsolve.backend.precision import product
+from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.mixtures import HALVES, PAIRS, ROOM, Mixture, Rows
 from jaxsolve.engine.network import ACTIVATIONS, Problem
-from jaxsolve.engine.precision import product
-from jaxsolve.engine.shapes import Array, Float, Int
 
 TIGHT = 1e3
 """Damping of what would change the sums of shares, in units of that of other changes."""

@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsolve.engine.compile import compiled
-from jaxsolve.engine.devices import AXIS, EACH, SAME, collected, collected_spec, spread
+from jaxsolve.backend.compile import compiled
+from jaxsolve.backend.devices import AXIS, EACH, SAME, collected, collected_spec, spread
+from jaxsolve.backend.precision import product
+from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.network import ACTIVATIONS, Problem, block, prefix_states
-from jaxsolve.engine.precision import product
-from jaxsolve.engine.shapes import Array, Float, Int
 from jaxsolve.puzzle import Assembly
 
 TOGETHER = 64

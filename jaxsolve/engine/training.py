@@ -14,12 +14,12 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh, PartitionSpec
 
-from jaxsolve.engine.compile import compiled
-from jaxsolve.engine.devices import AXIS, SAME, mesh, put, spread
+from jaxsolve.backend.compile import compiled
+from jaxsolve.backend.devices import AXIS, SAME, mesh, put, spread
+from jaxsolve.backend.precision import product
+from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.network import ACTIVATIONS, Pieces
 from jaxsolve.engine.optimisers import OPTIMISERS
-from jaxsolve.engine.precision import product
-from jaxsolve.engine.shapes import Array, Float, Int
 
 PART_ROWS = {"cpu": 250}
 """Rows that a device of each platform takes through the network together."""

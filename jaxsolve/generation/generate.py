@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.errors import OutputError, UsageError
 from jaxsolve.files import write_new
 from jaxsolve.generation.data import Rows, draw_rows, read_rows
@@ -194,10 +194,10 @@ class _Course:
         """Take a step for each batch, in a program that has room for more; `share` of the epoch is done then."""
         count = len(batches)
         padded = np.concatenate([batches, np.zeros((room - count, *batches.shape[1:]), np.int32)])
-        began, compiling = time.perf_counter(), engine.compile_seconds()
+        began, compiling = time.perf_counter(), backend.compile_seconds()
         self._state, mean = engine.trained(self._state, self._given, padded, np.int32(count))
         loss = float(mean)
-        self.seconds += time.perf_counter() - began - (engine.compile_seconds() - compiling)
+        self.seconds += time.perf_counter() - began - (backend.compile_seconds() - compiling)
         self.flops += engine.training_flops(self._state.net, int((batches >= 0).sum()))
         if not np.isfinite(loss):
             rate = self._recipe.learning_rate

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.ordering import expected_places, place_costs
 from jaxsolve.pairing import factors, learned_around, likeness, of_pairs, statistics
 from jaxsolve.puzzle import Assembly, Puzzle
@@ -78,7 +78,7 @@ class Guide:
         To the statistics of pairs comes how like they are to those around them, and what second halves would gain at
         their positions, on as many rows as there are.
         """
-        with engine.watched():
+        with backend.watched():
             gains = np.asarray(engine.partner_gains(self.whole, assembly), np.float64)
         pairs, depths = np.zeros(gains.shape), np.empty(len(gains))
         pairs[assembly.ins, assembly.outs], depths[assembly.ins] = 1, np.arange(len(gains))

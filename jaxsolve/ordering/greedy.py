@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
+from jaxsolve.backend import CORES
 from jaxsolve.ordering.paired import Order, Paired
-from jaxsolve.puzzle.network import CORES
 
 TILE_ROWS = 128
 """Rows that go through all blocks together: what they become stays in the cache of a core."""
@@ -50,7 +50,7 @@ def greedy_insertion(paired: Paired) -> Order:
     order = np.zeros(paired.blocks, np.int32)
     for length in range(paired.blocks):
         paired.run.spend((length + 1) * (paired.blocks - length))
-        with engine.watched():
+        with backend.watched():
             losses = np.asarray(engine.insertion_losses(paired.problem, paired.partner, order, np.int32(length)))
         block, place = np.unravel_index(np.argmin(np.where(np.isnan(losses), np.inf, losses)), losses.shape)
         if not np.isfinite(losses[block, place]):  # every loss overflowed: any unused block will do

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.engine import NEIGHBOURHOODS, Moves, Neighbourhood
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import Assembly, Puzzle
@@ -81,16 +81,16 @@ def measure(
     *,
     rows: list[int],
     devices: list[int],
-    tiers: list["engine.Tier"],
+    tiers: list["backend.Tier"],
     run: Run,
     repeats: int = 3,
 ) -> Iterator[Measurement]:
     """Yield a measurement for every work on every number of rows and devices, in every tier and way."""
     for count in devices:
-        copying = engine.copy_bytes(engine.mesh(count))
+        copying = backend.copy_bytes(backend.mesh(count))
         bandwidth = statistics.median(copying() for _ in range(max(3, repeats)))
         for tier in tiers:
-            peak = engine.matmul_flops(engine.mesh(count), tier)
+            peak = backend.matmul_flops(backend.mesh(count), tier)
             for size in rows:
                 problem = replace(engine.place(puzzle, size, count), tier=tier)
                 for work in todo:
@@ -115,7 +115,7 @@ def _measured(
     rng, blocks = np.random.default_rng(SEED), problem.blocks
     ins, outs = (rng.permutation(blocks).astype(np.int32) for _ in range(2))
     evaluator = Evaluator(problem, Assembly(ins, outs), run, way)
-    compiling = engine.compile_seconds()
+    compiling = backend.compile_seconds()
 
     def once() -> None:
         if isinstance(work.moves, Neighbourhood) and work.kind == "screen":
@@ -124,10 +124,10 @@ def _measured(
             evaluator.losses(work.moves)
 
     once()
-    compiling = engine.compile_seconds() - compiling
+    compiling = backend.compile_seconds() - compiling
     applied, taken, peaks = evaluator.applications, [], [peak()]
     for _ in range(repeats):
-        taken.append(engine.seconds(once))
+        taken.append(backend.seconds(once))
         peaks.append(peak())
     applied = (evaluator.applications - applied) // repeats
     size, tier = problem.rows, problem.tier
@@ -155,7 +155,7 @@ def _measured(
         bytes_per_second=moved,
         share_of_bandwidth=moved / bandwidth,
         compile_seconds=compiling,
-        peak_bytes=engine.peak_bytes(problem.over),
+        peak_bytes=backend.peak_bytes(problem.over),
     )
 
 

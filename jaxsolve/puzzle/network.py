@@ -1,6 +1,5 @@
 """Host: the reassembled network in NumPy: what judges answers, in float64 and without a compiler to trust."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,13 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from jaxsolve.backend import CORES
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle.types import Assembly, Floats, Puzzle
 
 Array = NDArray[Any]
 
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-"""Cores that this process may run on."""
 CHUNK_ROWS = 1000
 """Rows that go through the network together: their states stay in the cache of a core."""
 

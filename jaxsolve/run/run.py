@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run.observer import Label, Observer, Pass, Progress
 
@@ -64,7 +64,7 @@ class Run:
         outer = self._phase
         if self._depth:
             self._book(outer)
-        self._booked = time.perf_counter(), engine.compile_seconds()
+        self._booked = time.perf_counter(), backend.compile_seconds()
         self._phase, self._depth = name, self._depth + 1
         self._tell()
         try:
@@ -85,7 +85,7 @@ class Run:
         ProcessLost
             Another process of the run is gone, likewise.
         """
-        why = engine.agree(2 * self.stopped or int(self.elapsed > self.budget))
+        why = backend.agree(2 * self.stopped or int(self.elapsed > self.budget))
         if why:
             raise KeyboardInterrupt if why > 1 else OutOfTime
         self.evaluations += evaluations
@@ -105,8 +105,8 @@ class Run:
     def memory_on(self, problem: "engine.Problem") -> float:
         """Return the bytes that evaluations may take: found out once, and the same for all processes."""
         if self.memory is None:
-            free = engine.free_memory(problem.over) / 2
-            self.memory = float(-engine.agree(-int(free / MEBIBYTE)) * MEBIBYTE)
+            free = backend.free_memory(problem.over) / 2
+            self.memory = float(-backend.agree(-int(free / MEBIBYTE)) * MEBIBYTE)
         return self.memory
 
     def within_memory(self, problem: "engine.Problem", work: Callable[[float], T]) -> T:
@@ -122,7 +122,7 @@ class Run:
                 self.slots.clear()
                 raise
 
-        found, self.memory = engine.halving(anew, self.memory_on(problem))
+        found, self.memory = backend.halving(anew, self.memory_on(problem))
         return found
 
     def begin(self, label: Label, start: Assembly | None = None, loss: float = float("inf")) -> None:
@@ -152,7 +152,7 @@ class Run:
         self.stopped = True
 
     def _book(self, phase: str) -> None:
-        now = time.perf_counter(), engine.compile_seconds()
+        now = time.perf_counter(), backend.compile_seconds()
         compiling = now[1] - self._booked[1]
         self.seconds["compile"] += compiling
         self.seconds[phase] += now[0] - self._booked[0] - compiling

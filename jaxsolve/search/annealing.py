@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.errors import UsageError
 from jaxsolve.search.method import (
     Amount,
@@ -130,7 +130,7 @@ class Annealing:
     def place(self, setting: Setting, state: ChainState) -> Work:
         """Return the network states of all chains."""
         ins, outs = (filled(setting, part) for part in (state.ins, state.outs))
-        with engine.watched():
+        with backend.watched():
             return engine.chains_placed(setting.problem, ins, outs)[1]
 
     def finished(self, state: ChainState) -> bool:
@@ -160,7 +160,7 @@ class Annealing:
         )
         chains = engine.Chains(*(filled(setting, part) for part in state[:6]))
         seeds = np.array([setting.seed, int(state.step)], np.int32)
-        with engine.watched():
+        with backend.watched():
             chains, counts, work = engine.annealed(setting.problem, chains, work, cooling, seeds, steps=steps)
             chains = [np.array(part)[: self.chains] for part in chains]
             counts = [np.array(part)[: self.chains] for part in counts]

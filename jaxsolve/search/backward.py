@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.search.method import Count, Population, Setting, Work, check_options, filled, population
 
 POOL = 4
@@ -97,7 +97,7 @@ class BackwardBeam:
             some = slice(start, start + AT_ONCE)
             setting.run.spend((n - length) ** 2 * len(state.ins[some]))
             padded = (filled(setting, _padded(words[some], n)) for words in (state.ins, state.outs))
-            with engine.watched():
+            with backend.watched():
                 found = engine.prepended_losses(
                     setting.problem, *padded, np.int32(n - length), filled(setting, left[some])
                 )
@@ -125,6 +125,6 @@ def _exact(setting: Setting, ins: NDArray[np.int32], outs: NDArray[np.int32]) ->
     room = -(-count // AT_ONCE) * AT_ONCE
     index = np.resize(np.arange(count), room)
     padded = (filled(setting, _padded(words[index], n)) for words in (ins, outs))
-    with engine.watched():
+    with backend.watched():
         losses = engine.suffix_losses(setting.problem, *padded, np.int32(n - ins.shape[1]))
     return np.asarray(losses, np.float64)[:count]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.errors import UsageError
 from jaxsolve.run import ROOM, WORK
 from jaxsolve.search.method import Count, Population, Setting, Work, check_memory, check_options, population
@@ -151,7 +151,7 @@ def _grow(setting: Setting, work: Work, parents: NDArray, ins: NDArray, outs: ND
     """Return states after one more block, filled up to a round number of them."""
     setting.run.spend(0)
     index = np.resize(np.arange(len(parents)), _room(len(parents)))
-    with engine.watched():
+    with backend.watched():
         return engine.grown(setting.problem, work, *(part[index].astype(np.int32) for part in (parents, ins, outs)))
 
 
@@ -183,7 +183,7 @@ def _expand(setting: Setting, state: BeamState, work: Work, keep: int, noise: fl
         rows = slice(first, first + at_once)
         have = min(at_once, count - first)
         setting.run.spend(have * left * (1 if paired else left))
-        with engine.watched():
+        with backend.watched():
             found = engine.best_expansions(
                 problem,
                 work,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.errors import UsageError
 from jaxsolve.search.method import (
     Amount,
@@ -126,7 +126,7 @@ class GrandCanonical:
 
     def place(self, setting: Setting, state: GrowthState) -> Work:
         """Return room for the states of all networks."""
-        with engine.watched():
+        with backend.watched():
             return engine.ensemble_placed(setting.problem, filled(setting, np.arange(self.chains, dtype=np.int32)))
 
     def finished(self, state: GrowthState) -> bool:
@@ -155,7 +155,7 @@ class GrandCanonical:
         )
         networks = engine.Networks(*(filled(setting, part) for part in state[:3]))
         seeds = np.array([setting.seed, int(state.step)], np.int32)
-        with engine.watched():
+        with backend.watched():
             networks, growth, work = engine.grown_canonically(
                 setting.problem, networks, work, climate, seeds, steps=CHUNK_STEPS
             )

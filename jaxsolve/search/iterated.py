@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.pairing import standardised
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Evaluator
@@ -87,7 +87,7 @@ class Iterated:
 
     def place(self, setting: Setting, state: IteratedState) -> Work:
         """Return how well the data like all pairs on the inputs."""
-        with engine.watched():
+        with backend.watched():
             gains = np.asarray(engine.input_gains(setting.every), np.float64)
         return standardised(np.nan_to_num(gains))
 

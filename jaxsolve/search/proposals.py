@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.pairing import assign, standardised
 from jaxsolve.puzzle import Assembly
@@ -64,7 +64,7 @@ class Asked:
     def by_position(self) -> NDArray[np.float64]:
         """`[N, N]` positions by second halves: what they would gain at the states of this assembly."""
         self.setting.run.spend(4)
-        with engine.watched():
+        with backend.watched():
             gains = np.asarray(engine.partner_gains(self.setting.every, self.assembly), np.float64)
         return standardised(np.nan_to_num(gains))
 
@@ -126,7 +126,7 @@ def _linearised(asked: Asked, kind: int) -> list[Assembly]:
     """
     few = engine.first_rows(asked.setting.problem, LINEAR_ROWS, tier="screen")
     asked.setting.run.spend(6)
-    with engine.watched():
+    with backend.watched():
         changes = engine.first_order_changes(few, asked.assembly, partners=kind > 0)
         error, replaced = np.asarray(changes.error, np.float64), np.asarray(changes.replaced[kind])
     found = []

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from jaxsolve.backend import ProcessLost
 from jaxsolve.cli import codes, terminal, version
 from jaxsolve.cli.app import app, run
-from jaxsolve.engine import ProcessLost
 from jaxsolve.errors import UsageError
 from jaxsolve.joint import JointSolution
 from tests.conftest import ROOT

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.engine.annealing import LONGEST, MOVE_KINDS, _proposal, row_tiles
 from tests import reference
 
@@ -46,7 +46,7 @@ def run(problem, ins, outs, given, calls=2, way=None):
     return chains, total
 
 
-@engine.compiled()
+@backend.compiled()
 def drawn(numbers, shares, given):
     """First positions, moves and last uniform numbers of all steps and chains, as chains draw them."""
 

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.engine.expansion import tiles
 from tests import reference
 
@@ -95,7 +95,7 @@ def test_states_have_the_losses_of_the_network_that_grew_to_them():
 @pytest.mark.parametrize("noise", [0.0, 0.3])
 def test_neither_devices_nor_chunks_change_a_bit(noise):
     all_at_once = in_order(expanded(placed()[1], noise=noise))
-    for devices, at_once in [(1, 4), (engine.mesh().size, 1)]:
+    for devices, at_once in [(1, 4), (backend.mesh().size, 1)]:
         other = in_order(expanded(placed(devices=devices)[1], at_once, noise=noise))
         if jax.default_backend() == "cpu":
             np.testing.assert_array_equal(other, all_at_once)

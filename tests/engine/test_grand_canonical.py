@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.engine.grand_canonical import growth_tiles
 from jaxsolve.engine.growth_moves import GROWTH_KINDS, LONGEST, proposal
 from tests import reference
@@ -65,12 +65,12 @@ def test_losses_are_those_of_the_readout_fitted_at_the_start_and_of_the_networks
         before = after
 
 
-@engine.compiled()
+@backend.compiled()
 def drawn(s, number):
     return jax.random.uniform(jax.random.fold_in(jax.random.fold_in(jax.random.key(SEED), s), number), (10,))
 
 
-@engine.compiled()
+@backend.compiled()
 def proposed(length, u, shares):
     return proposal(N, length, u, shares)
 

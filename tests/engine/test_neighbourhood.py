@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from jaxsolve import engine
+from jaxsolve.backend.devices import by_device
 from jaxsolve.engine import NEIGHBOURHOODS, Moves, neighbourhood, plan
 from jaxsolve.engine.fused import fused_losses
 from jaxsolve.engine.neighbourhood import LANES, kernel_agrees
@@ -48,7 +49,7 @@ def test_only_states_behind_the_last_valid_one_are_renewed():
     kept = np.array(states)
     kept[:, 1:4] += 1.0
     spoilt = Assembly(answer.ins[::-1].copy(), answer.outs)
-    renewed = evaluated(problem, spoilt, engine.devices.by_device(problem.over, lambda: kept[:1].copy()), moves, 3)[2]
+    renewed = evaluated(problem, spoilt, by_device(problem.over, lambda: kept[:1].copy()), moves, 3)[2]
     np.testing.assert_array_equal(renewed[:, :4], kept[:, :4])
     assert not np.isclose(renewed[:, 4:7], kept[:, 4:7]).all()
 

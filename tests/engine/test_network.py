@@ -4,10 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.engine.network import ACTIVATIONS, prefix_states
-from jaxsolve.puzzle import ACTIVATIONS as HOST_ACTIVATIONS
-from jaxsolve.puzzle import Assembly, mean_squared_error, predict
+from jaxsolve.puzzle import ACTIVATIONS as HOST_ACTIVATIONS, Assembly, mean_squared_error, predict
 from tests import reference
 
 
@@ -22,7 +21,7 @@ def test_states_and_predictions(activation):
     ins, outs = rng.permutation(5), rng.permutation(5)
     expected = reference.states(puzzle, ins, outs, puzzle.rows)
     assembly = Assembly(ins.astype(np.int32), outs.astype(np.int32))
-    states = engine.compiled()(prefix_states)(engine.place(puzzle), assembly)
+    states = backend.compiled()(prefix_states)(engine.place(puzzle), assembly)
     np.testing.assert_allclose(states, expected, rtol=2e-5, atol=2e-5)
     np.testing.assert_allclose(predict(puzzle, (ins, outs)), expected[-1] @ puzzle.w_last + puzzle.b_last, rtol=1e-12)
     assert mean_squared_error(puzzle, (ins, outs)) == pytest.approx(reference.loss(puzzle, ins, outs), rel=1e-11)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.engine.network import PROBE_RIDGE, probe
 from jaxsolve.puzzle import Assembly
 from tests import reference
@@ -52,7 +52,7 @@ def test_inputs_gain_what_a_network_of_one_block_would():
 def test_probes_are_least_squares_drawn_towards_the_readout(ridge):
     puzzle, _ = reference.random_puzzle(9, n=N, rows=ROWS)
     problem = engine.place(puzzle)
-    weights, bias, errors = engine.compiled()(probe)(problem, problem.x, np.float32(ridge))
+    weights, bias, errors = backend.compiled()(probe)(problem, problem.x, np.float32(ridge))
     expected = reference.fitted_readout(puzzle, puzzle.x, ridge)
     np.testing.assert_allclose(weights, expected[0], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(bias, expected[1], rtol=1e-4, atol=1e-5)
@@ -62,7 +62,7 @@ def test_probes_are_least_squares_drawn_towards_the_readout(ridge):
 def test_a_probe_without_restraint_leaves_nothing_that_is_linear():
     puzzle, _ = reference.random_puzzle(9, n=N, rows=ROWS)
     problem = engine.place(puzzle)
-    errors = np.asarray(engine.compiled()(probe)(problem, problem.x, np.float32(0))[2], np.float64)
+    errors = np.asarray(backend.compiled()(probe)(problem, problem.x, np.float32(0))[2], np.float64)
     np.testing.assert_allclose(errors @ np.column_stack([np.ones(ROWS), puzzle.x]) / ROWS, 0, atol=1e-6)
 
 
@@ -70,13 +70,13 @@ def test_a_probe_without_restraint_leaves_nothing_that_is_linear():
 def test_probes_of_states_that_do_not_vary_are_defined(ridge):
     puzzle, _ = reference.random_puzzle(9, n=N, rows=ROWS)
     flat = puzzle.replace(x=np.zeros_like(puzzle.x))
-    weights, bias, errors = engine.compiled()(probe)(problem := engine.place(flat), problem.x, np.float32(ridge))
+    weights, bias, errors = backend.compiled()(probe)(problem := engine.place(flat), problem.x, np.float32(ridge))
     np.testing.assert_allclose(weights, puzzle.w_last, rtol=1e-6)
     assert float(bias) == pytest.approx(puzzle.y.mean(), rel=1e-5)
     np.testing.assert_allclose(errors, puzzle.y.mean() - puzzle.y, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.skipif(engine.mesh().size < 2, reason="one device only")
+@pytest.mark.skipif(backend.mesh().size < 2, reason="one device only")
 def test_gains_do_not_depend_on_devices():
     puzzle, answer = reference.random_puzzle(8, n=N, rows=ROWS)
     found = [engine.partner_gains(engine.place(puzzle, devices=devices), answer) for devices in (1, 2)]

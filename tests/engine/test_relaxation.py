@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
+from jaxsolve.backend.devices import plain_way
 from jaxsolve.engine import mixtures, relaxation
-from jaxsolve.engine.devices import plain_way
 from jaxsolve.engine.mixtures import PAIRS, ROOM
 from jaxsolve.engine.relaxation import TIGHT
 from tests import reference
@@ -199,7 +199,7 @@ def test_a_small_step_lowers_the_error_about_as_much_as_it_says():
     np.testing.assert_allclose(after, said, atol=0.1 * np.abs(said - found.errors).max())
 
 
-@pytest.mark.skipif(engine.mesh().size < 2, reason="one device only")
+@pytest.mark.skipif(backend.mesh().size < 2, reason="one device only")
 @pytest.mark.parametrize("rows", [40, 39, 17, 1])
 def test_mixtures_depend_neither_on_devices_nor_on_rows_that_fill_tiles_up(monkeypatch, rows):
     monkeypatch.setattr(mixtures, "TILES", dict.fromkeys(mixtures.TILES, 8))

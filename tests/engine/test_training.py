@@ -10,14 +10,14 @@ from jaxtyping import install_import_hook
 with install_import_hook("jaxsolve.engine.training", "beartype.beartype"):
     import jaxsolve.engine.training
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.generation.initial import INITIAL
 from jaxsolve.puzzle import ACTIVATIONS
 
 N, D, H, ROWS, BATCH = 3, 4, 6, 20, 7
 RATE, DECAY = 0.01, 0.02
 NAMES = ("w_in", "b_in", "w_out", "b_out", "w_last", "b_last")
-DEVICES = engine.mesh().size
+DEVICES = backend.mesh().size
 
 
 def slope(name, z):
@@ -133,7 +133,7 @@ def test_every_optimiser_steps_as_it_is_defined(optimiser):
     rng = np.random.default_rng(1)
     first, gradients = rng.normal(size=5).astype(np.float32), rng.normal(size=(4, 5)).astype(np.float32)
 
-    @engine.compiled()
+    @backend.compiled()
     def taken(w, gradients):
         rule = engine.OPTIMISERS[optimiser](RATE, DECAY)
         state = rule.init(w)
@@ -151,7 +151,7 @@ def test_every_optimiser_steps_as_it_is_defined(optimiser):
 def test_parts_of_a_batch_add_up(monkeypatch):
     first, x, y, order = given_rows(2)
     monkeypatch.setattr(jaxsolve.engine.training, "PART_ROWS", {jax.default_backend(): 2})
-    assert engine.dealt(order, BATCH, engine.mesh(1)).shape == (3, 1, 4, 2)
+    assert engine.dealt(order, BATCH, backend.mesh(1)).shape == (3, 1, 4, 2)
     found, _ = epoch_on_devices(first, x, y, order, "silu", "sgd", 1)
     assert_same_steps(found, epoch_by_hand(first, x, y, order, "silu", "sgd")[0], first)
 
@@ -184,7 +184,7 @@ def test_the_loss_is_over_all_rows():
 @pytest.mark.parametrize(("rows", "batch"), [(20, 7), (20, 20), (5, 1), (9, 4), (1, 1), (1003, 600)])
 def test_every_row_is_dealt_once_and_to_its_batch(rows, batch):
     order = np.random.default_rng(rows).permutation(rows)
-    batches = engine.dealt(order, batch, engine.mesh())
+    batches = engine.dealt(order, batch, backend.mesh())
     assert batches.shape[0] == -(-rows // batch)
     for t, places in enumerate(batches):
         there = places[places >= 0]
@@ -199,9 +199,9 @@ def test_a_second_call_and_another_rate_compile_nothing():
     batches = engine.dealt(order, BATCH, task.over)
     state, _ = engine.trained(engine.learner(first, task), task, batches, np.int32(3))
     other = engine.training_placed(x, y, activation="relu", optimiser="sgd", learning_rate=0.5, weight_decay=0.0)
-    before = engine.compile_seconds()
+    before = backend.compile_seconds()
     engine.trained(state, other, batches, np.int32(1))
-    assert engine.compile_seconds() == before
+    assert backend.compile_seconds() == before
 
 
 def test_operations_are_three_forward_passes():

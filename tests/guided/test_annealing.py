@@ -10,11 +10,20 @@ from jaxsolve.guided.annealing import AnnealingRounds
 from jaxsolve.ordering import expected_places, place_costs
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import OutOfTime, Run
-from jaxsolve.search import annealing as chains
-from jaxsolve.search import stages_named
+from jaxsolve.search import annealing as chains, stages_named
 from tests import reference
-from tests.guided.examples import FLOOR, ODD, ROWS, N, disordered, guide_of, mispaired, noisy, starting
-from tests.guided.examples import right as right_puzzle
+from tests.guided.examples import (
+    FLOOR,
+    ODD,
+    ROWS,
+    N,
+    disordered,
+    guide_of,
+    mispaired,
+    noisy,
+    right as right_puzzle,
+    starting,
+)
 
 CHUNK = 64
 

@@ -5,8 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import scipy.optimize  # noqa: F401 - which takes longer to load than an example may
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
 from jaxsolve.errors import UsageError

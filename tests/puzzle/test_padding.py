@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from jaxsolve.engine import ACTIVATIONS as ON_DEVICES
 from jaxsolve.errors import AnswerError

@@ -9,8 +9,7 @@ import zipfile
 import ml_dtypes
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from jaxsolve.errors import PuzzleError
 from jaxsolve.puzzle import Limits, pth

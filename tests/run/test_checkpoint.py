@@ -9,8 +9,7 @@ import pytest
 
 from jaxsolve import files
 from jaxsolve.errors import OutputError, UsageError
-from jaxsolve.run import checkpoint as checkpoints
-from jaxsolve.run import load_checkpoint, save_checkpoint
+from jaxsolve.run import checkpoint as checkpoints, load_checkpoint, save_checkpoint
 from jaxsolve.run.checkpoint import BEFORE, META, NEWEST, VERSION
 
 ARRAYS = {"state.ins": np.arange(12, dtype=np.int32).reshape(3, 4), "state.losses": np.array([0.1, np.inf, np.nan])}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Evaluator, OutOfTime, Run, evaluator
@@ -38,7 +38,7 @@ def test_more_moves_than_fit_into_one_call(monkeypatch):
     monkeypatch.setattr(evaluator, "ROOM", 16)
     puzzle, answer = reference.random_puzzle(8, n=8, rows=4)
     moves = NEIGHBOURHOODS["insertions"](8).take(slice(None))
-    assert moves.size > 16 * engine.mesh().size
+    assert moves.size > 16 * backend.mesh().size
     losses = Evaluator(engine.place(puzzle), answer, Run()).losses(moves)
     np.testing.assert_allclose(losses, expected_losses(puzzle, answer, moves), rtol=1e-3, atol=1e-9)
 
@@ -81,7 +81,7 @@ def test_rows_in_parts_give_the_same_and_stay_right_while_moves_are_taken(rows_a
 
 def test_half_of_what_is_free_is_used():
     problem = engine.place(reference.random_puzzle(8, n=4, rows=12)[0])
-    free = engine.free_memory(problem.over)
+    free = backend.free_memory(problem.over)
     assert free > 1 << 20
     assert engine.rows_that_fit(problem, "side_by_side", 1e9) < engine.rows_that_fit(problem, "in_turn", 1e9)
     assert engine.rows_that_fit(problem, "in_turn", 1) == 1

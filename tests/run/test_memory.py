@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jax.errors import JaxRuntimeError
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.cli import app
 from jaxsolve.engine import NEIGHBOURHOODS, memory
 from jaxsolve.errors import OutOfMemoryError, out_of_memory
@@ -120,7 +120,7 @@ def test_several_processes_cannot_take_less_each_for_itself(monkeypatch):
         raise MemoryError
 
     with pytest.raises(OutOfMemoryError):
-        engine.halving(work, 100.0)
+        backend.halving(work, 100.0)
     assert tried == [100.0]
 
 
@@ -128,4 +128,4 @@ def test_other_failures_are_others():
     assert out_of_memory(MemoryError()).args == ("out of memory; fewer rows, states or chains take less",)
     assert out_of_memory(ValueError("RESOURCES")) is None
     with pytest.raises(ZeroDivisionError):
-        engine.halving(lambda size: 1 / 0, 100.0)
+        backend.halving(lambda size: 1 / 0, 100.0)

@@ -9,8 +9,7 @@ import pytest
 from jaxsolve import engine
 from jaxsolve.errors import UsageError
 from jaxsolve.run import Run
-from jaxsolve.search import Setting
-from jaxsolve.search import beam as beams
+from jaxsolve.search import Setting, beam as beams
 from jaxsolve.search.beam import POOL, PROBES, Beam
 from tests import reference
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsolve.engine.shapes import Array, Float
+from jaxsolve.backend.shapes import Array, Float
 
 Tier = Literal["screen", "accept"]
 

@@ -12,9 +12,9 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh
 
-from jaxsolve.engine.compile import compiled
-from jaxsolve.engine.devices import EACH, by_device, spread
-from jaxsolve.engine.precision import Tier, product
+from jaxsolve.backend.compile import compiled
+from jaxsolve.backend.devices import EACH, by_device, spread
+from jaxsolve.backend.precision import Tier, product
 
 SIZE = {"cpu": 1024}
 """Rows and columns of the matrices of `matmul_flops` on each platform."""

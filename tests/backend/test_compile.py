@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsolve.engine import compile_ahead, compile_seconds, compiled
+from jaxsolve.backend import compile_ahead, compile_seconds, compiled
 
 ROWS = 32_769
 

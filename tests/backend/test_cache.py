@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from jaxsolve.engine import cache
+from jaxsolve.backend import cache
 
 USE = """
 import jax, numpy as np
-from jaxsolve.engine.cache import keep_programs
+from jaxsolve.backend.cache import keep_programs
 print(keep_programs())
 jax.jit(lambda x: x + 1)(np.zeros(3)).block_until_ready()
 """

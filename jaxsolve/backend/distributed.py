@@ -13,8 +13,8 @@ from contextlib import contextmanager
 import jax
 import numpy as np
 
-from jaxsolve.engine.compile import compiled
-from jaxsolve.engine.devices import AXIS, EACH, SAME, by_device, mesh, spread
+from jaxsolve.backend.compile import compiled
+from jaxsolve.backend.devices import AXIS, EACH, SAME, by_device, mesh, spread
 from jaxsolve.errors import JaxsolveError, UsageError, out_of_memory
 
 OUR_OWN = ("INVALID_ARGUMENT", "UNIMPLEMENTED")

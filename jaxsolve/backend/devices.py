@@ -14,8 +14,8 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from jaxsolve.backend.cores import CORES
 from jaxsolve.errors import UsageError
-from jaxsolve.puzzle.network import CORES
 
 AXIS = "candidates"
 EACH = PartitionSpec(AXIS)

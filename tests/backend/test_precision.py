@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsolve.engine import PRECISIONS, precision
+from jaxsolve.backend import PRECISIONS, precision
 
 
 def test_what_decides_is_float32_everywhere():

@@ -1,0 +1,74 @@
+from .annealing import (
+    MOVE_KINDS as MOVE_KINDS,
+    Chains as Chains,
+    Cooling as Cooling,
+    Counts as Counts,
+    Kept as Kept,
+    annealed as annealed,
+    chains_placed as chains_placed,
+)
+from .construction import insertion_losses as insertion_losses
+from .expansion import (
+    Expansions as Expansions,
+    best_expansions as best_expansions,
+    grown as grown,
+    inputs_spread as inputs_spread,
+    outputs as outputs,
+)
+from .grand_canonical import (
+    Climate as Climate,
+    Ensemble as Ensemble,
+    Growth as Growth,
+    Networks as Networks,
+    ensemble_placed as ensemble_placed,
+    grown_canonically as grown_canonically,
+)
+from .growth_moves import GROWTH_KINDS as GROWTH_KINDS
+from .memory import check_memory as check_memory, rows_that_fit as rows_that_fit
+from .mixtures import Mixture as Mixture, Rows as Rows, mixture as mixture, room_for as room_for, tiled as tiled
+from .moves import (
+    NEIGHBOURHOODS as NEIGHBOURHOODS,
+    Moves as Moves,
+    Neighbourhood as Neighbourhood,
+    as_moves as as_moves,
+    exchanges as exchanges,
+    of_segments as of_segments,
+    union as union,
+)
+from .neighbourhood import (
+    Way as Way,
+    best_way as best_way,
+    input_states as input_states,
+    kernel_agrees as kernel_agrees,
+    path_losses as path_losses,
+)
+from .network import (
+    ACTIVATIONS as ACTIVATIONS,
+    Pieces as Pieces,
+    Problem as Problem,
+    first_rows as first_rows,
+    place as place,
+    split_rows as split_rows,
+)
+from .optimisers import OPTIMISERS as OPTIMISERS
+from .paths import Plan as Plan, plan as plan
+from .prepending import prepended_losses as prepended_losses, suffix_losses as suffix_losses
+from .probing import input_gains as input_gains, partner_gains as partner_gains
+from .relaxation import (
+    Equations as Equations,
+    equations as equations,
+    influences as influences,
+    mixed as mixed,
+    share_changes as share_changes,
+)
+from .screening import first_order_changes as first_order_changes, predicted_losses as predicted_losses
+from .training import (
+    Learner as Learner,
+    Training as Training,
+    dealt as dealt,
+    learner as learner,
+    trained as trained,
+    training_flops as training_flops,
+    training_loss as training_loss,
+    training_placed as training_placed,
+)
