@@ -5,8 +5,9 @@ import pytest
 from jax.errors import JaxRuntimeError
 
 from jaxsolve import backend, engine
+from jaxsolve.backend import memory
 from jaxsolve.cli import app
-from jaxsolve.engine import NEIGHBOURHOODS, memory
+from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.errors import OutOfMemoryError, out_of_memory
 from jaxsolve.joint import JointConfig, joint_search
 from jaxsolve.puzzle import demo_puzzle

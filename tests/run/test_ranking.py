@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxsolve import engine
+from jaxsolve import backend, engine
 from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.run import Run, race, ranking, rungs, screen, screen_rows
 from tests import reference
@@ -58,5 +58,5 @@ def test_little_memory_means_fewer_screened_rows_not_none():
 def test_memory_is_looked_up_once_in_a_run(monkeypatch):
     problem, run = engine.place(reference.random_puzzle(4, n=5)[0]), Run()
     before = run.memory_on(problem)
-    monkeypatch.setattr(engine, "free_memory", lambda over: 1)
+    monkeypatch.setattr(backend, "free_memory", lambda over: 1)
     assert run.memory_on(problem) == before == run.memory
