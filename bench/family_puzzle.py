@@ -21,7 +21,7 @@ import numpy as np
 if TYPE_CHECKING:
     from jaxsolve.puzzle import Assembly, Puzzle
     from jaxsolve.run import Progress, Run
-    from jaxsolve.solve import Solution
+    from jaxsolve.solver import Solution
 
 CLASSES = {"settled": 1.0, "nearly": 0.8, "middle": 1 / 3, "blind": 0.0}
 """Least share of the pairs that the best score has right."""
@@ -120,7 +120,7 @@ def rank_correlation(a: Sequence[float], b: Sequence[float]) -> float | None:
 
 def automatic(puzzle: "Puzzle", run: "Run", **options: Any) -> "Solution":
     """Solve as `jaxsolve solve` does."""
-    from jaxsolve.solve import Config, solve
+    from jaxsolve.solver import Config, solve
 
     return solve(puzzle, Config(budget=run.budget, **options), run)
 

@@ -175,9 +175,9 @@ def annealing(puzzle: Any, given: argparse.Namespace) -> list[dict[str, Any]]:
 
 def designs(puzzle: Any, given: argparse.Namespace) -> list[dict[str, Any]]:
     """Return how far several designs come within the budget, each from nothing."""
-    from jaxsolve.joint import JointConfig, joint_search
+    from jaxsolve.experiment.search import JointConfig, joint_search
     from jaxsolve.run import Run
-    from jaxsolve.solve import Config, solve
+    from jaxsolve.solver import Config, solve
 
     began = time.perf_counter()
     solution = solve(puzzle, Config(pairing="none", budget=given.budget))
@@ -217,7 +217,7 @@ def designs(puzzle: Any, given: argparse.Namespace) -> list[dict[str, Any]]:
 
 def repair(puzzle: Any, given: argparse.Namespace) -> list[dict[str, Any]]:
     """Return whether, and when, wrong partners in a random order are put right."""
-    from jaxsolve.joint import JointConfig, joint_search
+    from jaxsolve.experiment.search import JointConfig, joint_search
     from jaxsolve.pairing import pair
     from jaxsolve.puzzle import Assembly
     from jaxsolve.run import Run

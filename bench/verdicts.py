@@ -232,7 +232,7 @@ def offsets() -> Iterator[dict[str, Any]]:
     """Yield what `solve` says of nets of 8 and 48 blocks whose predictions have large offsets."""
     from jaxsolve import backend
     from jaxsolve.generation import Recipe, generate
-    from jaxsolve.solve import Config, solve
+    from jaxsolve.solver import Config, solve
 
     backend.keep_programs()
     for blocks, features, hidden, budget in ((8, 12, 32, 60.0), (48, 48, 96, 60.0)):

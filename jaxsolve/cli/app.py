@@ -7,6 +7,7 @@ from jaxsolve.cli.analyze import analyze
 from jaxsolve.cli.export import export
 from jaxsolve.cli.generate import generate
 from jaxsolve.cli.inspect import inspect
+from jaxsolve.cli.options import options
 from jaxsolve.cli.pair import pair
 from jaxsolve.cli.profile import profile
 from jaxsolve.cli.report import report
@@ -45,6 +46,6 @@ def _command(arguments: list[str]) -> str:
     return " ".join(["jaxsolve", *named])
 
 
-for command in (solve, search, sweep, inspect, pair, verify, analyze, report, export, generate, profile, version):
+for command in (solve, search, sweep, inspect, pair, verify, analyze, report, export, generate, profile, options, version):
     app.command()(command)
 app.add_typer(runs, name="runs")

@@ -65,6 +65,15 @@ Sha256 = Annotated[str | None, typer.Option(metavar="HEX", help="Expected SHA-25
 PairingName = Annotated[
     str, typer.Option(metavar="NAME|auto", help=f"Score that pairs the halves: {', '.join(PAIRINGS)}.")
 ]
+Options = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="[OWNER.]NAME=VALUE", help="Number of a method; repeatable. 'jaxsolve options' lists them."
+    ),
+]
+StartingAnswer = Annotated[
+    str | None, typer.Option("--start", metavar="ANSWER", help="Begin from this answer: a file, or ids 3,1,4,…")
+]
 Devices = Annotated[
     int | None, typer.Option(metavar="N", help="Devices to use, of each process: CPU cores or GPUs. Default: all.")
 ]
@@ -130,6 +139,17 @@ def note_activation(puzzle: Puzzle, ranked: list[tuple[str, float]]) -> None:
         terminal.note(
             f"note: the activation is read as {puzzle.activation}, with which the MSE falls to {mse:.3g}{told}"
         )
+
+
+def named_options(given: list[str] | None) -> dict[str, str]:
+    """Return the values of options by name; `UsageError` for one without a value."""
+    found = {}
+    for text in given or []:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"--set {text!r} has no value; expected NAME=VALUE")
+        found[name.strip()] = value.strip()
+    return found
 
 
 def checked_sha256(text: str | None) -> str | None:

@@ -10,7 +10,7 @@ from jaxsolve.cli.keeping import LOCK_SECONDS, TROUBLE, Keeper, why
 from jaxsolve.errors import OutputError
 
 if TYPE_CHECKING:
-    from jaxsolve.joint import Stored
+    from jaxsolve.experiment.search import Stored
 
 SHARE = 0.02
 """Of the time of a search that may be spent on keeping it: steps are kept one by one where they take long enough."""

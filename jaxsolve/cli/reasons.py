@@ -7,7 +7,7 @@ import numpy as np
 from jaxsolve.cli.answers import noise_of
 
 if TYPE_CHECKING:
-    from jaxsolve.solve import Solution
+    from jaxsolve.solver import Solution
 
 MOST_SHOWN = 6
 """Equally good answers, or pieces, that people are shown."""

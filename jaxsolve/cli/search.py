@@ -14,27 +14,14 @@ from jaxsolve.cli.keeping import Keeper, check_apart
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import ACTIVATIONS, read_answer, read_as
-from jaxsolve.search import METHODS, options_of
+from jaxsolve.search import METHODS
 
 if TYPE_CHECKING:
-    from jaxsolve.joint import JointConfig, JointSolution, Stored
+    from jaxsolve.experiment.search import JointConfig, JointSolution, Stored
     from jaxsolve.puzzle import Puzzle
 
 SHOWN_POINTS = 12
 """Points of the curve that people are shown."""
-
-
-def _help_options() -> str:
-    listed = (
-        f"{name}: {', '.join(f'{key}={_value(make(), key)}' for key in options_of(make()))}"
-        for name, make in METHODS.items()
-    )
-    return "Option of a method, NAME=VALUE or METHOD.NAME=VALUE; may be repeated. " + "; ".join(listed) + "."
-
-
-def _value(method: Any, key: str) -> Any:
-    value = getattr(method, key)
-    return "none" if value is None else value
 
 
 @terminal.guarded
@@ -53,17 +40,18 @@ def search(
     ] = None,
     chains: Annotated[int | None, typer.Option(metavar="B", help="Chains that are annealed.")] = None,
     steps: Annotated[int | None, typer.Option(metavar="S", help="Moves that each chain decides.")] = None,
-    option: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=_help_options())] = None,
+    option: arguments.Options = None,
     rows: Annotated[
         str | None, typer.Option(metavar="N|all", help="Compare candidates on the first N rows. Default: 1000.")
     ] = None,
-    start: Annotated[
-        str | None, typer.Option(metavar="ANSWER", help="Begin from this assembly: a file, or ids 3,1,4,…")
-    ] = None,
+    start: arguments.StartingAnswer = None,
     pairing: Annotated[
         str | None, typer.Option(metavar="NAME", help="Search the order alone, of the pairs that this score gives.")
     ] = None,
     prior: Annotated[str | None, typer.Option(metavar="NAME", help="Prefer the pairs that this score prefers.")] = None,
+    spare: Annotated[
+        int | None, typer.Option(metavar="N", help="Null halves that blocks may be left out with. Default: 0.")
+    ] = None,
     budget: Annotated[
         float, typer.Option(metavar="SECONDS", help="Stop with the best answer after this time.")
     ] = 300.0,
@@ -90,13 +78,14 @@ def search(
     those of solve.
     """
     asked: dict[str, Any] = {"method": method, "rows": _rows(rows), "seed": seed, "pairing": pairing, "prior": prior}
+    asked |= {"spare": spare}
     asked = {key: value for key, value in asked.items() if value is not None} | (
         {"rows": None} if rows == "all" else {}
     )
     asked |= {"sha256": arguments.checked_sha256(sha256)} if sha256 else {}
     asked |= ({"exact": True} if exact else {}) | ({} if tolerance is None else {"tolerance": tolerance})
     given = {"width": width, "noise": noise, "chains": chains, "steps": steps}
-    options = {key: value for key, value in given.items() if value is not None} | dict(map(_named_option, option or []))
+    options = {key: value for key, value in given.items() if value is not None} | arguments.named_options(option)
     size, budget = arguments.bytes_of(memory), arguments.checked_budget(budget)
     if resume is not None and out is not None:
         raise UsageError("--resume goes on in its own folder; leave --out out")
@@ -119,7 +108,7 @@ def _run(
     names: list[str], json: bool,
 ) -> None:  # fmt: skip
     """Search, keep, and print."""
-    from jaxsolve.joint import guessed, joint_search
+    from jaxsolve.experiment.search import guessed, joint_search
     from jaxsolve.run import Run
 
     run = Run(budget + (float(stored[0]["seconds"]) if stored else 0.0), memory, started=started())
@@ -180,18 +169,11 @@ def _rows(text: str | None) -> int | None:
         raise UsageError(f"--rows is {text!r}; expected a whole number, or all") from None
 
 
-def _named_option(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError(f"--set {text!r} has no value; expected NAME=VALUE")
-    return name.strip(), value.strip()
-
-
 def _config(
     asked: dict[str, Any], options: dict[str, Any], resume: Path | None, note: Callable[[str], None] | None = None
 ) -> "tuple[Stored | None, JointConfig]":
     """Return what to resume and what to search with; `UsageError` if the two contradict each other."""
-    from jaxsolve.joint import JointConfig
+    from jaxsolve.experiment.search import JointConfig
     from jaxsolve.run import load_checkpoint
     from jaxsolve.search import stages_named
 

@@ -2,7 +2,7 @@
 
 import time
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,19 +12,21 @@ import typer
 from jaxsolve.cli import arguments, codes, interrupts, live, started, terminal
 from jaxsolve.cli.ahead import ahead
 from jaxsolve.cli.answers import answer_of, neighbour_of
+from jaxsolve.cli.checkpoints import Checkpoints
 from jaxsolve.cli.keeping import Keeper, check_apart
 from jaxsolve.cli.reasons import counted, reasons
 from jaxsolve.cli.version import versions
-from jaxsolve.errors import OutputError
+from jaxsolve.errors import OutputError, UsageError
 from jaxsolve.ordering import SEEDS
 from jaxsolve.pairing import PAIRINGS
+from jaxsolve.puzzle import read_answer
 from jaxsolve.puzzle.source import TABLE
 from jaxsolve.search import SEARCHES
 
 if TYPE_CHECKING:
     from jaxsolve.certificate import Gap
     from jaxsolve.puzzle import Puzzle
-    from jaxsolve.solve import Config, Solution, Start
+    from jaxsolve.solver import Config, Solution, Start, Stored
 
 AHEAD_BYTES = 64 << 20
 """Puzzles up to this size are read in a copy of the process, which has to send them over."""
@@ -32,6 +34,7 @@ AHEAD_BYTES = 64 << 20
 
 @terminal.guarded
 def solve(
+    context: typer.Context,
     puzzle: arguments.PuzzlePath = arguments.DEMO,
     pairing: Annotated[
         str,
@@ -54,6 +57,8 @@ def solve(
         float, typer.Option(metavar="SECONDS", help="Stop with the best answer after this time.")
     ] = 300.0,
     seed: Annotated[int, typer.Option(help="Start of all randomness.")] = 0,
+    option: arguments.Options = None,
+    start: arguments.StartingAnswer = None,
     sha256: arguments.Sha256 = None,
     activation: arguments.ActivationOrAuto = "auto",
     link: arguments.LinkName = "auto",
@@ -61,6 +66,9 @@ def solve(
     exact: arguments.Exact = False,
     tolerance: arguments.Tolerance = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the answer.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Go on with the run in this folder, as it was begun.")
+    ] = None,
     devices: arguments.Devices = None,
     memory: arguments.Memory = None,
     coordinator: arguments.Coordinator = None,
@@ -72,45 +80,102 @@ def solve(
 ) -> None:
     """Find the order of the pieces and prove it.
 
-    Where it is not solved, the best answer is printed and saved. Exit code
-    0: solved or identified. 1: not. 'jaxsolve --help' lists all of them.
+    Where it is not solved, the best answer is printed and saved, and
+    --resume goes on from there. Exit code 0: solved or identified. 1: not.
+    'jaxsolve --help' lists all of them.
     """
     from jaxsolve import backend
-    from jaxsolve.run import Run
-    from jaxsolve.solve import Config, solve
+    from jaxsolve.run import Run, load_checkpoint
+    from jaxsolve.solver import Config, check_options, solve
 
     begun = started()
     size, expected = arguments.bytes_of(memory), arguments.checked_sha256(sha256)
+    if resume is not None and (out is not None or start is not None):
+        raise UsageError("--resume goes on in its own folder from where the run was; leave --out and --start out")
     config = Config(
-        pairing, order_seed, search, rows, budget, seed, expected, exact, tolerance, trace=json, devices=devices
-    )
-    work = partial(_prepared, puzzle, activation, link, standardise_inputs, config)
+        pairing, order_seed, search, rows, budget, seed, expected, exact, tolerance, trace=json, devices=devices,
+        options=arguments.named_options(option),
+    )  # fmt: skip
+    check_options(config)
+    read: dict[str, Any] = {"activation": activation, "link": link, "standardise_inputs": standardise_inputs}
+    stored = None if resume is None else load_checkpoint(resume)
+    if stored is not None:
+        config, read = _as_begun(stored, config, read, _said(context), resume)
+    ids = None if start is None else read_answer(start)
+    work = partial(_prepared, puzzle, read, config)
     prepared = ahead(work) if _size(puzzle) < AHEAD_BYTES else work
     names = arguments.start(devices, coordinator, processes, process_id, cluster)
     imported = time.perf_counter()
     first = backend.is_first()  # the others know the same, and say nothing
     check_apart(puzzle, out, "--out")
-    run = Run(budget, memory=size, started=begun)
+    run = Run(budget + (float(stored[0]["seconds"]) if stored else 0.0), memory=size, started=begun)
     run.seconds["import"] = imported - begun
-    with Keeper("solve", out, record=first and not no_record, alone=first) as keeper:
-        save = partial(keeper.leave, json=json) if first else lambda: None
-        with interrupts.stopping(run.stop, save) as ending:
+    with Keeper("solve", resume or out, record=first and not no_record, alone=first) as keeper:
+        kept = Checkpoints(keeper, keeper.folder() if stored else None)
+
+        def go_on() -> None:
+            if kept.kept:
+                terminal.note(f"go on with: jaxsolve solve {puzzle} --resume {kept.kept}")
+
+        def save() -> None:
+            kept.leave()
+            keeper.leave(json=json)
+            go_on()
+
+        with interrupts.stopping(run.stop, save if first else lambda: None) as ending:
             with live.watching(run) if first else nullcontext():
                 with run.phase("read"):
-                    given, start = prepared()
+                    given, initial = prepared()
+                    assembly = None if ids is None else given.assembly(ids)
                 arguments.remark(given)
-                settings = asdict(config) | {"activation": activation, "memory": size}
-                settings |= {"link": link, "standardise_inputs": standardise_inputs}
-                with keeper.recording(run, given, puzzle, settings, seed, names):
-                    solution = solve(given, config, run, start)
+                settings = asdict(config) | {"options": dict(config.options), "memory": size, "start": ids} | read
+                going_on: dict[str, Any] = {"start": assembly, "resume": stored}
+                if first and (keeper.named or not no_record):
+                    going_on["keep"] = lambda of: kept.keep((of[0] | {"read": read}, of[1]))
+                with keeper.recording(run, given, puzzle, settings, seed, names, resumed=stored is not None):
+                    solution = solve(given, config, run, initial, **going_on)
+                    kept.finish()
             if first or solution.status == "lost":
-                report = _report(solution, seed, names)
+                report = _report(solution, config.seed, names)
                 ending.begin()
                 keeper.finish(solution.status, report, solution.certificate)
                 _conclude(report, keeper, given.name, out is not None, json)
+                if solution.status not in ("solved", "identified", "accepted", "unidentifiable"):
+                    go_on()
     if first and codes.of(solution.status):
         arguments.suggest(given)
-    raise typer.Exit(codes.of(solution.status, exact=exact))
+    raise typer.Exit(codes.of(solution.status, exact=config.exact))
+
+
+def _said(context: typer.Context) -> set[str]:
+    """Return the options that were said on the command line."""
+    return {name for name in context.params if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"}
+
+
+def _as_begun(
+    stored: "Stored", config: "Config", read: dict[str, Any], said: set[str], folder: Path | None
+) -> "tuple[Config, dict[str, Any]]":
+    """Return the configuration of a run that goes on, and how its puzzle is read.
+
+    Raises
+    ------
+    UsageError
+        What is stored is no run of solve, or an option that was said is another than it was begun with.
+    """
+    try:
+        before, read_before = dict(stored[0]["solver"]), dict(stored[0]["read"])
+        begun = replace(config, **before)
+        float(stored[0]["seconds"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"{folder}: what is kept there is no run of solve ({error})") from error
+    asked = {name: getattr(config, name) for name in before} | read
+    for name, value in (before | read_before).items():
+        key = "option" if name == "options" else name
+        if key in said and asked[name] != value:
+            raise UsageError(
+                f"--{name.replace('_', '-')} is {asked[name]}; the run in {folder} was begun with {value}: leave it out"
+            )
+    return begun, read_before
 
 
 def _conclude(report: dict[str, Any], keeper: Keeper, puzzle: str, named: bool, json: bool) -> None:
@@ -135,13 +200,11 @@ def _size(path: str) -> int:
         return 0
 
 
-def _prepared(
-    path: str, activation: str, link: str, standardise_inputs: bool, config: "Config"
-) -> tuple["Puzzle", "Start"]:
+def _prepared(path: str, read: dict[str, Any], config: "Config") -> tuple["Puzzle", "Start"]:
     """Read a puzzle and find out what can be found out without JAX."""
-    from jaxsolve.solve import first_start
+    from jaxsolve.solver import first_start
 
-    puzzle = arguments.read(path, activation, link, standardise_inputs)
+    puzzle = arguments.read(path, **read)
     return puzzle, first_start(puzzle, config)
 
 

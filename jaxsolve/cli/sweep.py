@@ -12,9 +12,9 @@ from jaxsolve.cli.keeping import TROUBLE, Keeper, check_apart, why
 from jaxsolve.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
-    from jaxsolve.joint import JointSolution, Stored
+    from jaxsolve.experiment.search import JointSolution, Stored
+    from jaxsolve.experiment.sweep import Outcome
     from jaxsolve.puzzle import Puzzle
-    from jaxsolve.sweep import Outcome
 
 SHOWN_PAIRS = 12
 """Pairs of the consensus that people are shown."""
@@ -48,9 +48,9 @@ def sweep(
     in [grid], of settings and of options, is a run. Shown are the results
     and how often each pair of halves appears in the best of them.
     """
-    from jaxsolve.joint import guessed
+    from jaxsolve.experiment.search import guessed
+    from jaxsolve.experiment.sweep import configurations, consensus, read_outcomes, run_sweep
     from jaxsolve.run import Run
-    from jaxsolve.sweep import configurations, consensus, read_outcomes, run_sweep
 
     if best < 1:
         raise UsageError(f"--best is {best}; expected at least 1")
@@ -124,7 +124,7 @@ def _stored(folder: Path) -> "Stored | None":
 
 
 def _report(puzzle: str, ranked: list["Outcome"], best: int) -> dict[str, Any]:
-    from jaxsolve.sweep import consensus
+    from jaxsolve.experiment.sweep import consensus
 
     listed = [{"pair": list(pair), "runs": count} for pair, count in consensus(ranked[:best])]
     runs = [vars(one) for one in ranked]

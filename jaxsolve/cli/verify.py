@@ -31,9 +31,9 @@ def verify(
     """
     from dataclasses import asdict, replace
 
-    from jaxsolve.config import check_tolerance
-    from jaxsolve.judging import status_of
     from jaxsolve.puzzle import read_whole_answer, unused
+    from jaxsolve.solver.acceptance import status_of
+    from jaxsolve.solver.config import check_tolerance
 
     expected = arguments.checked_sha256(sha256)
     check_tolerance(tolerance)
@@ -71,11 +71,11 @@ def judged(given: "Puzzle", permutation: list[int], expected: str | None = None)
 
     Where nobody said them, they are those that the answer fits best, if it fits them well.
     """
-    from jaxsolve.activation import rank_activations
     from jaxsolve.certificate import certify, concluded
-    from jaxsolve.judging import SINGLED_OUT
     from jaxsolve.puzzle import conditioned, fitting, read_as, running
     from jaxsolve.puzzle.units import affine_fit, rescaled
+    from jaxsolve.solver.acceptance import SINGLED_OUT
+    from jaxsolve.solver.activations import rank_activations
 
     given = conditioned(given)
     alone, assembly = running(given, permutation)

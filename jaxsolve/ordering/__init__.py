@@ -8,6 +8,7 @@ from jaxsolve.errors import UsageError
 from jaxsolve.ordering.bradley_terry import bradley_terry, fit_strengths, swap_gaps, three_cycles
 from jaxsolve.ordering.depth import contraction, expected_places, place_costs
 from jaxsolve.ordering.greedy import delta_greedy, greedy_insertion
+from jaxsolve.ordering.likely import LINES, Directed, likely_order, seriated_order
 from jaxsolve.ordering.paired import Order, Paired
 from jaxsolve.ordering.seriation import seriate, seriation
 from jaxsolve.ordering.sorting import delta_norm, random, w_out_frobenius, w_out_l1
@@ -54,17 +55,21 @@ def seed_order(paired: Paired, name: str) -> Order:
 
 
 __all__ = [
+    "LINES",
     "QUICK_SEEDS",
     "SEEDS",
+    "Directed",
     "Order",
     "Paired",
     "Seed",
     "descending",
     "expected_places",
     "fit_strengths",
+    "likely_order",
     "place_costs",
     "seed_order",
     "seriate",
+    "seriated_order",
     "swap_gaps",
     "three_cycles",
 ]

@@ -4,7 +4,7 @@ from jaxsolve.run.checkpoint import load_checkpoint, save_checkpoint
 from jaxsolve.run.evaluator import ROOM, WORK, Evaluator
 from jaxsolve.run.observer import Label, Observer, Pass, Progress
 from jaxsolve.run.ranking import race, rungs, screen, screen_applications, screen_rows
-from jaxsolve.run.run import OutOfTime, Run
+from jaxsolve.run.run import Outcome, OutOfTime, Run
 
 __all__ = [
     "ROOM",
@@ -13,6 +13,7 @@ __all__ = [
     "Label",
     "Observer",
     "OutOfTime",
+    "Outcome",
     "Pass",
     "Progress",
     "Run",

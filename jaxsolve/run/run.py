@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from jaxsolve import backend, engine
+from jaxsolve.errors import OutOfMemoryError
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run.observer import Label, Observer, Pass, Progress
 
@@ -20,6 +21,16 @@ PHASES = ("import", "read", "compile", "pair", "seed", "search", "certify")
 
 class OutOfTime(Exception):  # noqa: N818  (a stop, not an error)
     """The budget is spent; whoever holds the best answer so far reports it."""
+
+
+@dataclass
+class Outcome:
+    """How a piece of work has ended."""
+
+    status: str | None = None
+    """``out_of_time``, ``out_of_memory``, ``interrupted``, or ``lost`` where another process has died; None: by itself.
+    """
+    error: OutOfMemoryError | None = None
 
 
 @dataclass(eq=False)
@@ -90,6 +101,22 @@ class Run:
             raise KeyboardInterrupt if why > 1 else OutOfTime
         self.evaluations += evaluations
         self._tell()
+
+    @contextmanager
+    def stoppable(self) -> Iterator[Outcome]:
+        """Let what `spend` raises, and memory that runs out, end the work inside; the outcome says so afterwards."""
+        outcome = Outcome()
+        try:
+            with backend.watched():
+                yield outcome
+        except OutOfTime:
+            outcome.status = "out_of_time"
+        except OutOfMemoryError as error:
+            outcome.status, outcome.error = "out_of_memory", error
+        except KeyboardInterrupt:
+            outcome.status = "interrupted"
+        except backend.ProcessLost:
+            outcome.status = "lost"
 
     def overtime(self) -> None:
         """Allow a piece of what is done once a search is over: judging, for which there is a little time in any case.

@@ -2,8 +2,8 @@
 
 from jaxsolve.search.descent import Descent, Round, begin
 from jaxsolve.search.local import SEARCHES, LocalSearch, descend, search_named
-from jaxsolve.search.method import Method, Population, Setting, population, unjudged
-from jaxsolve.search.methods import METHODS, options_of, stages_named
+from jaxsolve.search.method import Info, Method, Population, Setting, info_of, population, unjudged
+from jaxsolve.search.methods import METHODS, options_of, stages_named, with_options
 from jaxsolve.search.pipeline import MOST_SEED, STATISTICS_ROWS, Pipeline, Point, Stage
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "SEARCHES",
     "STATISTICS_ROWS",
     "Descent",
+    "Info",
     "LocalSearch",
     "Method",
     "Pipeline",
@@ -22,9 +23,11 @@ __all__ = [
     "Stage",
     "begin",
     "descend",
+    "info_of",
     "options_of",
     "population",
     "search_named",
     "stages_named",
     "unjudged",
+    "with_options",
 ]

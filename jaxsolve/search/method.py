@@ -7,15 +7,15 @@ anew, bit by bit the same, and `step` passes it on. Randomness is counted: a ste
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, NamedTuple, Protocol
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.errors import UsageError
-from jaxsolve.puzzle import Assembly
+from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.run import Evaluator, Run
 
 Count = NDArray[np.int64] | np.int64
@@ -24,6 +24,10 @@ Amount = NDArray[np.float64] | np.float64
 """A number that measures, likewise."""
 State = Any
 Work = Any
+S = TypeVar("S")
+"""The named tuple of arrays that is a method's state."""
+W = TypeVar("W")
+"""What the devices hold at a state."""
 
 
 class Population(NamedTuple):
@@ -88,6 +92,12 @@ class Setting:
     """`[N, N]` costs of all pairs, in standard deviations of a score or as -log odds, where there are any."""
     places: NDArray[np.float64] | None = None
     """`[N, N]` how much less likely each first half is at each position than where it is expected, as -log odds."""
+    puzzle: Puzzle | None = None
+    """The puzzle, for methods that look at its weights; None: they cannot be used."""
+    floor: float = 0.0
+    """Mean squared error at which there is nothing left to search."""
+    shared: dict[str, Any] = field(default_factory=dict)
+    """What methods that work in turn at the same setting hold together, made anew from their states."""
 
     @property
     def blocks(self) -> int:
@@ -127,12 +137,12 @@ class Setting:
 
 def check_options(method: "Method", *, positive: tuple[str, ...] = ()) -> None:
     """Refuse negative options, and those below 1 that are named; `UsageError` names the option."""
-    for field in fields(method):
-        value = getattr(method, field.name)
-        if field.name in positive and value is not None and value < 1:
-            raise UsageError(f"{field.name} is {value}; expected at least 1")
+    for option in fields(method):
+        value = getattr(method, option.name)
+        if option.name in positive and value is not None and value < 1:
+            raise UsageError(f"{option.name} is {value}; expected at least 1")
         if isinstance(value, int | float) and not value >= 0:
-            raise UsageError(f"{field.name} is {value}; expected 0 or more")
+            raise UsageError(f"{option.name} is {value}; expected 0 or more")
 
 
 def check_memory(setting: Setting, name: str, count: int, numbers: int) -> None:
@@ -157,32 +167,53 @@ def filled(setting: Setting, table: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([table, np.repeat(table[-1:], -len(table) % devices, axis=0)])
 
 
-class Method(Protocol):
+class Info(NamedTuple):
+    """What a step has come to, for those who look at a search; its state is what the next step needs."""
+
+    candidates: Population | None
+    """What may be searched from now; None: the step was one on the way."""
+    relaxed_loss: float = float("inf")
+    """Lowest error so far of what is not yet an assembly, on rows that it has not seen: what may come of the search."""
+    improving: bool | None = None
+    """Whether the last of these errors was lower than those before; None: that is not known."""
+    ripe: bool = True
+    """Whether a local search from the candidates is worth its time."""
+    over: bool = True
+    """Whether this is a good place to let another method go on."""
+
+
+class Method(Protocol[S, W]):
     """A joint search: a frozen dataclass whose fields are its options."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
-    def state_type(self) -> type:
+    def state_type(self) -> type[S]:
         """The named tuple that states are."""
         ...
 
-    def init(self, setting: Setting) -> State:
+    def init(self, setting: Setting) -> S:
         """Return the state before the first step."""
         ...
 
-    def place(self, setting: Setting, state: State) -> Work:
+    def place(self, setting: Setting, state: S) -> W:
         """Return what the devices hold at a state."""
         ...
 
-    def step(self, setting: Setting, state: State, work: Work) -> tuple[State, Work]:
+    def step(self, setting: Setting, state: S, work: W) -> tuple[S, W]:
         """Return the next state; a step takes about a second."""
         ...
 
-    def finished(self, state: State) -> bool:
+    def finished(self, state: S) -> bool:
         """Return whether there is no next step."""
         ...
 
-    def found(self, state: State) -> Population:
+    def found(self, state: S) -> Population:
         """Return the best assemblies so far; none before there is one."""
         ...
+
+
+def info_of(method: Method[S, Any], state: S) -> Info:
+    """Return what the last step of a method has come to; methods that do not say have found something in each."""
+    own = getattr(method, "info", None)
+    return Info(method.found(state)) if own is None else own(state)

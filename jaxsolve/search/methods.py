@@ -3,18 +3,25 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import cache
+from itertools import starmap
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from jaxsolve.errors import UsageError
 from jaxsolve.search.annealing import Annealing, Tempering
 from jaxsolve.search.backward import BackwardBeam
 from jaxsolve.search.beam import Beam
 from jaxsolve.search.descending import Descending
+from jaxsolve.search.elimination import Elimination
 from jaxsolve.search.grand_canonical import GrandCanonical
 from jaxsolve.search.iterated import Iterated
 from jaxsolve.search.method import Method
 from jaxsolve.search.pipeline import Stage
+from jaxsolve.search.reannealing import Reannealing
+from jaxsolve.search.relaxation import Relaxation
+
+D = TypeVar("D")
+"""A frozen dataclass."""
 
 METHODS: dict[str, Callable[[], Method]] = {
     "beam": Beam,
@@ -25,16 +32,19 @@ METHODS: dict[str, Callable[[], Method]] = {
     "grand_canonical": GrandCanonical,
     "iterated": Iterated,
     "descent": Descending,
+    "relaxation": Relaxation,
+    "reannealing": Reannealing,
+    "elimination": Elimination,
 }
 
 
-def options_of(method: Method) -> dict[str, type]:
-    """Return the options of a method with their types, ``None`` left out."""
+def options_of(method: Any) -> dict[str, type]:
+    """Return the options of a method, or of another frozen dataclass, with their types, ``None`` left out."""
     return dict(_options_of(type(method)))
 
 
 @cache
-def _options_of(kind: type[Method]) -> Mapping[str, type]:
+def _options_of(kind: type) -> Mapping[str, type]:
     hints = get_type_hints(kind)
     return {
         field.name: next((one for one in get_args(hints[field.name]) if one is not NoneType), hints[field.name])
@@ -62,18 +72,22 @@ def stages_named(names: str | Sequence[str], options: Mapping[str, Any] | None =
     for name in listed:
         if name not in METHODS:
             raise UsageError(f"no method {name!r}; choose one or several, joined by commas, of {', '.join(METHODS)}")
-    methods = [METHODS[name]() for name in listed]
-    changes: list[dict[str, Any]] = [{} for _ in methods]
-    for key, value in (options or {}).items():
-        stage, _, option = key.rpartition(".")
-        meant = [k for k, name in enumerate(listed) if stage in ("", name) and option in options_of(methods[k])]
+    return tuple(starmap(Stage, with_options([(name, METHODS[name]()) for name in listed], options or {})))
+
+
+def with_options(named: Sequence[tuple[str, D]], options: Mapping[str, Any]) -> list[tuple[str, D]]:
+    """Return dataclasses with options changed, which `stages_named` describes; `UsageError` as there."""
+    changes: list[dict[str, Any]] = [{} for _ in named]
+    for key, value in options.items():
+        owner, _, option = key.rpartition(".")
+        meant = [k for k, (name, one) in enumerate(named) if owner in ("", name) and option in options_of(one)]
         if not meant:
-            has = sorted({option for method in methods for option in options_of(method)})
-            raise UsageError(f"{' and '.join(listed)} has no option {key!r}; it has {', '.join(has)}")
+            has = sorted({option for _, one in named for option in options_of(one)})
+            names = " and ".join(dict.fromkeys(name for name, _ in named))
+            raise UsageError(f"{names} has no option {key!r}; it has {', '.join(has)}")
         for k in meant:
-            changes[k][option] = _value(key, value, options_of(methods[k])[option])
-    methods = [replace(method, **changed) for method, changed in zip(methods, changes, strict=True)]  # pyright: ignore
-    return tuple(Stage(*pair) for pair in zip(listed, methods, strict=True))
+            changes[k][option] = _value(key, value, options_of(named[k][1])[option])
+    return [(name, replace(one, **changed)) for (name, one), changed in zip(named, changes, strict=True)]  # pyright: ignore[reportArgumentType]
 
 
 def _value(key: str, value: Any, kind: type) -> Any:

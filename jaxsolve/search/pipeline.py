@@ -5,14 +5,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.errors import UsageError
 from jaxsolve.run import Label, Pass
-from jaxsolve.search.method import Amount, Count, Method, Population, Setting, State, population
+from jaxsolve.search.method import Method, Population, Setting, State, Work, population
+from jaxsolve.search.storing import flattened, restored
 
 ELITES = 64
 """Assemblies that a stage hands on."""
@@ -40,64 +41,136 @@ class Point:
     """Lowest mean squared error so far, on the rows of the search; infinite before there is an assembly."""
 
 
-@dataclass(eq=False)
-class Pipeline:
-    """Searches one after the other. It stands between two steps at any time, and can be stored there."""
+class Stepper:
+    """A method that works at a setting, step by step. It stands between two steps at any time."""
 
-    stages: tuple[Stage, ...]
-    setting: Setting
-    at: int = 0
-    """The stage that runs; as many as there are: none any more."""
-    state: State = None
-    """Its state; None: not begun."""
-    elites: Population | None = None
-    """The best assemblies of all stages so far, on the rows of the search."""
-    curve: list[Point] = field(default_factory=list)
-    digest: str | None = ""
-    """Hash of all states so far, one after the other: the same for the same search. None: begun before it was kept."""
-    _restored: bool = False
-    """Whether no step was taken yet since the state was read."""
-
-    @property
-    def finished(self) -> bool:
-        """Whether all stages have come to their end."""
-        return self.at == len(self.stages)
+    def __init__(self, stage: Stage, setting: Setting, state: State = None, elites: Population | None = None) -> None:
+        self.stage, self.setting = stage, setting
+        self.state = state
+        """None: not begun."""
+        self.elites = elites
+        """The best assemblies so far, of those before as well; None: none."""
+        self._work: Work = None
+        self._placed = False
 
     @property
     def loss(self) -> float:
         """Lowest mean squared error so far, on the rows of the search."""
         return float("inf") if self.elites is None else float(self.elites.losses[0])
 
-    def drive(self, watch: Callable[["Pipeline"], None] = lambda pipeline: None, floor: float = 0.0) -> None:
-        """Run what is left, until the loss is at most `floor`; `watch` is told after every step.
+    @property
+    def over(self) -> bool:
+        """Whether there is no next step, or nothing left to search."""
+        if self.loss <= self.setting.floor:
+            return True
+        return self.state is not None and self.stage.method.finished(self.state)
+
+    def begin(self) -> None:
+        """Come to the state before the first step, unless it is there already, and put on the devices what it needs."""
+        name, method = self.stage
+        if self._placed:
+            return
+        starts = self.setting.starts if self.elites is None else self.elites
+        label = Label(name, rows=self.setting.problem.rows, activation=self.setting.problem.activation)
+        if starts is None:
+            self.setting.run.begin(label)
+        else:
+            self.setting.run.begin(label, starts.best, float(starts.losses[0]))
+        if self.state is None:
+            self.state = method.init(self.setting)
+        self._work, self._placed = method.place(self.setting, self.state), True
+        if method.finished(self.state):
+            self._note()
+
+    def advance(self) -> None:
+        """Do one step, if there is one."""
+        name, method = self.stage
+        self.begin()
+        if self.over:
+            return
+        before, began = _decided(self.state), time.perf_counter()
+        self.state, self._work = method.step(self.setting, self.state, self._work)
+        self._note()
+        taken, refused = (after - then for after, then in zip(_decided(self.state), before, strict=True))
+        if taken or refused:  # passes of local searches speak for themselves
+            seconds = time.perf_counter() - began
+            self.setting.run.passed(Pass(name, self.loss, seconds, taken, refused))
+
+    def _note(self) -> None:
+        found = self.stage.method.found(self.state)
+        if found.size:
+            known = found if self.elites is None else self.elites.with_more(found)
+            self.elites = population(*known).take(slice(ELITES))
+            self.setting.run.found(self.elites.best, float(self.elites.losses[0]))
+
+
+@dataclass(eq=False)
+class Pipeline:
+    """Methods one after the other: the sequential policy. It can be stored between any two steps."""
+
+    stages: tuple[Stage, ...]
+    setting: Setting
+    at: int = 0
+    """The stage that runs; as many as there are: none any more."""
+    elites: Population | None = None
+    """The best assemblies of all stages so far, on the rows of the search."""
+    curve: list[Point] = field(default_factory=list)
+    digest: str | None = ""
+    """Hash of all states so far, one after the other: the same for the same search. None: begun before it was kept."""
+    _stepper: Stepper | None = None
+    _restored: bool = False
+    """Whether no step was taken yet since the state was read."""
+
+    @property
+    def state(self) -> State:
+        """The state of the stage that runs; None: not begun."""
+        return None if self._stepper is None else self._stepper.state
+
+    @property
+    def finished(self) -> bool:
+        """Whether all stages have come to their end, or there is nothing left to search."""
+        return self.at == len(self.stages) or self.loss <= self.setting.floor
+
+    @property
+    def loss(self) -> float:
+        """Lowest mean squared error so far, on the rows of the search."""
+        return float("inf") if self.elites is None else float(self.elites.losses[0])
+
+    def drive(self, watch: Callable[["Pipeline"], None] = lambda pipeline: None) -> None:
+        """Run what is left; `watch` is told after every step.
 
         Raises
         ------
         OutOfTime, KeyboardInterrupt, ProcessLost
             As `Run.spend` does; the pipeline stands where it was after the last step.
         """
-        while not self.finished and self.loss > floor:
-            name, method = self.stages[self.at]
-            setting = replace(self.setting, starts=self.elites or self.setting.starts, seed=self.setting.seed + self.at)
-            with self.setting.run.phase("search"):
-                self._begin(name)
-                if self.state is None:
-                    self.state = method.init(setting)
-                with self._as_stored():
-                    work = method.place(setting, self.state)
-                while not method.finished(self.state) and self.loss > floor:
-                    before, began = _decided(self.state), time.perf_counter()
-                    with self._as_stored():
-                        self.state, work = method.step(setting, self.state, work)
-                        self._digest()
-                        self._note(name, method.found(self.state))
-                    self._restored = False
-                    self._tell(name, before, time.perf_counter() - began)
-                    watch(self)
-                self._note(name, method.found(self.state))
-            if method.finished(self.state):
-                self.at, self.state = self.at + 1, None
+        while not self.finished:
+            self.advance()
             watch(self)
+
+    def advance(self) -> None:
+        """Do one step of the stage that runs, or let the next one begin where it has ended."""
+        with self.setting.run.phase("search"), self._as_stored():
+            stepper = self._stepper = self._stepper or self._of_stage(None)
+            stepper.begin()
+            if stepper.over:
+                self.at, self._stepper = self.at + 1, None
+            else:
+                stepper.advance()
+                self._digest()
+                self._restored = False
+            self._note(stepper)
+
+    def _of_stage(self, state: State) -> Stepper:
+        """Return the stage that runs at a state; None: before the first."""
+        starts = self.elites or self.setting.starts
+        setting = replace(self.setting, starts=starts, seed=self.setting.seed + self.at)
+        return Stepper(self.stages[self.at], setting, state, self.elites)
+
+    def _note(self, stepper: Stepper) -> None:
+        self.elites, run = stepper.elites, self.setting.run
+        if self.elites is not None and (not self.curve or self.loss < self.curve[-1].loss):
+            self.curve.append(Point(stepper.stage.name, run.evaluations, run.elapsed, self.loss))
 
     def stored(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what `restored` takes, as plain values and arrays."""
@@ -114,8 +187,7 @@ class Pipeline:
         }
         arrays: dict[str, NDArray[Any]] = {}
         for prefix, parts in (("state", self.state), ("elites", self.elites), ("starts", self.setting.starts)):
-            if parts is not None:
-                arrays |= {f"{prefix}.{name}": np.asarray(part) for name, part in parts._asdict().items()}
+            arrays |= flattened(parts, f"{prefix}.")
         return meta, arrays
 
     def restore(self, meta: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
@@ -144,16 +216,13 @@ class Pipeline:
             self.setting.run.evaluations = int(meta["evaluations"])
             self.setting.run.started = time.perf_counter() - float(meta["seconds"])
             if "starts.ins" in arrays:
-                self.setting.starts = Population(*(arrays[f"starts.{name}"] for name in Population._fields))
-                _check_state(self.setting.starts, self.setting.blocks, whole=True)
+                self.setting.starts = restored(Population, arrays, "starts.", self.setting.blocks, whole=True)
             if "elites.ins" in arrays:
-                self.elites = Population(*(arrays[f"elites.{name}"] for name in Population._fields))
-                _check_state(self.elites, self.setting.blocks, whole=True)
+                self.elites = restored(Population, arrays, "elites.", self.setting.blocks, whole=True)
                 self.setting.run.found(self.elites.best, float(self.elites.losses[0]))
             if meta["begun"]:
                 kind = self.stages[self.at].method.state_type
-                self.state = kind(*(arrays[f"state.{name}"] for name in kind._fields))
-                _check_state(self.state, self.setting.blocks)
+                self._stepper = self._of_stage(restored(kind, arrays, "state.", self.setting.blocks))
                 self._restored = True
         except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             raise UsageError(f"this is no stored search ({type(error).__name__}: {error})") from error
@@ -171,54 +240,12 @@ class Pipeline:
     def _digest(self) -> None:
         if self.digest is not None:
             told = getattr(self.state, "TOLD", ())
-            parts = [np.asarray(getattr(self.state, name)) for name in self.state._fields if name not in told]
+            parts = [part for name, part in flattened(self.state, "").items() if name not in told]
             kinds = "".join(f"{part.dtype.str}{part.shape}" for part in parts)
             known = hashlib.sha256(f"{self.digest}{self.at}{kinds}".encode())
             for part in parts:
                 known.update(part.tobytes())
             self.digest = known.hexdigest()
-
-    def _begin(self, stage: str) -> None:
-        problem, starts = self.setting.problem, self.elites or self.setting.starts
-        label = Label(stage, rows=problem.rows, activation=problem.activation)
-        if starts is None:
-            self.setting.run.begin(label)
-        else:
-            self.setting.run.begin(label, starts.best, float(starts.losses[0]))
-
-    def _tell(self, stage: str, before: tuple[int, int], seconds: float) -> None:
-        taken, refused = (after - then for after, then in zip(_decided(self.state), before, strict=True))
-        if taken or refused:  # passes of local searches speak for themselves
-            self.setting.run.passed(Pass(stage, self.loss, seconds, taken, refused))
-
-    def _note(self, stage: str, found: Population) -> None:
-        if found.size:
-            known = found if self.elites is None else self.elites.with_more(found)
-            self.elites = population(*known).take(slice(ELITES))
-            self.setting.run.found(self.elites.best, float(self.elites.losses[0]))
-        run = self.setting.run
-        if self.elites is not None and (not self.curve or self.loss < self.curve[-1].loss):
-            self.curve.append(Point(stage, run.evaluations, run.elapsed, self.loss))
-
-
-def _check_state(state: Any, blocks: int, *, whole: bool = False) -> None:
-    """Refuse what cannot be a state, above all halves, `[B, L]`, not each once in a row: all where it is `whole`."""
-    hints = get_type_hints(type(state))
-    for name, rows in state._asdict().items():
-        if hints[name] in (Count, Amount) and (rows.ndim or rows.dtype.kind not in "iuf"):
-            raise ValueError(f"{name} of shape {rows.shape} and type {rows.dtype}")
-        if name.endswith(("ins", "outs")):
-            alike = rows.shape == getattr(state, name.replace("outs", "ins")).shape
-            of_all = not whole or (rows.ndim == 2 and rows.shape[1] == blocks)
-            if rows.ndim != 2 or not len(rows) or rows.dtype != np.int32 or not (alike and of_all):
-                raise ValueError(f"{name} of shape {rows.shape} and type {rows.dtype}")
-            ordered = np.sort(rows, axis=1)
-            if rows.size and (ordered[:, 0].min() < 0 or ordered[:, -1].max() >= blocks):
-                raise ValueError(f"{name} with halves that there are not")
-            if (np.diff(ordered, axis=1) == 0).any():
-                raise ValueError(f"{name} with the same half twice")
-        elif name.endswith(("losses", "sums")) and (rows.shape != state.ins.shape[:1] or rows.dtype.kind != "f"):
-            raise ValueError(f"{name} of shape {rows.shape} and type {rows.dtype}")
 
 
 def _decided(state: State) -> tuple[int, int]:

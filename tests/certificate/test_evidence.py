@@ -16,7 +16,7 @@ from jaxsolve.certificate.neighbour import (
 from jaxsolve.certificate.residual import loo_predictions
 from jaxsolve.engine import NEIGHBOURHOODS, union
 from jaxsolve.puzzle import Assembly, demo_puzzle, predict
-from jaxsolve.solve import solve
+from jaxsolve.solver import solve
 from tests import reference
 from tests.reference import exchanged, single
 

@@ -14,7 +14,7 @@ from jaxsolve.certificate.neighbour import all_moves
 from jaxsolve.puzzle import Assembly, conditioned, demo_puzzle, mean_squared_error, padded
 from jaxsolve.run import Run
 from jaxsolve.search import begin, descend
-from jaxsolve.solve import solve
+from jaxsolve.solver import solve
 from tests import reference
 from tests.reference import exchanged, single
 

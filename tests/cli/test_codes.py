@@ -8,7 +8,7 @@ from jaxsolve.backend import ProcessLost
 from jaxsolve.cli import codes, terminal, version
 from jaxsolve.cli.app import app, run
 from jaxsolve.errors import UsageError
-from jaxsolve.joint import JointSolution
+from jaxsolve.experiment.search import JointSolution
 from tests.conftest import ROOT
 
 

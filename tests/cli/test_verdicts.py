@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from jaxsolve.cli.app import app
 from jaxsolve.puzzle import demo_puzzle, write_puzzle
-from jaxsolve.solve import solve
+from jaxsolve.solver import solve
 from tests import reference
 from tests.reference import single
 

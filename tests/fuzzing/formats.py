@@ -218,7 +218,7 @@ def _puzzle(folder: Path) -> Path:
 
 
 def _read_config(data: bytes, folder: Path, long: bool) -> None:
-    from jaxsolve.sweep import configurations
+    from jaxsolve.experiment.sweep import configurations
 
     (folder / "config.toml").write_bytes(data)
     configurations(folder / "config.toml")
@@ -227,7 +227,7 @@ def _read_config(data: bytes, folder: Path, long: bool) -> None:
 def _read_outcomes(data: bytes, folder: Path, long: bool) -> None:
     from jaxsolve.cli.sweep import _named, _report, _shown
     from jaxsolve.records import to_json
-    from jaxsolve.sweep import RESULTS, consensus, read_outcomes
+    from jaxsolve.experiment.sweep import RESULTS, consensus, read_outcomes
 
     (folder / RESULTS).write_bytes(data)
     ranked = sorted(read_outcomes(folder, corpus.puzzle()), key=lambda outcome: outcome.mse)
@@ -245,7 +245,7 @@ SEARCHES: dict[str, dict[str, Any]] = {
 
 def _checkpoints(folder: Path) -> list[bytes]:
     """Return what searches by every method keep after their first step."""
-    from jaxsolve.joint import JointConfig, joint_search
+    from jaxsolve.experiment.search import JointConfig, joint_search
     from jaxsolve.run import Run, save_checkpoint
     from jaxsolve.run.checkpoint import NEWEST
 
@@ -307,7 +307,7 @@ def _other(rng: random.Random, table: np.ndarray) -> np.ndarray:
 
 def _read_checkpoint(data: bytes, folder: Path, long: bool) -> None:
     from jaxsolve.cli.search import _config, _report
-    from jaxsolve.joint import joint_search
+    from jaxsolve.experiment.search import joint_search
     from jaxsolve.run import Run
     from jaxsolve.run.checkpoint import NEWEST
 

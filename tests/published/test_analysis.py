@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxsolve.analysis import analyze, subject_of
-from jaxsolve.solve import Config, solve
+from jaxsolve.solver import Config, solve
 from tests.conftest import REAL_SHA256
 
 QUICK = ["norms", "rescaling", "residuals", "pair_scores", "products", "forward", "isometry"]

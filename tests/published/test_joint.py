@@ -10,7 +10,7 @@ from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Run
 from jaxsolve.search import Setting
 from jaxsolve.search.beam import Beam
-from jaxsolve.solve import Config, solve
+from jaxsolve.solver import Config, solve
 from tests.conftest import REAL_SHA256
 
 

@@ -15,7 +15,7 @@ from jaxsolve.pairing import PAIRINGS, pair
 from jaxsolve.puzzle import Puzzle, mean_squared_error, read_puzzle, sha256_of, write_puzzle
 from jaxsolve.run import Run
 from jaxsolve.search import begin, descend
-from jaxsolve.solve import Config, solve
+from jaxsolve.solver import Config, solve
 from tests.conftest import REAL_SHA256
 
 # rounds as (moves, mean squared error over all rows)

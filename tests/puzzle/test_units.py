@@ -6,7 +6,7 @@ import pytest
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import LINKS, conditioned, in_units, mean_squared_error, predict
 from jaxsolve.puzzle.units import affine_fit, hints, of_table, rescaled
-from jaxsolve.solve import Config, solve
+from jaxsolve.solver import Config, solve
 from tests import reference
 from tests.reference import single
 

@@ -9,10 +9,10 @@ from jaxsolve.backend import memory
 from jaxsolve.cli import app
 from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.errors import OutOfMemoryError, out_of_memory
-from jaxsolve.joint import JointConfig, joint_search
+from jaxsolve.experiment.search import JointConfig, joint_search
 from jaxsolve.puzzle import demo_puzzle
 from jaxsolve.run import Evaluator, Run, screen
-from jaxsolve.solve import Config, solve
+from jaxsolve.solver import Config, solve
 from tests import reference
 
 FAILURES = [JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 99 bytes."), MemoryError("99 bytes")]

@@ -1,0 +1,36 @@
+"""Host: ``jaxsolve options``."""
+
+from typing import Annotated, Any
+
+import typer
+
+from jaxsolve.cli import arguments, terminal
+from jaxsolve.errors import UsageError
+
+
+@terminal.guarded
+def options(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A method, or a part of the solver.")] = None,
+    json: arguments.Json = False,
+) -> None:
+    """List the numbers that --set gives other values than their defaults.
+
+    Those of parts of the solver and of the methods it uses can be set in
+    solve, those of all methods in search.
+    """
+    from jaxsolve.search import METHODS, options_of
+    from jaxsolve.solver.options import OWNERS
+
+    every = {**OWNERS, **METHODS}
+    if name is not None and name not in every:
+        raise UsageError(f"no method or part of the solver {name!r}; choose one of {', '.join(every)}")
+    found: dict[str, dict[str, Any]] = {}
+    for owner in [name] if name else every:
+        numbers = every[owner]()
+        found[owner] = {option: getattr(numbers, option) for option in options_of(numbers)}
+    if json:
+        terminal.result_json(found)
+        return
+    shown = lambda value: "none" if value is None else str(value)
+    rows = [(f"{owner}.{option}", shown(value)) for owner, own in found.items() for option, value in own.items()]
+    terminal.result(terminal.table([("option", "default"), *rows]))

@@ -1,0 +1,36 @@
+"""Host: whose numbers a configuration may give instead of their defaults."""
+
+from collections.abc import Callable
+from typing import Any
+
+from jaxsolve.errors import UsageError
+from jaxsolve.search.elimination import Elimination
+from jaxsolve.search.reannealing import Reannealing
+from jaxsolve.search.relaxation import Relaxation
+from jaxsolve.solver.acceptance import Acceptance
+from jaxsolve.solver.config import Config
+from jaxsolve.solver.hypothesis import Attempts
+from jaxsolve.solver.initial import Initial
+from jaxsolve.solver.portfolio import Policy
+from jaxsolve.solver.restarts import Restarts
+
+OWNERS: dict[str, Callable[[], Any]] = {
+    "initial": Initial,
+    "attempts": Attempts,
+    "policy": Policy,
+    "acceptance": Acceptance,
+    "restarts": Restarts,
+    "relaxation": Relaxation,
+    "reannealing": Reannealing,
+    "elimination": Elimination,
+}
+"""Parts of the solver and the methods that it uses, by the names before the dot."""
+
+
+def check_options(config: Config) -> None:
+    """Refuse options that no part of the solver has; `UsageError` names the option."""
+    for key in config.options:
+        owner, dot, _ = key.partition(".")
+        if not dot or owner not in OWNERS:
+            raise UsageError(f"no part {key!r}; expected OWNER.NAME, OWNER one of {', '.join(OWNERS)}")
+        config.given(owner, OWNERS[owner]())

@@ -1,0 +1,195 @@
+"""Host: which hypothesis gets the next attempt: the policy that shares the time of a run.
+
+An algorithm portfolio (Gomes & Selman 2001, https://doi.org/10.1016/S0004-3702(00)00081-3) whose arms are hypotheses:
+activations, where nobody has said which it is. It is said in four sentences. The puzzle as it is read comes first, as
+long as it gets further. Then the hypothesis that fits best, if another one does. Then each other activation is sounded,
+those first that fit the first orders best. From then on the next attempt is made under the one whose error fell
+furthest for what it took: of mixtures, for single assemblies are bad under the right one, too, as long as they are
+wrong.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from jaxsolve.ordering import LINES
+from jaxsolve.puzzle import ACTIVATIONS, Assembly, Puzzle, read_as
+from jaxsolve.solver.activations import SAME, akin, rank_activations
+from jaxsolve.solver.attempt import Attempt
+from jaxsolve.solver.config import AUTO, NONE
+from jaxsolve.solver.hypothesis import Hypothesis
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Numbers by which hypotheses share the time."""
+
+    patience: int = 2
+    """Attempts that get no further under the first hypothesis before others are tried.
+
+    Two are made under each of those: first orders, and a round that tells what may come of more of them.
+    """
+    further: float = 0.7
+    """Share of the lowest error so far below which an attempt gets further."""
+    fitting: float = 0.02
+    """Share of the variance that mixtures leave at most where they are believed to the end of their cycle.
+
+    Under another activation than the right one they hardly come to that.
+    """
+    certain: float = 1e-3
+    """Share of the variance that they leave at most where they are believed beyond it."""
+    clearly: float = 0.5
+    """Share of the lowest error under all others below which a hypothesis goes on."""
+    close: float = 0.1
+    """Share of the variance that first orders leave at most where another activation is tried at once."""
+    rows: int = 400
+    """Rows that tell which activation to try first."""
+    exponent: float = 4.0
+    """Power of the ratio of errors by which evaluations are shared in the end.
+
+    A hypothesis whose error is k times as high gets one for k⁴ of the best.
+    """
+
+
+@dataclass
+class Visit:
+    """Attempts under one hypothesis, as long as they get further."""
+
+    hypothesis: int
+    patience: float
+    lowest: float = np.inf
+    """Error of its best attempt before the last one."""
+    before: float = np.inf
+    """Lowest promise of the other hypotheses when it began to be sounded."""
+    attempts: int = 0
+
+
+@dataclass(eq=False)
+class Portfolio:
+    """Hypotheses, and whose turn it is."""
+
+    policy: Policy
+    opened: Callable[[Puzzle], Hypothesis]
+    """Makes a hypothesis."""
+    hypotheses: list[Hypothesis]
+    """The first is the puzzle as it is read."""
+    first_orders: list[Assembly] = field(default_factory=list)
+    """By which other activations are ranked."""
+    stage: str = "first"
+    """``first``, ``best``, ``others`` or ``all``: the sentence of the policy that holds."""
+    visit: Visit | None = None
+    waiting: list[str] = field(default_factory=list)
+    """Activations to be sounded, the likeliest first."""
+    done: bool = False
+    """Whether there is nothing left to try."""
+
+    def __post_init__(self) -> None:
+        """Begin with the first hypothesis."""
+        self.visit = self.visit or Visit(0, self.policy.patience)
+
+    def select(self) -> Hypothesis | None:
+        """Return the hypothesis that gets the next attempt; None: every way was tried."""
+        while self.visit is None and self.stage != "all":
+            self._next_visit()
+        if self.done:
+            return None
+        if self.visit is not None:
+            return self.hypotheses[self.visit.hypothesis]
+        return min(self.hypotheses, key=lambda one: one.promise**self.policy.exponent * (1 + one.evaluations))
+
+    def exhausted(self) -> None:
+        """Hear that the hypothesis that was selected has no more attempts."""
+        self.done = self.visit is None
+        self.visit = None
+
+    def prepare(self, hypothesis: Hypothesis, attempt: Attempt) -> None:
+        """Take an attempt for one that is not worth a local search, where another activation is to be tried first."""
+        visit = self.visit
+        if self._elsewhere(hypothesis, attempt):
+            attempt.search = NONE
+        if visit and self.stage == "others" and not visit.attempts and hypothesis.config.search == AUTO:
+            attempt.search = NONE
+
+    def update(self, hypothesis: Hypothesis, attempt: Attempt) -> None:
+        """Hear what has come of an attempt."""
+        if self.visit is not None and not self._goes_on(self.visit, hypothesis, attempt):
+            self.visit = None
+
+    def _goes_on(self, visit: Visit, hypothesis: Hypothesis, attempt: Attempt) -> bool:
+        """Return whether the visit goes on after an attempt."""
+        policy, promise = self.policy, hypothesis.promise
+        visit.attempts += 1
+        if self.stage == "first":
+            lowest = min(one.promise for one in self.hypotheses)
+            if self._elsewhere(hypothesis, attempt) or lowest < policy.clearly * promise:
+                return False
+        if self.stage == "others":
+            sounded = not policy.patience or np.isfinite(attempt.relaxed_loss)
+            if sounded and not promise < policy.clearly * visit.before:
+                return False
+        last, mse = hypothesis.attempts[-1], hypothesis.mse
+        # of one round of mixtures it is not known whether they get further
+        further = last.improving
+        if further is None:
+            further = last.search == NONE or mse < policy.further * visit.lowest
+        share = policy.fitting if last.search == NONE else policy.certain
+        fits = promise <= share * float(np.var(hypothesis.puzzle.y))
+        visit.patience -= not (further or fits or last.order_seed in LINES)
+        visit.lowest = mse
+        return visit.patience > 0
+
+    def _next_visit(self) -> None:
+        """Go on to the next visit, or the next stage."""
+        first, patience = self.hypotheses[0], self.policy.patience
+        if self.stage == "first":
+            self.stage = "best"
+            best = int(np.argmin([one.promise for one in self.hypotheses]))
+            if best:  # an answer fits better under another activation, and is read with that
+                self.visit = Visit(best, patience)
+        elif self.stage == "best":
+            self.stage = "others"
+            if not first.puzzle.activation_given and first.attempts:
+                starts = [*self.first_orders, *(attempt.start for attempt in first.attempts)]
+                ranked = rank_activations(first.puzzle, starts, self.policy.rows)
+                self.waiting = [name for name, _ in ranked if name not in SAME]
+        elif self.waiting:
+            name = self.waiting.pop(0)
+            if name not in (one.puzzle.activation for one in self.hypotheses):
+                before = min(one.promise for one in self.hypotheses)
+                self.add(name)
+                self.visit = Visit(len(self.hypotheses) - 1, 1 + patience, before=before)
+        else:
+            self.stage = "all"
+
+    def add(self, activation: str) -> Hypothesis:
+        """Return a new hypothesis: the first one's puzzle read with another activation."""
+        self.hypotheses.append(self.opened(read_as(self.hypotheses[0].puzzle, activation)))
+        return self.hypotheses[-1]
+
+    def _elsewhere(self, hypothesis: Hypothesis, attempt: Attempt) -> bool:
+        """Return whether an order from seriation, which follows no activation, fits another one clearly better."""
+        puzzle = hypothesis.puzzle
+        if self.stage != "first" or puzzle.activation_given or attempt.order_seed not in LINES:
+            return False
+        ranked = rank_activations(puzzle, [attempt.start], self.policy.rows)
+        (name, lowest), own = ranked[0], dict(ranked)[puzzle.activation]
+        least = min(self.policy.clearly * own, self.policy.close * float(np.var(puzzle.y)))
+        return not akin(name, puzzle.activation) and lowest < least
+
+    def in_doubt(self) -> bool:
+        """Return whether the best answer may be bad for no other reason than its activation: others were not tried."""
+        puzzle, best = self.hypotheses[0].puzzle, min(one.mse for one in self.hypotheses)
+        left = {*ACTIVATIONS} - {*SAME} - {one.puzzle.activation for one in self.hypotheses}
+        return bool(left) and not puzzle.activation_given and best > self.policy.fitting * float(np.var(puzzle.y))
+
+    def stored(self) -> dict[str, Any]:
+        """Return what `restore` takes, the hypotheses apart, as plain values."""
+        visit = None if self.visit is None else asdict(self.visit)
+        return {"stage": self.stage, "visit": visit, "waiting": self.waiting}
+
+    def restore(self, meta: dict[str, Any]) -> None:
+        """Go back to where a portfolio of the same hypotheses was stored."""
+        self.stage, self.waiting = str(meta["stage"]), [str(name) for name in meta["waiting"]]
+        self.visit = None if meta["visit"] is None else Visit(**meta["visit"])

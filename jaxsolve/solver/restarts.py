@@ -1,0 +1,112 @@
+"""Host: restarts: joint searches from nothing, each slower than the one before, where the weights say nothing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxsolve import engine
+from jaxsolve.search import MOST_SEED, Info, Pipeline, Population, Setting, stages_named
+from jaxsolve.search.storing import Arrays, flattened, restored
+
+
+@dataclass(frozen=True)
+class Restarts:
+    """Numbers of joint searches that need no start, of which every round does twice as much as the one before.
+
+    Networks are grown as they cool, an iterated search goes on from the best of them, and chains that begin anywhere
+    find what is small enough for them.
+    """
+
+    growing_rows: int = 4000
+    """Rows on which networks are grown: moves are decided on few of them, and should not learn those by heart."""
+    growing_work: float = 6000.0
+    """Work of each chain that grows in the first round, in evaluations of a whole network."""
+    iterated_rows: int = 1000
+    """Rows on which partners and orders are refined."""
+    iterated_steps: int = 40
+    """Steps of the iterated search in the first round."""
+    annealing_rows: int = 300
+    """Rows on which chains decide that begin anywhere."""
+    annealing_steps: int = 20_000
+    """Moves of each of these chains in the first round."""
+    hot: float = 0.03
+    """Temperature of these chains at the start, in units of the variance of the predictions."""
+    cold: float = 1e-5
+    """Temperature at the end, likewise."""
+
+    def design(self, k: int, variance: float) -> tuple[str, int, dict[str, float]]:
+        """Return the stages of the k-th search, the rows that it compares candidates on, and its options."""
+        more, unit = 2 ** (k // 3), max(variance, 1e-12)
+        annealed = {"steps": self.annealing_steps * more, "hot": self.hot * unit, "cold": self.cold * unit, "chains": 2}
+        return (
+            ("grand_canonical,descent", self.growing_rows, {"grand_canonical.forwards": self.growing_work * more}),
+            ("iterated,descent", self.iterated_rows, {"iterated.steps": self.iterated_steps * more}),
+            ("annealing,descent", self.annealing_rows, {f"annealing.{name}": own for name, own in annealed.items()}),
+        )[k % 3]
+
+
+class RestartsArm:
+    """An arm of a portfolio whose method is one joint search after the other."""
+
+    def __init__(self, setting: Setting, numbers: Restarts) -> None:
+        self._setting, self._numbers = setting, numbers
+        self._k = 0
+        """Searches that have come to their end."""
+        self._last: Population | None = None
+        """What the last of them has found: the next iterated one goes on from there."""
+        self._pipeline: Pipeline | None = None
+        self.name = ""
+        """The method that works."""
+
+    def advance(self) -> Info:
+        """Do one step of the search that is under way."""
+        pipeline = self._pipeline = self._pipeline or self._begun()
+        if not pipeline.finished:
+            self.name = pipeline.stages[pipeline.at].name
+            pipeline.advance()
+        if not pipeline.finished:
+            return Info(None)
+        self._pipeline, self._k = None, self._k + 1
+        if pipeline.elites is None:
+            return Info(None)
+        self._last = _best(pipeline.elites)
+        return Info(self._last)
+
+    def unfinished(self) -> Population | None:
+        """Return what the search that is under way has found so far."""
+        elites = None if self._pipeline is None else self._pipeline.elites
+        return None if elites is None else _best(elites)
+
+    def _begun(self) -> Pipeline:
+        puzzle, own = self._setting.puzzle, self._setting
+        assert puzzle is not None
+        stages, rows, options = self._numbers.design(self._k, float(puzzle.y.var()))
+        starts = self._last if stages.startswith("iterated") else None
+        seed = (own.seed + 100 * (self._k // 3)) % MOST_SEED
+        problem = engine.place(puzzle, rows, len(own.problem.over.local_devices))
+        setting = Setting(problem, own.run, seed, starts, own.whole, puzzle=puzzle, floor=own.floor)
+        return Pipeline(stages_named(stages, options), setting)
+
+    def stored(self) -> tuple[dict[str, Any], Arrays]:
+        """Return what `restore` takes."""
+        meta, arrays = (None, {}) if self._pipeline is None else self._pipeline.stored()
+        own = {f"pipeline.{name}": array for name, array in arrays.items()}
+        return {"searches": self._k, "pipeline": meta, "name": self.name}, own | flattened(self._last, "last.")
+
+    def restore(self, meta: dict[str, Any], arrays: Arrays) -> None:
+        """Go back to where an arm was stored."""
+        self._k, self.name, blocks = int(meta["searches"]), str(meta["name"]), self._setting.blocks
+        if "last.ins" in arrays:
+            self._last = restored(Population, arrays, "last.", blocks, whole=True)
+        if meta["pipeline"] is not None:
+            self._pipeline = self._begun()
+            own = {name.removeprefix("pipeline."): one for name, one in arrays.items() if name.startswith("pipeline.")}
+            self._pipeline.restore(meta["pipeline"], own)
+
+
+def _best(elites: Population) -> Population:
+    """Return the best few of some assemblies, none much worse than the first."""
+    near: NDArray[np.intp] = np.flatnonzero(elites.losses <= np.nanmin(elites.losses) * 1.5)
+    return elites.take(near[:6])

@@ -1,0 +1,109 @@
+"""Host: what came of solving a puzzle, in data and in words."""
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+
+from jaxsolve.certificate import Certificate, Gap
+from jaxsolve.pairing import Pairing
+from jaxsolve.puzzle import Puzzle, unused
+from jaxsolve.run import Run
+from jaxsolve.search import Round
+from jaxsolve.solver.acceptance import outcome_words
+from jaxsolve.solver.attempt import Attempt
+from jaxsolve.solver.config import Config
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The best answer found, the evidence for it, and the way there."""
+
+    status: str
+    """``solved``, ``identified``, ``accepted`` (as good as the user asked for, and not proven), ``unidentifiable``,
+    ``unsolved``, ``out_of_memory``, ``interrupted``, or ``lost`` where another process of the run has died."""
+    attempt: Attempt | None
+    """The attempt that led to the answer; None: there is no answer."""
+    certificate: Certificate | None
+    """None: there is no answer, for a run that ended before there was a whole network, or with no use in one."""
+    run: Run
+    puzzle: Puzzle
+    """The puzzle as it was read in the end: with which activation, in which units, and how many null halves."""
+    missing: tuple[Gap, ...] = ()
+    """Of an answer that does not solve the puzzle: where blocks of the halves left over would explain most."""
+    readings: dict[str, float] = field(default_factory=dict)
+    """Lowest mean squared error over all rows under each activation that was tried."""
+    alike_activations: dict[str, float] = field(default_factory=dict)
+    """Other activations under which the answer fits about as well, with their errors; where nobody said which it is."""
+    lacking: str | None = None
+    """Why the data cannot tell answers apart, in words; None: they can."""
+    pairing: Pairing | None = None
+    """The pairs that a run without an answer has come to, if it has come to any."""
+    config: Config = field(default_factory=Config)
+
+    @property
+    def rounds(self) -> list[Round]:
+        """What the search did, round by round."""
+        return self.attempt.descent.rounds if self.attempt else []
+
+    @property
+    def exchanged(self) -> int:
+        """Blocks of the answer whose halves the search paired otherwise than the score did."""
+        if self.attempt is None or self.certificate is None:
+            return 0
+        ins, outs = self.puzzle.halves(self.certificate.permutation)
+        return int((outs != self.attempt.pairing.partner[ins]).sum())
+
+    @property
+    def moved(self) -> int:
+        """Blocks of the answer that the search put elsewhere: those not in the longest series that kept its order."""
+        if self.attempt is None or self.certificate is None:
+            return 0
+        ids = [self.puzzle.permutation(self.attempt.start)[:-1:2], self.certificate.permutation[:-1:2]]
+        before = {piece: place for place, piece in enumerate(ids[0])}
+        ends: list[int] = []
+        for place in (before[piece] for piece in ids[1] if piece in before):
+            at = bisect_left(ends, place)
+            ends[at : at + 1] = [place]
+        return len(ids[1]) - len(ends)
+
+    @property
+    def unused(self) -> list[int]:
+        """Ids of the pieces that the answer leaves out."""
+        return [] if self.certificate is None else unused(self.puzzle, self.certificate.permutation)
+
+    @property
+    def unfilled(self) -> tuple[Gap, ...]:
+        """Of the gaps, those where a block would explain half of what the answer leaves, or more."""
+        return tuple(gap for gap in self.missing if gap.gains.max() >= 0.5)
+
+    @property
+    def message(self) -> str:
+        """What was found and what is proven, in one sentence."""
+        if self.lacking is not None and self.status in ("unidentifiable", "unsolved"):
+            return f"Unidentifiable: {self.lacking}."
+        left = f"; {_pieces(self.unused)} to no block" if self.unused else ""
+        if self.certificate is not None:
+            told = f"{self.certificate.sentence}{left}."
+            if self.status == "solved":
+                return f"Solved: {told}"
+            if self.status in ("identified", "accepted"):
+                return f"{outcome_words(self.status, self.certificate, self.config)}: {told}"
+        seconds = f"{self.run.elapsed:.1f} s and {self.run.evaluations} evaluations"
+        begun = {
+            "out_of_memory": f"Not solved in the memory there is (fewer rows take less), after {seconds}",
+            "interrupted": f"Interrupted after {seconds}",
+            "lost": f"Another process of this run is gone after {seconds}",
+        }.get(self.status)
+        if begun is None:
+            spent = self.run.elapsed > self.run.budget
+            begun = f"Not solved: every way allowed was tried in {seconds}"
+            begun = f"Not solved in the budget of {self.run.budget:g} s" if spent else begun
+        if self.certificate is None:
+            have = "" if self.pairing is None else f"; {self.pairing.sentence}, but no order"
+            return f"{begun}, before there was a whole network{have}."
+        holes = "".join(f"; {gap.sentence}" for gap in self.unfilled)
+        partial = "; this is the best answer without what is missing" if holes else ""
+        return f"{begun}; best so far: {self.certificate.sentence}{holes}{partial}."
+
+
+def _pieces(ids: list[int]) -> str:
+    return f"piece{'' if len(ids) == 1 else 's'} {', '.join(map(str, ids))} belong{'s' if len(ids) == 1 else ''}"
