@@ -46,10 +46,9 @@ def sized(blocks: int, features: int, hidden: int, rows: int, batch: int | None)
     from jaxsolve.profiling import works
     from jaxsolve.puzzle import Assembly
     from jaxsolve.run import Evaluator, Run, screen
-    from jaxsolve.run.ranking import SCREEN_ROWS
 
-    puzzle, run = random_puzzle(blocks, features, hidden, max(rows, SCREEN_ROWS)), Run()
-    problem, few = engine.place(puzzle, rows), engine.place(puzzle, SCREEN_ROWS)
+    puzzle, run = random_puzzle(blocks, features, hidden, max(rows, 256)), Run()
+    problem, few = engine.place(puzzle, rows), engine.place(puzzle, 256)
     stay = np.arange(blocks, dtype=np.int32)
     assembly = Assembly(stay, stay)
     evaluator = Evaluator(problem, assembly, run)

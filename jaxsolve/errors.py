@@ -1,8 +1,5 @@
 """Host: what can go wrong, each kind with the exit code the command line gives it."""
 
-LONGEST_ERROR = 1500
-"""Characters of a message; what files hold may be in it."""
-
 
 def one_line(text: object) -> str:
     """Return text on one line, without control characters that could write to a terminal."""
@@ -13,11 +10,13 @@ class JaxsolveError(Exception):
     """A failure the user can act on: one line that names the thing and the way out."""
 
     exit_code = 2
+    longest = 1500
+    """Characters of a message; what files hold may be in it."""
 
     def __str__(self) -> str:
         """Return the message on one line, its middle left out where it is too long."""
-        text, half = one_line(super().__str__()), LONGEST_ERROR // 2
-        return text if len(text) <= LONGEST_ERROR else f"{text[:half]} … {text[-half:]}"
+        text, half = one_line(super().__str__()), self.longest // 2
+        return text if len(text) <= self.longest else f"{text[:half]} … {text[-half:]}"
 
 
 class PuzzleError(JaxsolveError):

@@ -20,13 +20,8 @@ except ImportError:  # Windows
     fcntl = None
     import msvcrt
 
-MOST_DIGITS = 19
-DEEPEST = 40
-"""Lists and objects in each other."""
 LOCK = ".lock"
 """File in a folder of runs that its process holds a lock on; the lock goes with the process, however that ends."""
-LOCKED_AT = 1 << 30
-"""Byte that is locked on Windows, where nobody can read what is: beyond what the file holds."""
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 """How file systems without hard links refuse them."""
 SEAL = re.compile(r', "check": "([0-9a-f]{8})"}\s*\Z')
@@ -169,14 +164,14 @@ def sealed(text: str) -> str:
     return f'{text[:-1]}, "check": "{zlib.crc32(text.encode()):08x}"}}'
 
 
-def from_json(text: str | bytes) -> Any:
+def from_json(text: str | bytes, *, depth: int = 40) -> Any:
     """Return what JSON text says, numbers beyond those that programs calculate with as null.
 
-    `ValueError` if it is none, or is nested deeper than anything that is written here.
+    `ValueError` if it is none, or has lists and objects in each other deeper than `depth`, as nothing written here has.
     """
 
     def whole(digits: str) -> int | None:
-        return int(digits) if len(digits) < MOST_DIGITS else None
+        return int(digits) if len(digits) < 19 else None  # as int64 holds
 
     def real(digits: str) -> float | None:
         return number if math.isfinite(number := float(digits)) else None
@@ -189,7 +184,7 @@ def from_json(text: str | bytes) -> Any:
         found = json.loads(text, parse_int=whole, parse_float=real, parse_constant=lambda name: None)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-    if not shallow(found, DEEPEST):
+    if not shallow(found, depth):
         raise ValueError("nested too deeply")
     return found
 
@@ -249,7 +244,7 @@ def _lock(handle: int) -> None:
     if fcntl is not None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return
-    os.lseek(handle, LOCKED_AT, os.SEEK_SET)
+    os.lseek(handle, 1 << 30, os.SEEK_SET)  # beyond what the file holds, for nobody can read a byte that is locked
     try:
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # pyright: ignore
     finally:

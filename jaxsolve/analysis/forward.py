@@ -13,8 +13,6 @@ from jaxsolve.puzzle import Network
 from jaxsolve.puzzle.network import CHUNK_ROWS
 from jaxsolve.puzzle.types import Floats
 
-STEP = 1e-6
-"""Half the distance over which the slope of an activation is taken, in float64."""
 THREADS = min(CORES, 8)
 """Each holds what it has seen of its rows: sums of D and H numbers, and H² for one block at a time."""
 
@@ -87,7 +85,8 @@ def _jacobian(network: Network, inputs: Floats, i: int, j: int) -> tuple[float, 
     With s the slopes of a row's hidden units, ||J_r||²_F = Σ_kl (W_outᵀW_out)_kl (W_in W_inᵀ)_kl s_k s_l.
     """
     w_in, w_out = network.w_in[i], network.w_out[j]
-    slopes = (network.activation(inputs + STEP) - network.activation(inputs - STEP)) / (2 * STEP)
+    step = 1e-6  # half the distance over which slopes are taken, in float64
+    slopes = (network.activation(inputs + step) - network.activation(inputs - step)) / (2 * step)
     trace = slopes.sum(axis=0) @ np.einsum("kd,dk->k", w_in, w_out)
     square = ((slopes.T @ slopes) * (w_out.T @ w_out) * (w_in @ w_in.T)).sum()
     return float(trace), float(square)

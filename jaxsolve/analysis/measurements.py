@@ -1,6 +1,6 @@
 """Host: everything that is measured, by name."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,9 +53,14 @@ def checked(names: Sequence[str]) -> list[str]:
 
 
 def analyze(
-    subject: Subject, names: Sequence[str] = tuple(MEASUREMENTS), watch: Callable[[str], None] = lambda name: None
+    subject: Subject,
+    names: Sequence[str] = tuple(MEASUREMENTS),
+    watch: Callable[[str], None] = lambda name: None,
+    **parameters: Mapping[str, float],
 ) -> Analysis:
     """Measure what can be measured; `watch` hears of each measurement before it is begun.
+
+    `parameters` are those of measurements, by their names: ``seeds={"rows": 500}``.
 
     Raises
     ------
@@ -71,8 +76,9 @@ def analyze(
             continue
         watch(name)
         try:
+            needed = [done[other] for other in NEEDS.get(name, ())]
             with np.errstate(over="ignore", invalid="ignore"):  # what overflows is infinite, and is said to be
-                done[name] = MEASUREMENTS[name](subject, *(done[needed] for needed in NEEDS.get(name, ())))
+                done[name] = MEASUREMENTS[name](subject, *needed, **parameters.get(name, {}))
         except NotMeasuredError as error:
             skipped[name] = str(error)
     return Analysis(

@@ -12,12 +12,6 @@ from jaxsolve.puzzle import Network
 from jaxsolve.puzzle.network import Array
 from jaxsolve.puzzle.types import Flags, Floats
 
-WORK = 1e12
-"""Floating-point operations that all pairs may take; where they would take more, fewer rows do."""
-LEAST_ROWS = 256
-CHUNK_ROWS = 256
-"""Rows that meet all second halves together, so that N times as many updates are held at once and not N² times."""
-
 
 @dataclass(frozen=True, eq=False)
 class Residuals:
@@ -43,8 +37,19 @@ class Residuals:
         return summary_of(self.ratios[self.right])
 
 
-def residuals(subject: Subject) -> Residuals:
+def residuals(subject: Subject, *, work: float = 1e12, least_rows: int = 256, chunk_rows: int = 256) -> Residuals:
     """Measure how much every pair of halves would add to the inputs, in float32.
+
+    Parameters
+    ----------
+    subject
+        What is measured.
+    work
+        Floating-point operations that all pairs may take; where they would take more, fewer rows do.
+    least_rows
+        Rows that are measured in any case.
+    chunk_rows
+        Rows that meet all second halves together, so that N times as many updates are held at once and not N² times.
 
     Raises
     ------
@@ -52,8 +57,8 @@ def residuals(subject: Subject) -> Residuals:
         All inputs are zero.
     """
     puzzle = subject.puzzle
-    work = 2 * len(puzzle.w_in) * len(puzzle.w_out) * puzzle.features * puzzle.hidden
-    x = subject.x[: max(LEAST_ROWS, int(WORK / work))]
+    row = 2 * len(puzzle.w_in) * len(puzzle.w_out) * puzzle.features * puzzle.hidden
+    x = subject.x[: max(least_rows, int(work / row))]
     input_norm = float(np.linalg.norm(x, axis=1).mean())
     x = x[np.linalg.norm(x, axis=1) > 0]
     if not len(x):
@@ -62,10 +67,10 @@ def residuals(subject: Subject) -> Residuals:
 
     def part(start: int) -> Floats:
         with np.errstate(over="ignore", invalid="ignore"):  # threads have settings of their own
-            return _sums(network, x[start : start + CHUNK_ROWS])
+            return _sums(network, x[start : start + chunk_rows])
 
     with ThreadPoolExecutor(CORES) as threads:
-        total = sum(threads.map(part, range(0, len(x), CHUNK_ROWS)))
+        total = sum(threads.map(part, range(0, len(x), chunk_rows)))
     return Residuals(np.asarray(total / len(x)), subject.right(), input_norm, len(x))
 
 

@@ -10,13 +10,6 @@ from jaxsolve.ordering import SEEDS, seed_order
 from jaxsolve.puzzle import mean_squared_error
 from jaxsolve.puzzle.types import Integers
 
-ROWS = 2000
-"""Rows that seeds see, at most, as in Park (2026), https://arxiv.org/abs/2602.19845."""
-LEAST_ROWS = 200
-"""Rows below which an order by evaluations says more about the rows than about the blocks."""
-WORK = 2e12
-"""Floating-point operations that one seed may take."""
-
 
 @dataclass(frozen=True, eq=False)
 class SeedOrder:
@@ -41,8 +34,19 @@ class Seeds:
     left_out: dict[str, str]
 
 
-def seeds(subject: Subject) -> Seeds:
+def seeds(subject: Subject, *, rows: int = 2000, least_rows: int = 200, work: float = 2e12) -> Seeds:
     """Compare every registered seed with the answer, each on as many rows as there is time for.
+
+    Parameters
+    ----------
+    subject
+        What is measured.
+    rows
+        Rows that seeds see, at most, as in Park (2026), https://arxiv.org/abs/2602.19845.
+    least_rows
+        Rows below which an order by evaluations says more about the rows than about the blocks.
+    work
+        Floating-point operations that one seed may take.
 
     Raises
     ------
@@ -57,15 +61,15 @@ def seeds(subject: Subject) -> Seeds:
     where[subject.alone[2]] = np.arange(subject.blocks)
     found, left_out, orders = [], {}, {}
     for name in SEEDS:
-        rows = min(ROWS, subject.rows, int(WORK / _work(subject, name)))
-        if rows < min(LEAST_ROWS, subject.rows):
-            left_out[name] = f"{subject.blocks} blocks leave it {rows} rows in the time it may take"
+        seen = min(rows, subject.rows, int(work / _work(subject, name)))
+        if seen < min(least_rows, subject.rows):
+            left_out[name] = f"{subject.blocks} blocks leave it {seen} rows in the time it may take"
             continue
-        paired = subject.paired(rows)
+        paired = subject.paired(seen)
         ascending = orders.get(name.removesuffix("_descending"))
         order = orders[name] = seed_order(paired, name) if ascending is None else ascending[::-1]
         mse = mean_squared_error(subject.alone[0], paired.assembly(order))
-        found.append(SeedOrder(name, spearman(where[order]), mse, where[order], rows))
+        found.append(SeedOrder(name, spearman(where[order]), mse, where[order], seen))
     return Seeds(tuple(found), left_out)
 
 

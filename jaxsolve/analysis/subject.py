@@ -14,9 +14,6 @@ from jaxsolve.puzzle import Assembly, Network, Puzzle, fitting, mean_squared_err
 from jaxsolve.puzzle.types import Flags, Floats
 from jaxsolve.run import Run
 
-ORDER_ROWS = 512
-"""Rows on which first orders are compared."""
-
 
 @dataclass(frozen=True, eq=False)
 class Subject:
@@ -137,7 +134,7 @@ def _assumed(puzzle: Puzzle, seed: int) -> tuple[list[int], str, str]:
     ins = np.flatnonzero(pairing.whole)
     unordered = puzzle.permutation(Assembly(ins, pairing.partner[ins]))
     alone, assembly = running(puzzle, unordered)
-    few = alone.first_rows(ORDER_ROWS)
+    few = alone.first_rows(512)
     paired = Paired(few, assembly.partner, Run(), seed)
     orders = {name: paired.assembly(seed_order(paired, name)) for name in QUICK_SEEDS}
     losses = {name: mean_squared_error(few, order, np.float32) for name, order in orders.items()}

@@ -16,11 +16,6 @@ from jaxsolve.ordering import Paired, seed_order, swap_gaps
 from jaxsolve.puzzle import mean_squared_error
 from jaxsolve.puzzle.types import Floats, Integers
 
-ROWS = 2000
-"""Rows on which exchanges are judged, at most, as in the paper."""
-WORK = 4e12
-"""Floating-point operations that all exchanges may take; where they would take more, some blocks are sampled."""
-
 
 @dataclass(frozen=True, eq=False)
 class Transitivity:
@@ -67,8 +62,17 @@ class Transitivity:
         return None if self.depth is None else np.ptp(self.depth[self.cycles], axis=1)
 
 
-def transitivity(subject: Subject) -> Transitivity:
+def transitivity(subject: Subject, *, rows: int = 2000, work: float = 4e12) -> Transitivity:
     """Exchange every two blocks, or of many blocks every two of a sample, and count contradictions.
+
+    Parameters
+    ----------
+    subject
+        What is measured.
+    rows
+        Rows on which exchanges are judged, at most, as in the paper.
+    work
+        Floating-point operations that all exchanges may take; where they would take more, some blocks are sampled.
 
     Raises
     ------
@@ -77,7 +81,7 @@ def transitivity(subject: Subject) -> Transitivity:
     """
     if subject.blocks < 3:
         raise NotMeasuredError(f"transitivity is about three blocks; there are {subject.blocks}")
-    rows = min(ROWS, subject.rows)
+    rows = min(rows, subject.rows)
     paired, name = subject.paired(rows), "delta_norm"
     order = seed_order(paired, name)
     losses = [mean_squared_error(paired.puzzle, paired.assembly(one)) for one in (order, order[::-1])]
@@ -85,7 +89,7 @@ def transitivity(subject: Subject) -> Transitivity:
         order, name = np.ascontiguousarray(order[::-1]), f"{name}_descending"
     if not np.isfinite(losses).any():
         raise NotMeasuredError(f"the error of the order by {name} overflows: no exchange makes it better or worse")
-    positions = _sampled(paired, subject.seed)
+    positions = _sampled(paired, subject.seed, work)
     gaps = swap_gaps(paired, order, positions)
     where = np.empty(subject.blocks, np.int64)
     where[subject.alone[2]] = np.arange(subject.blocks)
@@ -116,12 +120,12 @@ def cycles_of(gaps: Floats) -> Integers:
     return np.concatenate(found)
 
 
-def _sampled(paired: Paired, seed: int) -> Integers:
+def _sampled(paired: Paired, seed: int, work: float) -> Integers:
     """Return the positions whose blocks are exchanged: all that can be in time, or so many at random."""
     puzzle, k = paired.puzzle, paired.blocks
     # half the blocks of an exchange are shared with others, on average
     each = 0.5 * k * 4 * puzzle.features * puzzle.hidden * puzzle.rows
-    most = max(3, int(np.sqrt(2 * WORK / each)))
+    most = max(3, int(np.sqrt(2 * work / each)))
     if most >= k:
         return np.arange(k)
     return np.sort(np.random.default_rng(seed).choice(k, most, replace=False))

@@ -15,14 +15,12 @@ from pathlib import Path
 import jax
 from jaxlib.version import __version__
 
-FOLDER_BYTES = 256 << 20
-"""Size of the folder at which old programs are deleted."""
 
-
-def keep_programs() -> Path | None:
+def keep_programs(most_bytes: int = 256 << 20) -> Path | None:
     """Keep compiled programs of this process for later ones; return where, or None where that is not safe.
 
-    A folder that the user has named for JAX (``JAX_COMPILATION_CACHE_DIR``) is left as it is.
+    A folder that the user has named for JAX (``JAX_COMPILATION_CACHE_DIR``) is left as it is. In others, old programs
+    are deleted where all take more than `most_bytes`.
     """
     warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache", UserWarning)
     named: str | None = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
@@ -34,7 +32,7 @@ def keep_programs() -> Path | None:
         folder.mkdir(exist_ok=True, mode=0o700)
         if not _private(folder):
             return None
-        _prune(folder)
+        _prune(folder, most_bytes)
     except (OSError, RuntimeError):  # RuntimeError: a user without a home
         return None
     jax.config.update("jax_compilation_cache_dir", str(folder))
@@ -55,11 +53,11 @@ def _private(folder: Path) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
 
 
-def _prune(folder: Path) -> None:
+def _prune(folder: Path, most_bytes: int) -> None:
     sizes = {path: path.stat() for path in folder.iterdir() if path.is_file()}
     total = sum(found.st_size for found in sizes.values())
     for path in sorted(sizes, key=lambda path: sizes[path].st_mtime):
-        if total <= FOLDER_BYTES:
+        if total <= most_bytes:
             return
         total -= sizes[path].st_size
         path.unlink(missing_ok=True)

@@ -19,22 +19,20 @@ from jaxsolve.errors import JaxsolveError, UsageError, out_of_memory
 
 OUR_OWN = ("INVALID_ARGUMENT", "UNIMPLEMENTED")
 """What a failure begins with that has nothing to do with other processes."""
-HEARTBEAT_SECONDS = 10
-"""How long a process may be silent before JAX ends the others, where no computation has noticed before."""
-JOIN_SECONDS = 60
-"""How long processes wait for each other at the start."""
-PATIENCE_SECONDS = 30
-"""How much longer JAX waits, which ends the process then without a word that helps."""
-CALL_SECONDS = 0.2
-"""How often the others call process 0 until it listens."""
-LAST_PORT = 65_535
 
 
 class ProcessLost(JaxsolveError):  # noqa: N818  (what has happened, not what is wrong)
     """Another process of the run has died, and with it the run; what was found before is not lost."""
 
 
-def join(coordinator: str | None = None, processes: int | None = None, process_id: int | None = None) -> None:
+def join(
+    coordinator: str | None = None,
+    processes: int | None = None,
+    process_id: int | None = None,
+    *,
+    wait: int = 60,
+    silence: int = 10,
+) -> None:
     """Make this process one of several; to be called before anything is computed.
 
     Without arguments, Slurm, Open MPI or Kubernetes say who is who, as JAX detects them
@@ -46,6 +44,10 @@ def join(coordinator: str | None = None, processes: int | None = None, process_i
         Address and port of process 0, "host:port", the same for all.
     processes, process_id
         How many there are, and which one this is, from 0.
+    wait
+        Seconds that processes wait for each other.
+    silence
+        Seconds without a sign of a process after which JAX ends the others, where no computation has noticed before.
 
     Raises
     ------
@@ -60,7 +62,7 @@ def join(coordinator: str | None = None, processes: int | None = None, process_i
             raise UsageError(f"--processes is {processes}; expected at least 1")
         if not 0 <= process_id < processes:
             raise UsageError(f"--process-id is {process_id}; expected 0 to {processes - 1}, one for each process")
-        _check_address(coordinator, listening=process_id == 0)
+        _check_address(coordinator, process_id == 0, wait)
     where = f"at {coordinator}" if coordinator else "as the cluster describes them"
     failures: list[Exception] = []
 
@@ -69,25 +71,25 @@ def join(coordinator: str | None = None, processes: int | None = None, process_i
             jax.distributed.initialize(
                 *given,
                 cluster_detection_method=None if coordinator is None else "deactivate",
-                initialization_timeout=JOIN_SECONDS + PATIENCE_SECONDS,
-                heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+                initialization_timeout=wait + 30,  # at its end, JAX ends the process without a word that helps
+                heartbeat_timeout_seconds=silence,
             )
         except Exception as error:  # JAX, its plugins for clusters and the network each raise kinds of their own
             failures.append(error)
 
     thread = threading.Thread(target=initialise, daemon=True)
     thread.start()
-    thread.join(JOIN_SECONDS)
+    thread.join(wait)
     if thread.is_alive():
-        raise UsageError(f"not all processes of this run came within {JOIN_SECONDS} s {where}; start all of them")
+        raise UsageError(f"not all processes of this run came within {wait} s {where}; start all of them")
     for error in failures:
         raise UsageError(f"the processes of this run do not find each other {where}: {_first_line(error)}") from error
 
 
-def _check_address(coordinator: str, *, listening: bool) -> None:
+def _check_address(coordinator: str, listening: bool, wait: float) -> None:
     """Refuse an address at which JAX would end the process without a word that helps; wait until somebody listens."""
     host, _, port = coordinator.rpartition(":")
-    if not host or not port.isdecimal() or not 1 <= int(port) <= LAST_PORT:
+    if not host or not port.isdecimal() or not 1 <= int(port) < 1 << 16:
         raise UsageError(f"--coordinator is {coordinator!r}; expected HOST:PORT, as node1:4000")
     try:
         socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
@@ -100,7 +102,7 @@ def _check_address(coordinator: str, *, listening: bool) -> None:
             why = error.strerror or error
             raise UsageError(f"--coordinator: port {port} cannot be listened at ({why}); choose another") from error
         return
-    end = time.monotonic() + JOIN_SECONDS
+    end = time.monotonic() + wait
     while True:
         try:
             return socket.create_connection((host.strip("[]"), int(port)), timeout=1).close()
@@ -108,7 +110,7 @@ def _check_address(coordinator: str, *, listening: bool) -> None:
             if time.monotonic() > end:
                 why = error.strerror or error
                 raise UsageError(f"--coordinator: nobody listens at {coordinator} ({why}); start process 0") from error
-        time.sleep(CALL_SECONDS)
+        time.sleep(0.2)
 
 
 def processes() -> int:

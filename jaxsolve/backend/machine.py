@@ -16,18 +16,10 @@ from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import EACH, by_device, spread
 from jaxsolve.backend.precision import Tier, product
 
-SIZE = {"cpu": 1024}
-"""Rows and columns of the matrices of `matmul_flops` on each platform."""
-ACCELERATOR_SIZE = 8192
-PRODUCTS = 8
-NUMBERS = {"cpu": 1 << 24}
-"""Numbers that `copy_bytes` copies on each device of each platform: more than caches hold."""
-ACCELERATOR_NUMBERS = 1 << 28
 
-
-@compiled(static=("over", "tier"))
-def _products(a: jax.Array, *, over: Mesh, tier: Tier) -> jax.Array:
-    run = lambda a: lax.fori_loop(0, PRODUCTS, lambda _, c: product(c[0], a[0], tier)[None], a)
+@compiled(static=("over", "tier", "products"))
+def _products(a: jax.Array, *, over: Mesh, tier: Tier, products: int) -> jax.Array:
+    run = lambda a: lax.fori_loop(0, products, lambda _, c: product(c[0], a[0], tier)[None], a)
     return spread(run, over, EACH, EACH)(a)
 
 
@@ -38,20 +30,24 @@ def _copied(a: jax.Array, *, over: Mesh) -> jax.Array:
 
 def matmul_flops(over: Mesh, tier: Tier) -> Callable[[], float]:
     """Return what measures the rate of large matrix products on all devices at once, in operations a second."""
-    size = SIZE.get(over.devices.flat[0].platform, ACCELERATOR_SIZE)
+    size, products = 1024 if _on_cpu(over) else 8192, 8  # some tenths of a second
     a = by_device(over, lambda: np.full((1, size, size), 1 / size, np.float32))
-    run = partial(_products, a, over=over, tier=tier)
+    run = partial(_products, a, over=over, tier=tier, products=products)
     jax.block_until_ready(run())
-    return lambda: 2 * over.size * PRODUCTS * size**3 / seconds(run)
+    return lambda: 2 * over.size * products * size**3 / seconds(run)
 
 
 def copy_bytes(over: Mesh) -> Callable[[], float]:
     """Return what measures the rate at which all devices at once read and write memory, in bytes a second."""
-    numbers = NUMBERS.get(over.devices.flat[0].platform, ACCELERATOR_NUMBERS)
+    numbers = 1 << (24 if _on_cpu(over) else 28)  # more than caches hold
     a = by_device(over, lambda: np.zeros((1, numbers), np.float32))
     run = partial(_copied, a, over=over)
     jax.block_until_ready(run())
     return lambda: 2 * 4 * over.size * numbers / seconds(run)
+
+
+def _on_cpu(over: Mesh) -> bool:
+    return over.devices.flat[0].platform == "cpu"
 
 
 def seconds(run: Callable[[], object]) -> float:

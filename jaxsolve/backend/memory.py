@@ -18,14 +18,9 @@ CGROUPS = (
     ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
 )
 """Where versions 2 and 1 keep a container's limit, its use, and what of that is files that can be read again."""
-UNKNOWN = 4 << 30
-"""Bytes that are taken to be free where nothing says how many are."""
-
-LEAST = 16 << 20
-"""Bytes with which work is not made any smaller."""
 
 
-def halving(work: Callable[[float], T], memory: float) -> tuple[T, float]:
+def halving(work: Callable[[float], T], memory: float, least: float = 16 << 20) -> tuple[T, float]:
     """Do a piece of work that sizes itself by the bytes it may take; where they are not there, with half, and so on.
 
     Returns
@@ -35,14 +30,14 @@ def halving(work: Callable[[float], T], memory: float) -> tuple[T, float]:
     Raises
     ------
     OutOfMemoryError
-        Even `LEAST` bytes are too many; or several processes work as one, which have to do the same.
+        Even `least` bytes are too many; or several processes work as one, which have to do the same.
     """
     while True:
         try:
             with watched():
                 return work(memory), memory
         except OutOfMemoryError:
-            if memory < 2 * LEAST or jax.process_count() > 1:
+            if memory < 2 * least or jax.process_count() > 1:
                 raise
         memory /= 2
 
@@ -59,7 +54,7 @@ def _available() -> int:
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text().splitlines()
         return 1024 * int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1])
-    return UNKNOWN
+    return 4 << 30  # a guess where nothing says how many are free
 
 
 def _left_in_container() -> list[int]:

@@ -46,6 +46,20 @@ def _command(arguments: list[str]) -> str:
     return " ".join(["jaxsolve", *named])
 
 
-for command in (solve, search, sweep, inspect, pair, verify, analyze, report, export, generate, profile, options, version):
+for command in (
+    solve,
+    search,
+    sweep,
+    inspect,
+    pair,
+    verify,
+    analyze,
+    report,
+    export,
+    generate,
+    profile,
+    options,
+    version,
+):
     app.command()(command)
 app.add_typer(runs, name="runs")

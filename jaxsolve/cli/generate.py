@@ -16,13 +16,11 @@ from jaxsolve.engine import OPTIMISERS
 from jaxsolve.errors import UsageError
 from jaxsolve.generation.data import DATA
 from jaxsolve.generation.initial import INITIAL
-from jaxsolve.generation.recipe import FEATURES, HIDDEN_SHARE, TABLE_ROWS, TRAIN_ROWS, Recipe
+from jaxsolve.generation.recipe import Recipe
 
 if TYPE_CHECKING:
     from jaxsolve.generation import Growing, Snapshot
 
-NOTE_SECONDS = 10.0
-"""Between lines of progress where stderr is no terminal."""
 FALLEN = "What falls apart"
 
 
@@ -31,10 +29,11 @@ def generate(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the puzzle and, beside it, the answer.")],
     blocks: Annotated[int, typer.Option(metavar="N", help="Residual blocks.")] = Recipe.blocks,
     features: Annotated[
-        int | None, typer.Option(metavar="D", help=f"Width of the stream. Default: {FEATURES}, or the CSV file's.")
+        int | None,
+        typer.Option(metavar="D", help=f"Width of the stream. Default: {Recipe.drawn_features}, or the CSV file's."),
     ] = None,
     hidden: Annotated[
-        int | None, typer.Option(metavar="H", help=f"Hidden units of a block. Default: {HIDDEN_SHARE} times D.")
+        int | None, typer.Option(metavar="H", help=f"Hidden units of a block. Default: {Recipe.hidden_share} times D.")
     ] = None,
     activation: arguments.Activation = Recipe.activation,
     data: Annotated[
@@ -44,10 +43,11 @@ def generate(
         str | None, typer.Option(metavar="COLUMN", help="Labels in the CSV file. Default: true, pred or the last one.")
     ] = None,
     train_rows: Annotated[
-        int | None, typer.Option(metavar="R", help=f"Rows trained on. Default: {TRAIN_ROWS}, or all of the CSV file.")
+        int | None,
+        typer.Option(metavar="R", help=f"Rows trained on. Default: {Recipe.drawn_rows}, or all of the CSV file."),
     ] = None,
     table_rows: Annotated[
-        int | None, typer.Option(metavar="R", help=f"Of these, in the table. Default: all, up to {TABLE_ROWS}.")
+        int | None, typer.Option(metavar="R", help=f"Of these, in the table. Default: all, up to {Recipe.shown_rows}.")
     ] = None,
     initial: Annotated[str, typer.Option(metavar="NAME", help=f"First weights: {', '.join(INITIAL)}.")] = (
         Recipe.initial
@@ -167,7 +167,7 @@ def _epochs(text: str) -> tuple[int, ...]:
 
 @contextmanager
 def _watching(recipe: Recipe) -> "Iterator[Callable[[Growing], None]]":
-    """Yield a watcher: a bar on a terminal, elsewhere a line every few seconds."""
+    """Yield a watcher: a bar on a terminal, elsewhere a line every ten seconds."""
     said = [time.monotonic()]
 
     def text(growing: "Growing") -> str:
@@ -175,7 +175,7 @@ def _watching(recipe: Recipe) -> "Iterator[Callable[[Growing], None]]":
         return f"{what} {growing.epochs:.1f} of {recipe.epochs[-1]}, MSE {growing.loss:.4g}"
 
     def say(growing: "Growing") -> None:
-        if time.monotonic() - said[0] >= NOTE_SECONDS:
+        if time.monotonic() - said[0] >= 10:
             said[0] = time.monotonic()
             terminal.note(text(growing))
 

@@ -12,12 +12,6 @@ if TYPE_CHECKING:
     import socket
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-GRACE = 1.4
-"""Seconds that a run has for coming to its end by itself, its answer judged; then what is known of it is saved."""
-LEAVING = 10.0
-"""Seconds after which saving is given up: it takes milliseconds, but for a disk that does not answer."""
-PRESSES_TO_LEAVE = 3
-"""Signals after which it is not waited for at all."""
 
 
 class _Heard:
@@ -55,7 +49,9 @@ class Ending:
 
 
 @contextmanager
-def stopping(stop: Callable[[], None], save: Callable[[], None] | None = None) -> Iterator[Ending]:
+def stopping(
+    stop: Callable[[], None], save: Callable[[], None] | None = None, *, grace: float = 1.4, patience: float = 10.0
+) -> Iterator[Ending]:
     """Let a signal ask for an end instead of tearing the work apart.
 
     Device programs and compilers do not hear of signals, so that another thread waits for them. Where the work has not
@@ -67,6 +63,10 @@ def stopping(stop: Callable[[], None], save: Callable[[], None] | None = None) -
         Asks for an end.
     save
         Saves and prints, in that thread, what is known; None: there is nothing to wait for.
+    grace
+        Seconds that the work has for coming to its end by itself, its answer judged, before that is done.
+    patience
+        Seconds after which saving is given up: it takes milliseconds, but for a disk that does not answer.
     """
     ending, _Heard.first = Ending(), signal.SIGINT
     if threading.current_thread() is not threading.main_thread():
@@ -76,7 +76,8 @@ def stopping(stop: Callable[[], None], save: Callable[[], None] | None = None) -
 
     hearing, telling = socket.socketpair()
     telling.setblocking(False)
-    thread = threading.Thread(target=_wait, args=(hearing, ending, stop, save), name="interrupts", daemon=True)
+    waiting = hearing, ending, stop, save, grace if save else 0.0, patience
+    thread = threading.Thread(target=_wait, args=waiting, name="interrupts", daemon=True)
     before = {number: signal.getsignal(number) for number in SIGNALS}
     heard = [number for number in SIGNALS if number == signal.SIGINT or before[number] is not signal.SIG_IGN]
     outer = signal.set_wakeup_fd(telling.fileno(), warn_on_full_buffer=False)
@@ -90,7 +91,7 @@ def stopping(stop: Callable[[], None], save: Callable[[], None] | None = None) -
             signal.signal(number, before[number])
         signal.set_wakeup_fd(outer)
         telling.close()
-        thread.join(LEAVING)
+        thread.join(patience)
         hearing.close()
 
 
@@ -107,11 +108,18 @@ def leaving() -> Iterator[None]:
         yield
 
 
-def _wait(hearing: "socket.socket", ending: Ending, stop: Callable[[], None], save: Callable[[], None] | None) -> None:
+def _wait(
+    hearing: "socket.socket",
+    ending: Ending,
+    stop: Callable[[], None],
+    save: Callable[[], None] | None,
+    grace: float,
+    patience: float,
+) -> None:
     import select
 
     presses, end = 0, float("inf")
-    while presses < PRESSES_TO_LEAVE:
+    while presses < 3:  # whoever asks a third time does not want to wait
         left = None if end == float("inf") else max(0.0, end - time.monotonic())
         if not select.select([hearing], [], [], left)[0]:
             if ending.begun.acquire(blocking=False):
@@ -126,15 +134,15 @@ def _wait(hearing: "socket.socket", ending: Ending, stop: Callable[[], None], sa
         presses += 1
         if presses == 1:
             _Heard.first = signal.Signals(numbers[0])
-            end = time.monotonic() + (GRACE if save else 0.0)
+            end = time.monotonic() + grace
             stop()
-    last = threading.Timer(LEAVING, os._exit, [exit_code()])
+    last = threading.Timer(patience, os._exit, [exit_code()])
     last.daemon = True
     last.start()
     if save is None:
         _leave(_Heard.first)
     try:
-        if save is not None and (presses < PRESSES_TO_LEAVE or ending.begun.acquire(blocking=False)):
+        if save is not None and (presses < 3 or ending.begun.acquire(blocking=False)):
             save()
     finally:
         os._exit(exit_code())

@@ -17,18 +17,6 @@ if TYPE_CHECKING:
     from jaxsolve.puzzle import Assembly
     from jaxsolve.run import Run
 
-REDRAWN = 0.2
-"""Seconds between two looks at a run."""
-WINDOW = 3.0
-"""Seconds over which a speed is measured."""
-QUIET = 10.0
-"""Seconds between two lines where they stay, and before the first; later a twentieth of the time so far."""
-DECADE_GAP = 2.0
-"""Seconds between two lines at least, also where the loss has fallen to a tenth."""
-POINTS = 256
-"""Points of a curve that are remembered."""
-SPARK = 16
-"""Columns of the curve."""
 BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 
 
@@ -59,7 +47,9 @@ class View(Observer):
             self._counts = deque([(progress.elapsed, progress.evaluations)])
         self._now, self._heard_at = progress, self._clock()
         self._counts.append((progress.elapsed, progress.evaluations))
-        while len(self._counts) > 2 and self._counts[1][0] < progress.elapsed - WINDOW:
+        while (
+            len(self._counts) > 2 and self._counts[1][0] < progress.elapsed - 3
+        ):  # seconds over which a speed is measured
             self._counts.popleft()
 
     def began(self, label: Label, start: "Assembly | None", loss: float) -> None:
@@ -98,7 +88,7 @@ class View(Observer):
         if not 0 <= loss < self.best:
             return
         self._curve.append((self.elapsed, loss))
-        if len(self._curve) > POINTS:
+        if len(self._curve) > 256:  # more than the few columns of the curve show
             del self._curve[1:-1:2]
 
     def _speed(self) -> str:
@@ -114,8 +104,9 @@ class View(Observer):
             return ""
         heights = [math.log10(max(loss, 1e-99)) for _, loss in curve]
         top, bottom, began, at, drawn = max(heights), min(heights), curve[0][0], 0, ""
-        for column in range(SPARK):
-            t = began + (self.elapsed - began) * (column + 1) / SPARK
+        columns = 16
+        for column in range(columns):
+            t = began + (self.elapsed - began) * (column + 1) / columns
             while at + 1 < len(curve) and curve[at + 1][0] <= t:
                 at += 1
             share = (heights[at] - bottom) / max(top - bottom, 1e-9)
@@ -132,13 +123,16 @@ def _clock_time(seconds: float) -> str:
 class Diary:
     """Decides when a line is due where lines stay: now and then, and when the loss has fallen to a tenth."""
 
+    quiet = 10.0
+    """Seconds between two lines, and before the first; later a twentieth of the time so far."""
+
     def __init__(self) -> None:
         self._at, self._loss = 0.0, float("inf")
 
     def due(self, elapsed: float, loss: float) -> bool:
         """Return whether to print a line now, so many seconds after the first look, and count it as printed."""
-        fallen = loss <= self._loss / 10 and elapsed >= QUIET and elapsed - self._at >= DECADE_GAP
-        if not fallen and elapsed - self._at < max(QUIET, elapsed / 20):
+        fallen = loss <= self._loss / 10 and elapsed >= self.quiet and elapsed - self._at >= 2
+        if not fallen and elapsed - self._at < max(self.quiet, elapsed / 20):
             return False
         self._at, self._loss = elapsed, min(loss, self._loss)
         return True
@@ -174,7 +168,7 @@ def _lines(view: View) -> Iterator[None]:
 
     def look() -> None:
         if diary.due(time.perf_counter() - began, view.best):
-            terminal.note(view.line(2 * terminal.COLUMNS, ", "))
+            terminal.note(view.line(160, ", "))
 
     with _repeated(look):
         yield
@@ -186,7 +180,7 @@ def _repeated(look: Callable[[], None]) -> Iterator[None]:
     over = threading.Event()
 
     def repeat() -> None:
-        while not over.wait(REDRAWN):
+        while not over.wait(0.2):
             try:
                 look()
             except (OSError, ValueError):  # nobody can read it any more

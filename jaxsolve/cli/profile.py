@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from jaxsolve.profiling import Measurement
 
 NAMES = ", ".join(NEIGHBOURHOODS)
-ROWS = (512, 2048)
-BATCH = 64
-ACCELERATOR_BATCH = 512
 NEIGHBOURHOOD = "swaps"
 SCREEN = "reorderings"
 
@@ -74,9 +71,9 @@ def profile(
         check_folder(trace, "--trace")
     names = arguments.start(None, coordinator, processes, process_id, cluster)
     given = arguments.load(puzzle, activation)
-    counts = sorted({min(count, given.rows) for count in rows or ROWS})
+    counts = sorted({min(count, given.rows) for count in rows or (512, 2048)})
     nothing = batch is neighbourhood is screen is None
-    lone = [BATCH if names[0].startswith("cpu") else ACCELERATOR_BATCH]
+    lone = [64 if names[0].startswith("cpu") else 512]
     todo = works(
         given.blocks,
         batch or (lone if nothing else []),

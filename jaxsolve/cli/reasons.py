@@ -1,5 +1,6 @@
 """Host: why an answer came out as it did, in short lines: what was trusted, what was changed, what is left."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,9 +9,6 @@ from jaxsolve.cli.answers import noise_of
 
 if TYPE_CHECKING:
     from jaxsolve.solver import Solution
-
-MOST_SHOWN = 6
-"""Equally good answers, or pieces, that people are shown."""
 
 
 def reasons(solution: "Solution") -> dict[str, str]:
@@ -29,6 +27,11 @@ def reasons(solution: "Solution") -> dict[str, str]:
         "missing": "; ".join(gap.sentence for gap in solution.unfilled),
     }
     return {name: text for name, text in found.items() if text}
+
+
+def _some(items: Sequence[object], most: int = 6) -> str:
+    """Return the first of some things, and how many more there are."""
+    return ", ".join(map(str, items[:most])) + f" and {len(items) - most} more" * (len(items) > most)
 
 
 def counted(number: int, noun: str) -> str:
@@ -96,15 +99,13 @@ def _alike(solution: "Solution") -> str:
     certificate, evidence = solution.certificate, solution.certificate and solution.certificate.evidence
     if certificate is None or evidence is None or not evidence.alike or not certificate.settled:
         return ""
-    told = [f"{rival.kind} {rival.positions[0]} and {rival.positions[1]}" for rival in evidence.alike[:MOST_SHOWN]]
-    more = len(evidence.alike) - len(told)
-    return f"as good: {', '.join(told)}{f' and {more} more' if more else ''}"
+    alike = [f"{rival.kind} {rival.positions[0]} and {rival.positions[1]}" for rival in evidence.alike]
+    return f"as good: {_some(alike)}"
 
 
 def _left_out(solution: "Solution") -> str:
     left = solution.unused
     if not left:
         return ""
-    told = ", ".join(map(str, left[:MOST_SHOWN])) + (f" and {len(left) - MOST_SHOWN} more" * (len(left) > MOST_SHOWN))
     solved = solution.status == "solved"
-    return f"{told}: {'the predictions need no such piece' if solved else 'in no block of the best answer'}"
+    return f"{_some(left)}: {'the predictions need no such piece' if solved else 'in no block of the best answer'}"

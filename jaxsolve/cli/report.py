@@ -15,9 +15,6 @@ from jaxsolve.records import Record, find_run, read_record
 if TYPE_CHECKING:
     from jaxsolve.report import Report
 
-LONGEST = 100
-"""Characters of the name of a file that nobody named."""
-
 Runs = Annotated[
     list[str],
     typer.Argument(
@@ -76,7 +73,7 @@ def report(
 def file_name(records: list[Record]) -> str:
     """Return the name of a file for a report of these runs."""
     name = "-and-".join(record.name for record in records)
-    return f"{''.join(c if c.isalnum() or c in '._-' else '-' for c in name)[:LONGEST]}.html"
+    return f"{''.join(c if c.isalnum() or c in '._-' else '-' for c in name)[:100]}.html"
 
 
 def _draw(made: "Report", svg: Path | None, png: Path | None, dark: bool, force: bool) -> None:

@@ -22,11 +22,6 @@ from jaxsolve.records import (
     summary,
 )
 
-SHOWN = 20
-"""Runs that are listed if nothing is said."""
-LONGEST = 60
-"""Characters of a value that people are shown."""
-
 runs = typer.Typer(invoke_without_command=True)
 
 Folder = Annotated[
@@ -53,7 +48,7 @@ def default(
     command: Command = None,
     puzzle: PuzzleName = None,
     status: Status = None,
-    last: Last = SHOWN,
+    last: Last = 20,
     folder: Folder = None,
     json: arguments.Json = False,
 ) -> None:
@@ -68,7 +63,7 @@ def list_runs(
     command: Command = None,
     puzzle: PuzzleName = None,
     status: Status = None,
-    last: Last = SHOWN,
+    last: Last = 20,
     folder: Folder = None,
     json: arguments.Json = False,
 ) -> None:
@@ -216,5 +211,5 @@ def _listed(table: dict[str, Any]) -> str:
 
 
 def _text(value: Any) -> str:
-    text = "-" if value is None else str(value)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    text, longest = "-" if value is None else str(value), 60
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -19,9 +19,6 @@ from jaxsolve.records import to_json
 
 P = ParamSpec("P")
 
-LONGEST_NOTE = 2000
-COLUMNS = 80
-"""Width of a terminal that does not tell."""
 ERASE = "\x1b[K"
 """What makes a terminal erase the rest of a line."""
 
@@ -70,11 +67,10 @@ class StatusLine:
 
     @property
     def columns(self) -> int:
-        """Width of the terminal now."""
-        try:
-            return os.get_terminal_size(self._stream.fileno()).columns or COLUMNS
-        except (OSError, ValueError):
-            return COLUMNS
+        """Width of the terminal now; 80 of one that does not tell."""
+        with suppress(OSError, ValueError):
+            return os.get_terminal_size(self._stream.fileno()).columns or 80
+        return 80
 
     def show(self, text: str) -> None:
         """Replace the line, cut to the width of the terminal."""
@@ -95,7 +91,7 @@ class StatusLine:
 
 def note(text: str) -> None:
     """Print a remark."""
-    line = f"jaxsolve: {one_line(text)[:LONGEST_NOTE]}"
+    line = f"jaxsolve: {one_line(text)[:2000]}"
     if StatusLine.shown is not None:
         StatusLine.shown.above(line)
     elif sys.stderr is not None:

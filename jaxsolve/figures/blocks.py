@@ -4,15 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.analysis import ForwardPass, Isometry, Products
-from jaxsolve.figures.rendering import Chart, Row, altair, chart_of, titled
-
-WIDTH, HEIGHT = 520, 240
-SHOWN_SIDE = 64
-"""Rows and columns of a product that are drawn at most; of larger ones, means over squares."""
-CLIPPED = 0.995
-"""Share of the entries of products that have colors of their own; larger ones would leave the others pale."""
-SHOWN_VALUES = 12_000
-"""Eigenvalues or singular values that are drawn at most; of more blocks, some at equal distances."""
+from jaxsolve.figures.rendering import Chart, Row, altair, chart_of, sized, titled
 
 
 def product_heatmaps(products: Products, shown: int = 3, note: str = "") -> Chart:
@@ -24,7 +16,8 @@ def product_heatmaps(products: Products, shown: int = 3, note: str = "") -> Char
         kinds.pop("not a block")
     rows = [row for kind, all_of in kinds.items() for t in positions for row in _cells(all_of[t], kind, t)]
     said = f"Heat maps of W_out W_in of blocks {', '.join(map(str, positions))}, and of halves that are no block."
-    largest = float(np.quantile([abs(row["entry"]) for row in rows], CLIPPED)) or 1.0
+    # the few largest entries would leave the others pale
+    largest = float(np.quantile([abs(row["entry"]) for row in rows], 0.995)) or 1.0
     axis = alt.Axis(labels=False, ticks=False, domain=False)
     color = alt.Color("entry:Q", title="entry (clipped)", scale=_around_zero(largest))
     chart = chart_of(rows).mark_rect(aria=False)
@@ -47,9 +40,7 @@ def eigenvalues(products: Products, note: str = "") -> Chart:
         .mark_point(aria=False, filled=True, size=14, opacity=0.6)
         .encode(alt.X("real:Q", title="real part"), alt.Y("imaginary:Q", title="imaginary part"), _depth(), _tips(rows))
     )
-    chart = (alt.Chart(alt.Data(values=[{}])).mark_rule().encode(alt.XDatum(0)) + dots).properties(
-        width=WIDTH, height=320
-    )
+    chart = sized(alt.Chart(alt.Data(values=[{}])).mark_rule().encode(alt.XDatum(0)) + dots, 320)
     return titled(chart, f"Eigenvalues of W_out W_in: {share} with negative real part", said, note)
 
 
@@ -63,7 +54,7 @@ def singular_values(products: Products, note: str = "") -> Chart:
     x = alt.X("index:Q", title="index", scale=alt.Scale(nice=False))
     y = alt.Y("value:Q", title="singular value")
     chart = chart_of(rows).mark_line(opacity=0.7, strokeWidth=1).encode(x, y, _depth(), alt.Detail("position:Q"))
-    return titled(chart.properties(width=WIDTH, height=HEIGHT), "Singular values of W_out W_in", said, note)
+    return titled(sized(chart), "Singular values of W_out W_in", said, note)
 
 
 def effective_rank(products: Products, note: str = "") -> Chart:
@@ -119,7 +110,7 @@ def isometry_scatter(found: Isometry, note: str = "") -> Chart:
     dots = chart_of(rows).mark_point(filled=True, size=45, opacity=0.9).encode(x, y, _depth(), _tips(rows))
     equal = chart_of([{"right": furthest, "left": furthest, "end": 0}]).mark_rule()
     equal = equal.encode(alt.X("right:Q"), alt.Y("left:Q"), alt.X2("end:Q"), alt.Y2("end:Q"))
-    chart = (equal + dots).properties(width=WIDTH, height=320)
+    chart = sized(equal + dots, 320)
     return titled(chart, f"Proposition 1: {ratio}, where it has 1", said, note)
 
 
@@ -136,7 +127,7 @@ def _by_position(values: NDArray[np.float64], title: str, y: str, note: str) -> 
         .mark_line(point=alt.OverlayMarkDef(size=22))
         .encode(x, alt.Y("value:Q", title=y), tooltip=_tips(rows))
     )
-    return titled(lines.properties(width=WIDTH, height=HEIGHT), title, said, note)
+    return titled(sized(lines), title, said, note)
 
 
 def _depth() -> Chart:
@@ -153,7 +144,7 @@ def _around_zero(largest: float) -> Chart:
 
 def _cells(matrix: NDArray[np.float64], kind: str, position: int) -> list[Row]:
     """Return the entries of a matrix, or the means over squares of a large one."""
-    step = -(-len(matrix) // SHOWN_SIDE)
+    step = -(-len(matrix) // 64)
     starts = np.arange(0, len(matrix), step)
     sums = np.add.reduceat(np.add.reduceat(matrix, starts, axis=0), starts, axis=1)
     sizes = np.diff(starts, append=len(matrix))
@@ -166,5 +157,5 @@ def _cells(matrix: NDArray[np.float64], kind: str, position: int) -> list[Row]:
 
 def _some(values: NDArray[np.generic]) -> list[int]:
     """Return positions at equal distances, so many that not too many values are drawn."""
-    most = max(2, SHOWN_VALUES // values.shape[1])
+    most = max(2, 12_000 // values.shape[1])
     return np.unique(np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int)).tolist()

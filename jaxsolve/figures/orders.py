@@ -3,9 +3,7 @@
 import numpy as np
 
 from jaxsolve.analysis import Seeds, Transitivity
-from jaxsolve.figures.rendering import Chart, altair, chart_of, titled
-
-WIDTH = 520
+from jaxsolve.figures.rendering import Chart, altair, chart_of, sized, titled
 
 
 def preferences(found: Transitivity, note: str = "") -> Chart:
@@ -72,7 +70,7 @@ def cycle_margins(found: Transitivity, note: str = "") -> Chart:
         )
     )
     row = alt.Row("kind:N", title=None, sort=[*parts], header=alt.Header(labelAngle=0, labelOrient="top"))
-    chart = bars.properties(width=WIDTH, height=120).facet(row=row).resolve_scale(y="independent")
+    chart = sized(bars, 120).facet(row=row).resolve_scale(y="independent")
     return titled(chart, f"Margins of preferences: {_told(found)}", f"Histograms of margins: {medians}.", note)
 
 
@@ -84,7 +82,7 @@ def seed_correlation(found: Seeds, note: str = "") -> Chart:
     tips = [alt.Tooltip("name:N"), alt.Tooltip("spearman:Q", format=".4f"), alt.Tooltip("mse:Q", format=".4")]
     x = alt.X("spearman:Q", title="Spearman rank correlation with the answer", scale=alt.Scale(domain=[-1, 1]))
     y = alt.Y("name:N", title=None, sort="-x")
-    chart = chart_of(rows).mark_bar(height=12).encode(x, y, tooltip=tips).properties(width=WIDTH, height=alt.Step(20))
+    chart = sized(chart_of(rows).mark_bar(height=12).encode(x, y, tooltip=tips), alt.Step(20))
     return titled(chart, "How near seeds come to the answer", f"Spearman correlations: {said}.", note)
 
 

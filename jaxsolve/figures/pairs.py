@@ -4,10 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.analysis import Norms, PairScore, Residuals
-from jaxsolve.figures.rendering import Chart, Row, altair, chart_of, titled
+from jaxsolve.figures.rendering import Chart, Row, altair, chart_of, sized, titled
 
 BLOCKS, OTHERS = "blocks", "all other pairs"
-WIDTH = 520
 
 
 def norm_histogram(norms: Norms, note: str = "") -> Chart:
@@ -68,7 +67,7 @@ def separation(scores: tuple[PairScore, ...], note: str = "") -> Chart:
     color, x = _kinds([BLOCKS, OTHERS]), alt.X("min:Q", title="score (standard deviations from the mean of all pairs)")
     spans = base.mark_bar(height=3, opacity=0.6).encode(x, alt.X2("max:Q"), y, shift, color)
     middles = base.mark_point(filled=True, size=45, opacity=1).encode(alt.X("median:Q"), y, shift, color)
-    chart = (spans + middles).properties(width=WIDTH, height=alt.Step(16))
+    chart = sized(spans + middles, alt.Step(16))
     return titled(chart, "How each score tells blocks from other pairs", f"Ranges of scores: {said}.", note)
 
 
@@ -102,7 +101,7 @@ def _facets(rows: list[Row], x: str, kinds: list[str], counted: str) -> Chart:
         )
     )
     row = alt.Row("kind:N", title=None, sort=kinds, header=alt.Header(labelAngle=0, labelOrient="top"))
-    return bars.properties(width=WIDTH, height=120).facet(row=row).resolve_scale(y="independent")
+    return sized(bars, 120).facet(row=row).resolve_scale(y="independent")
 
 
 def _kinds(kinds: list[str], legend: bool = True) -> Chart:

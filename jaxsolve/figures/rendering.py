@@ -6,9 +6,6 @@ from typing import Any
 from jaxsolve.errors import UsageError
 from jaxsolve.figures.theme import theme
 
-PIXELS = 2.0
-"""Pixels of a PNG for each unit of a chart."""
-
 Chart = Any
 """An Altair chart: `altair.Chart` or a composition of them."""
 Row = dict[str, Any]
@@ -40,15 +37,20 @@ def svg_of(drawing: Row) -> bytes:
     return _library("vl_convert").vegalite_to_svg(drawing).encode()
 
 
-def png(chart: Chart, *, dark: bool = False) -> bytes:
-    """Return a chart as PNG, at two pixels a unit."""
-    return _library("vl_convert").vegalite_to_png(specification(chart, dark=dark), scale=PIXELS)
+def png(chart: Chart, *, dark: bool = False, pixels: float = 2.0) -> bytes:
+    """Return a chart as PNG, at so many pixels a unit."""
+    return _library("vl_convert").vegalite_to_png(specification(chart, dark=dark), scale=pixels)
 
 
 def chart_of(rows: list[Row]) -> Chart:
     """Return an empty chart of some rows, one object a mark; they are held in the chart, however many there are."""
     alt = altair()
     return alt.Chart(alt.Data(values=rows))
+
+
+def sized(chart: Chart, height: Any = 240) -> Chart:
+    """Return a chart as wide as most; its height is in the same units, or a step of Altair's."""
+    return chart.properties(width=520, height=height)
 
 
 def titled(chart: Chart, title: str, description: str, note: str = "") -> Chart:

@@ -12,14 +12,6 @@ from jaxsolve.puzzle.source import read_file
 from jaxsolve.puzzle.table import LABEL, TARGET, names_in, read_table
 from jaxsolve.puzzle.types import Floats
 
-LABEL_NOISE = 0.1
-"""Standard deviation of what is added to labels before they are standardised; those are about 1 in size."""
-TEACHER_UNITS = 32
-BIT_NOISE = 0.4
-RANK_SHARE = 4
-"""Features for each hidden factor of `correlated`."""
-FACTOR_NOISE = 0.1
-
 Draw = Callable[[np.random.Generator, int, int], tuple[Floats, Floats]]
 """From a generator, rows R and features D to inputs `[R, D]` and labels `[R]`."""
 
@@ -36,7 +28,7 @@ class Rows(NamedTuple):
 def _votes(rng: np.random.Generator, rows: int, features: int) -> tuple[Floats, Floats]:
     """Draw noisy bits, and a smooth count of the bits in disguise."""
     bits = rng.random((rows, features)) < 0.5
-    x = np.where(bits, 1.0, -1.0) + rng.normal(scale=BIT_NOISE, size=bits.shape)
+    x = np.where(bits, 1.0, -1.0) + rng.normal(scale=0.4, size=bits.shape)
     votes = bits.astype(float) @ rng.choice([-1.0, 1.0], features)
     return x, np.sin(votes) + 0.2 * votes
 
@@ -48,10 +40,10 @@ def _teacher(rng: np.random.Generator, rows: int, features: int) -> tuple[Floats
 
 
 def _correlated(rng: np.random.Generator, rows: int, features: int) -> tuple[Floats, Floats]:
-    """Mix a few hidden factors, with variances that fall off, and let such a network answer."""
-    factors = max(1, features // RANK_SHARE)
+    """Mix a hidden factor for every four features, with variances that fall off, and let such a network answer."""
+    factors = max(1, features // 4)
     mixing = rng.normal(size=(factors, features)) / np.sqrt(np.arange(1, factors + 1))[:, None]
-    x = rng.normal(size=(rows, factors)) @ mixing + rng.normal(scale=FACTOR_NOISE, size=(rows, features))
+    x = rng.normal(size=(rows, factors)) @ mixing + rng.normal(scale=0.1, size=(rows, features))
     x /= x.std(axis=0)
     return x, _taught(rng, x)
 
@@ -64,17 +56,22 @@ def _waves(rng: np.random.Generator, rows: int, features: int) -> tuple[Floats, 
 
 
 def _taught(rng: np.random.Generator, x: Floats) -> Floats:
-    inward = rng.normal(scale=2 / np.sqrt(x.shape[1]), size=(x.shape[1], TEACHER_UNITS))
-    return np.tanh(x @ inward + rng.normal(size=TEACHER_UNITS)) @ rng.normal(size=TEACHER_UNITS) / TEACHER_UNITS**0.5
+    units = 32
+    inward = rng.normal(scale=2 / np.sqrt(x.shape[1]), size=(x.shape[1], units))
+    return np.tanh(x @ inward + rng.normal(size=units)) @ rng.normal(size=units) / units**0.5
 
 
 DATA: dict[str, Draw] = {"votes": _votes, "teacher": _teacher, "correlated": _correlated, "waves": _waves}
 
 
-def draw_rows(kind: str, rng: np.random.Generator, rows: int, features: int) -> Rows:
-    """Return rows of a kind of `DATA`, with noise on the labels."""
+def draw_rows(kind: str, rng: np.random.Generator, rows: int, features: int, *, label_noise: float = 0.1) -> Rows:
+    """Return rows of a kind of `DATA`.
+
+    `label_noise` is the standard deviation of what is added to labels before they are standardised; those are about 1
+    in size.
+    """
     x, clean = DATA[kind](rng, rows, features)
-    return _single(x, _standardised(clean + rng.normal(scale=LABEL_NOISE, size=rows)))
+    return _single(x, _standardised(clean + rng.normal(scale=label_noise, size=rows)))
 
 
 def read_rows(path: Path, target: str | None, rng: np.random.Generator, rows: int | None) -> Rows:

@@ -15,12 +15,10 @@ from jaxsolve.files import write_new
 from jaxsolve.generation.data import Rows, draw_rows, read_rows
 from jaxsolve.generation.drop import Dropped, drop
 from jaxsolve.generation.initial import INITIAL, Weights
-from jaxsolve.generation.recipe import FEATURES, HIDDEN_SHARE, TABLE_ROWS, TRAIN_ROWS, Recipe
+from jaxsolve.generation.recipe import Recipe
 from jaxsolve.puzzle import sha256_of, write_puzzle
 
 PUZZLE, ANSWER = "puzzle", "answer.json"
-CALL_FLOPS = 2e10
-"""Operations of one device call at most, where a step has no more: what an interrupt waits for."""
 DATA_STREAM, NET_STREAM, DECOY_STREAM, DROP_STREAM = range(4)
 """What draws from random numbers of its own, so that a change of one leaves the others as they were."""
 
@@ -132,15 +130,17 @@ def prepared(recipe: Recipe) -> tuple[Recipe, Rows]:
     if recipe.is_csv:
         rows = read_rows(Path(recipe.data), recipe.target, rng, recipe.train_rows)
     else:
-        rows = draw_rows(recipe.data, rng, recipe.train_rows or TRAIN_ROWS, recipe.features or FEATURES)
+        rows = draw_rows(
+            recipe.data, rng, recipe.train_rows or recipe.drawn_rows, recipe.features or recipe.drawn_features
+        )
     count, features = rows.x.shape
     if recipe.features not in (None, features):
         raise UsageError(f"--features is {recipe.features}; {recipe.data} has {features} inputs: leave it out")
     sizes: dict[str, Any] = {
         "features": features,
-        "hidden": recipe.hidden or max(2, HIDDEN_SHARE * features),
+        "hidden": recipe.hidden or max(2, recipe.hidden_share * features),
         "train_rows": count,
-        "table_rows": recipe.table_rows or min(count, TABLE_ROWS),
+        "table_rows": recipe.table_rows or min(count, recipe.shown_rows),
     }
     return replace(recipe, **sizes), rows
 
@@ -175,7 +175,7 @@ class _Course:
         self.devices = self._given.over.size
         self.flops, self.seconds = 0.0, 0.0
         each = engine.training_flops(self._state.net, min(recipe.batch, len(rows.label)))
-        self._steps = max(1, int(CALL_FLOPS // each))
+        self._steps = max(1, int(2e10 // each))  # an interrupt waits for no more operations than that
 
     def advance(self, epoch: int) -> bool:
         """Train up to the end of an epoch; return whether it was reached."""

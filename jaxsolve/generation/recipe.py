@@ -3,7 +3,7 @@
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from jaxsolve.engine import OPTIMISERS
 from jaxsolve.errors import UsageError
@@ -11,8 +11,6 @@ from jaxsolve.generation.data import DATA
 from jaxsolve.generation.initial import INITIAL
 from jaxsolve.puzzle.network import ACTIVATIONS
 
-FEATURES, HIDDEN_SHARE, TRAIN_ROWS = 24, 2, 10_000
-TABLE_ROWS = 10_000
 MOST = {
     "blocks": 100_000,
     "features": 100_000,
@@ -21,28 +19,35 @@ MOST = {
     "table_rows": 100_000_000,
     "batch": 100_000_000,
 }
-MOST_EPOCHS = 1_000_000
-MOST_DECIMALS = 30
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a network is made, trained and dropped. Refuses what cannot be with `UsageError`, in one line."""
 
+    drawn_features: ClassVar[int] = 24
+    """Features of data that is drawn, where nobody says how many."""
+    hidden_share: ClassVar[int] = 2
+    """Hidden units for each feature, likewise."""
+    drawn_rows: ClassVar[int] = 10_000
+    """Rows that are drawn, likewise."""
+    shown_rows: ClassVar[int] = 10_000
+    """Rows of the puzzle's table at most, likewise."""
+
     blocks: int = 16
     features: int | None = None
-    """None: `FEATURES`, or as many as the CSV file has inputs."""
+    """None: `drawn_features`, or as many as the CSV file has inputs."""
     hidden: int | None = None
-    """None: `HIDDEN_SHARE` times the features."""
+    """None: `hidden_share` times the features."""
     activation: str = "relu"
     data: str = "votes"
     """A name of `DATA`, or the path of a CSV file."""
     target: str | None = None
     """Column of the CSV file with the labels; None: ``true``, ``pred`` or the last one."""
     train_rows: int | None = None
-    """None: `TRAIN_ROWS`, or all of the CSV file."""
+    """None: `drawn_rows`, or all of the CSV file."""
     table_rows: int | None = None
-    """How many of them, from the first, are in the puzzle's table; None: all, up to `TABLE_ROWS`."""
+    """How many of them, from the first, are in the puzzle's table; None: all, up to `shown_rows`."""
     initial: str = "pytorch"
     optimiser: str = "adam"
     learning_rate: float = 1e-3
@@ -108,7 +113,7 @@ class Recipe:
                 f"--hidden is {self.hidden} with {self.features or 'any number of'} features: halves would have the "
                 "shape of each other or of the readout, and no puzzle is read like that; choose another"
             )
-        rows = self.train_rows or (None if self.is_csv else TRAIN_ROWS)
+        rows = self.train_rows or (None if self.is_csv else self.drawn_rows)
         if rows is not None and self.table_rows is not None and self.table_rows > rows:
             raise UsageError(f"--table-rows is {self.table_rows}, of {rows} trained on; ask for fewer")
         if rows is not None and rows < 2:
@@ -120,8 +125,8 @@ class Recipe:
         for option, value in (("--weight-decay", self.weight_decay), ("--noise", self.noise)):
             if not (math.isfinite(value) and value >= 0):
                 raise UsageError(f"{option} is {value}; expected 0 or more")
-        if self.decimals is not None and not 0 <= self.decimals <= MOST_DECIMALS:
-            raise UsageError(f"--decimals is {self.decimals}; expected 0 to {MOST_DECIMALS}")
+        if self.decimals is not None and not 0 <= self.decimals <= 30:
+            raise UsageError(f"--decimals is {self.decimals}; expected 0 to 30")
         if self.seed < 0:
             raise UsageError(f"--seed is {self.seed}; expected 0 or more")
 
@@ -129,5 +134,5 @@ class Recipe:
         shown = ",".join(map(str, self.epochs))[:100]
         if not self.epochs or any(b <= a for a, b in zip(self.epochs, self.epochs[1:], strict=False)):
             raise UsageError(f"--epochs is {shown!r}; expected rising numbers such as 1,5,20")
-        if self.epochs[0] < 0 or self.epochs[-1] > MOST_EPOCHS:
-            raise UsageError(f"--epochs is {shown!r}; expected numbers from 0 to {MOST_EPOCHS}")
+        if self.epochs[0] < 0 or self.epochs[-1] > 1_000_000:
+            raise UsageError(f"--epochs is {shown!r}; expected numbers from 0 to 1000000")

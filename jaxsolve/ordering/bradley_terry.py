@@ -13,22 +13,18 @@ from jaxsolve.ordering.paired import Order, Paired
 from jaxsolve.ordering.sorting import delta_norm
 from jaxsolve.run import Evaluator
 
-TEMPERATURE = 0.001
-MAX_ITERATIONS = 10_000
-TOLERANCE = 1e-10
-
 Matrix = NDArray[np.float64]
 
 
-def bradley_terry(paired: Paired) -> Order:
-    """Rank the blocks by the strengths that all swaps inside the delta-norm seed suggest.
+def bradley_terry(paired: Paired, *, temperature: float = 0.001) -> Order:
+    """Rank the blocks by the strengths that all swaps inside the delta-norm seed suggest, at a temperature.
 
-    The seed runs in the direction that has the lower loss.
+    The seed runs in the direction that has the lower loss. The temperature is Park's.
     """
     seed = delta_norm(paired)
     ascending, descending = paired.losses([seed, seed[::-1]])
     seed = seed if ascending <= descending else seed[::-1]
-    strengths = fit_strengths(swap_gaps(paired, seed), TEMPERATURE)
+    strengths = fit_strengths(swap_gaps(paired, seed), temperature)
     return seed[np.argsort(-strengths, kind="stable")]
 
 
@@ -63,13 +59,13 @@ def fit_strengths(gaps: Matrix, temperature: float) -> NDArray[np.float64]:
     strengths = np.ones(len(gaps))
     if len(gaps) < 2:
         return strengths
-    for _ in range(MAX_ITERATIONS):
+    for _ in range(10_000):
         before = strengths
         games = (wins + wins.T) / (before[:, None] + before)
         np.fill_diagonal(games, 0.0)
         strengths = wins.sum(axis=1) / games.sum(axis=1)
         strengths /= np.exp(np.log(strengths).mean())
-        if np.abs(np.log(strengths / before)).max() < TOLERANCE:
+        if np.abs(np.log(strengths / before)).max() < 1e-10:
             break
     return strengths
 

@@ -11,11 +11,6 @@ from jaxsolve.ordering.paired import Order, Paired
 from jaxsolve.pairing import DEPTH, Scores, contracted, statistics
 from jaxsolve.puzzle import Puzzle
 
-RIDGE = 10.0
-"""Penalty of the regression of positions on statistics, in rows: there are no more blocks than to tell a few slopes."""
-NARROWEST = 2.0
-"""Least standard deviation of where a block is expected, in positions."""
-
 
 def depth_statistics(
     puzzle: Puzzle, partner: NDArray[np.integer], known: dict[str, Scores] | None = None
@@ -40,30 +35,52 @@ def contraction(paired: Paired) -> Order:
 
 
 def expected_places(
-    puzzle: Puzzle, partner: NDArray[np.integer], order: NDArray[np.integer], known: dict[str, Scores] | None = None
+    puzzle: Puzzle,
+    partner: NDArray[np.integer],
+    order: NDArray[np.integer],
+    known: dict[str, Scores] | None = None,
+    *,
+    ridge: float = 10.0,
+    narrowest: float = 2.0,
 ) -> tuple[NDArray[np.float64], float]:
     """Return where each block is expected by the others of an order, `[N]` positions, and how far off that is.
 
     Positions are regressed on the statistics of the blocks, each predicted by all others (leave-one-out ridge
     regression): a block that an order has far from where its weights belong stands out. The second is the standard
     deviation between the two, in positions. Blocks with a null half are expected nowhere (NaN).
-    `known` is as `depth_statistics` takes it.
+
+    Parameters
+    ----------
+    puzzle
+        The puzzle.
+    partner, order
+        `[N]` second half of each first half, and the blocks as they run.
+    known
+        As `depth_statistics` takes it.
+    ridge
+        Penalty of the regression, in rows: there are no more blocks than to tell a few slopes.
+    narrowest
+        Least standard deviation of where a block is expected, in positions.
     """
     position = np.empty(len(order))
     position[order] = np.arange(len(order))
     running = ~(puzzle.null_ins | puzzle.null_outs[partner])
-    expected, deviation = np.full(len(order), np.nan), NARROWEST
+    expected, deviation = np.full(len(order), np.nan), narrowest
     if running.any():
-        expected[running], deviation = _predicted(depth_statistics(puzzle, partner, known)[running], position[running])
+        table = depth_statistics(puzzle, partner, known)[running]
+        expected[running], found = _predicted(table, position[running], ridge)
+        deviation = max(narrowest, found)
     return expected, deviation
 
 
-def _predicted(known: NDArray[np.float64], position: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+def _predicted(
+    known: NDArray[np.float64], position: NDArray[np.float64], ridge: float
+) -> tuple[NDArray[np.float64], float]:
     """Return each position as statistics `[K, S]` and all other positions predict it, and how far off that is."""
     n, known = len(position), known - known.mean(axis=0)
-    hat = known @ np.linalg.solve(known.T @ known + RIDGE * np.eye(known.shape[1]), known.T) + 1 / n
+    hat = known @ np.linalg.solve(known.T @ known + ridge * np.eye(known.shape[1]), known.T) + 1 / n
     away = (position - hat @ position) / np.maximum(1 - np.diag(hat), 1 / n)
-    return position - away, max(NARROWEST, float(away.std()))
+    return position - away, float(away.std())
 
 
 def place_costs(expected: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:

@@ -9,9 +9,6 @@ from jaxsolve import backend, engine
 from jaxsolve.backend import CORES
 from jaxsolve.ordering.paired import Order, Paired
 
-TILE_ROWS = 128
-"""Rows that go through all blocks together: what they become stays in the cache of a core."""
-
 
 def delta_greedy(paired: Paired) -> Order:
     """Let the next block be the one whose update of the current states is smallest.
@@ -32,7 +29,8 @@ def delta_greedy(paired: Paired) -> Order:
             update = updates(h, left)
         return np.sqrt(np.einsum("krd,krd->kr", update, update)).sum(axis=1, dtype=np.float64)
 
-    tiles = [x[start : start + TILE_ROWS] for start in range(0, len(x), TILE_ROWS)]
+    rows = 128  # what these become in all blocks stays in the cache of a core
+    tiles = [x[start : start + rows] for start in range(0, len(x), rows)]
     with ThreadPoolExecutor(CORES) as threads, np.errstate(over="ignore", invalid="ignore"):
         while left.size:
             k = int(np.argmin(np.nan_to_num(sum(threads.map(sizes, tiles)), nan=np.inf)))

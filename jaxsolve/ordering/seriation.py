@@ -16,16 +16,6 @@ from numpy.typing import NDArray
 from jaxsolve.ordering.depth import contraction
 from jaxsolve.ordering.paired import Order, Paired
 
-SWEEPS = 20
-"""Most times that every block is put where it fits best."""
-LEAST_NOISE = 1e-6
-"""Variance of likenesses about their profiles, at least."""
-GAIN = 1e-9
-"""By which a place fits better, at least: less is rounding."""
-
-AT_ONCE = 1 << 22
-"""Numbers that are compared at a time: of wide blocks there are more than fit into memory."""
-
 Array = NDArray[np.float64]
 
 
@@ -46,19 +36,19 @@ def seriation(paired: Paired) -> Order:
     return seriate(paired)[0]
 
 
-def seriate(paired: Paired) -> tuple[Order, float]:
+def seriate(paired: Paired, *, sweeps: int = 20) -> tuple[Order, float]:
     """Return the order of `seriation`, and how far it is from another that it was also looked for from.
 
     Of two local optima, one from the spectral order and one from that of `contraction`, the better is the order. Their
     Kendall distance, in the directions in which it is less, is some hundredths where likenesses tell the order, and
-    several times that where they do not.
+    several times that where they do not. Every block is put where it fits best `sweeps` times at most.
     """
     if paired.blocks < 3:
         return np.arange(paired.blocks, dtype=np.int32), 0.5
     alike = likenesses(paired)
     weights = _weights(alike)
     check, along = partial(paired.run.spend, 0), contraction(paired)
-    ends = [_refined(alike, weights, order, check) for order in (spectral_order(alike), along)]
+    ends = [_refined(alike, weights, order, check, sweeps) for order in (spectral_order(alike), along)]
     best, other = (one.order for one in sorted(ends, key=lambda line: -line.evidence))
     apart = _swapped(best, other)
     directed = best if _swapped(best, along) <= 0.5 else np.ascontiguousarray(best[::-1])
@@ -71,15 +61,16 @@ def _swapped(a: Order, b: Order) -> float:
     return float(np.mean((place[:, None] > place)[np.triu_indices(len(place), 1)]))
 
 
-def likenesses(paired: Paired) -> Array:
+def likenesses(paired: Paired, *, at_once: int = 1 << 22) -> Array:
     """Return the cosines between blocks of what training leaves in them, `[K, N, N]`, with 0 for null blocks.
 
     Compared are, each without its mean over the blocks: what blocks add to the inputs, W_out W_in, uᵀ W_out W_in for
-    the readout u, W_out W_outᵀ, W_out b_in and b_out.
+    the readout u, W_out W_outᵀ, W_out b_in and b_out. Of these, `at_once` numbers are compared at a time: of wide
+    blocks there are more than fit into memory.
     """
     network, puzzle, partner = paired.network, paired.puzzle, paired.partner
     running = ~(puzzle.null_ins | puzzle.null_outs[partner])
-    step = max(1, AT_ONCE // (len(partner) * puzzle.features))
+    step = max(1, at_once // (len(partner) * puzzle.features))
     with np.errstate(all="ignore"):
         own = slice(puzzle.given_hidden)  # a padded puzzle has its biases in one more hidden unit
         ins, b_in, outs = network.w_in[:, own], network.b_in[:, own], network.w_out[partner][..., own]
@@ -121,8 +112,11 @@ def spectral_order(alike: Array) -> Order:
     return vectors[:, 1].argsort(kind="stable").astype(np.int32)
 
 
-def line(alike: Array, weights: Array, order: Order) -> Line:
-    """Return how well likenesses `[K, N, N]` fall with the distance in an order."""
+def line(alike: Array, weights: Array, order: Order, *, least_noise: float = 1e-6) -> Line:
+    """Return how well likenesses `[K, N, N]` fall with the distance in an order.
+
+    `least_noise` is the variance of likenesses about their profiles, at least.
+    """
     from scipy.optimize import isotonic_regression  # slow to import, and nothing that is certain needs it
 
     n = len(order)
@@ -135,7 +129,7 @@ def line(alike: Array, weights: Array, order: Order) -> Line:
         profiles[k, 1:] = isotonic_regression(means, weights=counts, increasing=False).x
         away = seen - profiles[k][apart]
         np.fill_diagonal(away, 0)
-        noise[k] = max(LEAST_NOISE, np.sum(away**2) / (n * (n - 1)))
+        noise[k] = max(least_noise, np.sum(away**2) / (n * (n - 1)))
     evidence = -0.5 * n * (n - 1) / 2 * float(weights @ np.log(noise))
     return Line(order, profiles, noise, evidence)
 
@@ -150,20 +144,20 @@ def _weights(alike: Array) -> Array:
     return np.minimum(1.0, 2 * alike.shape[1] / squares)
 
 
-def _refined(alike: Array, weights: Array, order: Order, check: Callable[[], None]) -> Line:
+def _refined(alike: Array, weights: Array, order: Order, check: Callable[[], None], sweeps: int) -> Line:
     """Return the line after blocks have been put where they fit best, one after the other, as often as that helps.
 
     What is fitted in between is the profiles: coordinate ascent of the likelihood of normal likenesses about them.
     """
     found, rng = line(alike, weights, order), np.random.default_rng(0)
-    for _ in range(SWEEPS):
+    for _ in range(sweeps):
         check()
         scaled = alike * (weights / found.noise)[:, None, None]
         sweep = _Sweep(scaled, found.profiles, found.order)
         for block in rng.permutation(len(order)):
             sweep.place(block)
         better = line(alike, weights, sweep.order)
-        if not better.evidence > found.evidence + GAIN:
+        if not better.evidence > found.evidence + 1e-9:  # less is rounding
             break
         found = better
     return found
@@ -198,7 +192,7 @@ class _Sweep:
         now = int(np.flatnonzero(self.order == block)[0])
         fits = self.fits(now)
         best = int(fits.argmax())
-        if fits[best] > fits[now] + GAIN:
+        if fits[best] > fits[now] + 1e-9:  # less is rounding
             self._take(np.insert(np.delete(self.order, now), best, block))
 
     def fits(self, now: int) -> Array:

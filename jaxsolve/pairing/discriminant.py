@@ -9,6 +9,7 @@ matching, however good, would not do: the best of any noise stands out, and what
 it is known how deep blocks lie, the means of right pairs vary with it: training leaves more in some depths than others.
 """
 
+from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
@@ -19,14 +20,6 @@ from jaxsolve.pairing.matching import matching
 from jaxsolve.pairing.scores import Array, Scores, nonlinear_responses, norm_balance, of_pairs, standardised, traces
 from jaxsolve.puzzle import Puzzle
 
-SHRINKAGE = 0.3
-"""Added to the variance 1 of every statistic: few right pairs do not tell how statistics of equal meaning differ."""
-ROUNDS = 60
-"""Most times that means and posterior are learned from each other."""
-SETTLED = 1e-3
-"""Change of every probability below which they have settled."""
-RESPONSE_ROWS = 4000
-"""Rows from which hidden units' responses are taken."""
 BEGINNINGS = {("uu",): (-1.5, 0.0), ("trace", "spread"): (-1.5, 0.0), ("be", "ue"): (1.2, 0.0, -1.2)}
 """Means of right pairs to begin with, in standard deviations: training mostly turns blocks against the readout and
 shrinks what they see; without training, only what the data tell is left."""
@@ -35,13 +28,13 @@ Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Rows and columns of some entries of a score matrix."""
 
 
-def statistics(puzzle: Puzzle) -> dict[str, Scores]:
+def statistics(puzzle: Puzzle, *, response_rows: int = 4000) -> dict[str, Scores]:
     """Return statistics of the products M = W_out W_in of all pairs, `[N, N]` each.
 
     Their means over all pairs of either half are taken off: what belongs to one half says nothing about its partner.
     With u the readout's direction, c that of the covariance of inputs and predictions, b that of the predictions'
     slope on the inputs, m that of the mean input and S the inputs' covariance, they are uᵀMu, uᵀMc, uᵀMb, uᵀMm,
-    uᵀW_out·b_in, bᵀMb, tr M, tr MS, `norm_balance`, and `probe` along u and along b.
+    uᵀW_out·b_in, bᵀMb, tr M, tr MS, `norm_balance`, and `probe` along u and along b, by the first `response_rows` rows.
     """
     centred, target = puzzle.x - puzzle.x.mean(axis=0), puzzle.y - puzzle.y.mean()
     right = {
@@ -54,7 +47,7 @@ def statistics(puzzle: Puzzle) -> dict[str, Scores]:
     second = {name: right[name] @ puzzle.w_out for name in "ub"}
     found = {f"u{name}": first[name] @ second["u"].T for name in first}
     found["bb"] = first["b"] @ second["b"].T
-    responses = nonlinear_responses(puzzle.first_rows(RESPONSE_ROWS))
+    responses = nonlinear_responses(puzzle.first_rows(response_rows))
     found |= {f"{name}e": responses @ second[name].T for name in "ub"}
     found["trace"] = traces(puzzle)
     found["spread"] = traces(puzzle.replace(w_in=puzzle.w_in @ (centred.T @ centred / max(1, puzzle.rows))))
@@ -80,59 +73,68 @@ def discriminant(puzzle: Puzzle) -> Scores:
     (expectation maximisation, Dempster, Laird & Rubin 1977, https://doi.org/10.1111/j.2517-6161.1977.tb01600.x), from
     several beginnings; that for which there is most evidence is returned.
     """
-    return best_learned(statistics(puzzle)).scores
+    return Discriminant().best(statistics(puzzle)).scores
 
 
-def best_learned(known: dict[str, Scores]) -> Learned:
-    """Return what the `statistics` give from that of the `BEGINNINGS` for which there is most evidence."""
-    table = _table(known)
-    precision, found = _precision(table), list[Learned]()
-    for means in product(*BEGINNINGS.values()):
-        given = {name: mean for names, mean in zip(BEGINNINGS, means, strict=True) for name in names}
-        if any(means):
-            beginning = np.array([given.get(name, 0.0) for name in _used(known)])
-            found.append(_settled(table, precision, beginning, None))
-    return max(found, key=lambda one: one.evidence)
+@dataclass(frozen=True)
+class Discriminant:
+    """A linear discriminant that is learned by turns with the posterior of all matchings."""
 
+    shrinkage: float = 0.3
+    """Variance added to the 1 of each statistic: few right pairs do not tell how statistics of equal meaning differ."""
+    rounds: int = 60
+    """Most times that means and posterior are learned from each other."""
+    tolerance: float = 1e-3
+    """Change of every probability below which they have settled."""
 
-def learned_from(
-    known: dict[str, Scores], posterior: NDArray[np.float64], near: NDArray[np.float64] | None = None
-) -> Learned:
-    """Return what `statistics` say of pairs, learned by turns from a posterior, `[N, M]`, on.
+    def best(self, known: dict[str, Scores]) -> Learned:
+        """Return what the `statistics` give from that of the `BEGINNINGS` for which there is most evidence."""
+        table = _table(known)
+        precision, found = self._precision(table), list[Learned]()
+        for means in product(*BEGINNINGS.values()):
+            given = {name: mean for names, mean in zip(BEGINNINGS, means, strict=True) for name in names}
+            if any(means):
+                beginning = np.array([given.get(name, 0.0) for name in _used(known)])
+                found.append(self._settled(table, precision, beginning, None))
+        return max(found, key=lambda one: one.evidence)
 
-    With `near`, `[N, N]`, the means of right pairs are those of each first half: how much the pair of another counts
-    for them.
-    """
-    table = _table(known)
-    return _settled(table, _precision(table), _means(table, posterior, near), near)
+    def learned_from(
+        self, known: dict[str, Scores], posterior: NDArray[np.float64], near: NDArray[np.float64] | None = None
+    ) -> Learned:
+        """Return what `statistics` say of pairs, learned by turns from a posterior, `[N, M]`, on.
 
+        With `near`, `[N, N]`, the means of right pairs are those of each first half: how much the pair of another
+        counts for them.
+        """
+        table = _table(known)
+        return self._settled(table, self._precision(table), _means(table, posterior, near), near)
 
-def _settled(
-    table: NDArray[np.float64],
-    precision: NDArray[np.floating],
-    means: NDArray[np.float64],
-    near: NDArray[np.float64] | None,
-) -> Learned:
-    """Return what is learned by turns from means, `[K]` or `[N, K]`, on, where the posterior has settled."""
+    def _settled(
+        self,
+        table: NDArray[np.float64],
+        precision: NDArray[np.floating],
+        means: NDArray[np.float64],
+        near: NDArray[np.float64] | None,
+    ) -> Learned:
+        """Return what is learned by turns from means, `[K]` or `[N, K]`, on, where the posterior has settled."""
 
-    def by(means: NDArray[np.float64]) -> Learned:
-        of_each = np.broadcast_to(means @ precision, (len(table), table.shape[2]))
-        scores = (table @ of_each[..., None])[..., 0] - 0.5 * (of_each * means).sum(axis=1, keepdims=True)
-        return Learned(scores, *matching(scores))
+        def by(means: NDArray[np.float64]) -> Learned:
+            of_each = np.broadcast_to(means @ precision, (len(table), table.shape[2]))
+            scores = (table @ of_each[..., None])[..., 0] - 0.5 * (of_each * means).sum(axis=1, keepdims=True)
+            return Learned(scores, *matching(scores))
 
-    found = by(means)
-    for _ in range(ROUNDS - 1):
-        posterior = found.posterior
-        found = by(_means(table, posterior, near))
-        if np.abs(found.posterior - posterior).max(initial=0.0) < SETTLED:
-            break
-    return found
+        found = by(means)
+        for _ in range(self.rounds - 1):
+            posterior = found.posterior
+            found = by(_means(table, posterior, near))
+            if np.abs(found.posterior - posterior).max(initial=0.0) < self.tolerance:
+                break
+        return found
 
-
-def _precision(table: NDArray[np.float64]) -> NDArray[np.floating]:
-    """Return the inverse of the covariance of statistics over all pairs, `[K, K]`, shrunk."""
-    flat = table.reshape(-1, table.shape[2])
-    return np.linalg.inv(flat.T @ flat / max(1, len(flat)) + SHRINKAGE * np.eye(table.shape[2]))
+    def _precision(self, table: NDArray[np.float64]) -> NDArray[np.floating]:
+        """Return the inverse of the covariance of statistics over all pairs, `[K, K]`, shrunk."""
+        flat = table.reshape(-1, table.shape[2])
+        return np.linalg.inv(flat.T @ flat / max(1, len(flat)) + self.shrinkage * np.eye(table.shape[2]))
 
 
 def _means(

@@ -12,13 +12,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-MESSAGES = 200
-"""Most times that messages are sent."""
-SETTLED = 1e-6
-"""Change of every probability below which messages have settled; they themselves need not."""
-DAMPING = 0.5
-"""Share of the message before in each."""
-
 
 class Matching(NamedTuple):
     """A posterior over matchings."""
@@ -29,13 +22,21 @@ class Matching(NamedTuple):
     """Logarithm of the mean over all matchings of the product of the odds of their pairs."""
 
 
-def matching(log_odds: NDArray[np.float64]) -> Matching:
+def matching(
+    log_odds: NDArray[np.float64], *, rounds: int = 200, tolerance: float = 1e-6, damping: float = 0.5
+) -> Matching:
     """Return the posterior of every pair, all halves of the smaller side being matched, and the evidence for the odds.
 
     Parameters
     ----------
     log_odds
         `[N, M]` logarithm of how much likelier what is seen of a pair is if it belongs together than if not; finite.
+    rounds
+        Most times that messages are sent.
+    tolerance
+        Change of every probability below which messages have settled; they themselves need not.
+    damping
+        Share of the message before in each.
     """
     few, many = sorted(log_odds.shape)
     if not few:
@@ -46,12 +47,12 @@ def matching(log_odds: NDArray[np.float64]) -> Matching:
     to_rows = to_columns = np.zeros(log_odds.shape)
     idle = 0.0 if many > few else -np.inf
     p = before = np.zeros(log_odds.shape)
-    for sent in range(MESSAGES):
-        keep = DAMPING if sent else 0.0
+    for sent in range(rounds):
+        keep = damping if sent else 0.0
         to_columns = keep * to_columns - (1 - keep) * _others(log_odds + to_rows, 0, idle)
         to_rows = keep * to_rows - (1 - keep) * _others(log_odds + to_columns, 1, -np.inf)
         before, p = p, np.exp(-np.logaddexp(0.0, -(log_odds + to_rows + to_columns)))
-        if np.abs(p - before).max() < SETTLED:
+        if np.abs(p - before).max() < tolerance:
             break
     alone = np.maximum(1 - p.sum(axis=0), 0.0) if many > few else np.zeros(many)
     free = (p * log_odds).sum() - _entropies(p).sum() - _entropies(alone).sum() + _entropies(1 - p).sum()

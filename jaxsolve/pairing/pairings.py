@@ -23,17 +23,18 @@ from jaxsolve.pairing.scores import (
 )
 from jaxsolve.puzzle import Puzzle, unpadded
 
-Score = Callable[[Puzzle], Scores]
+Score = Callable[..., Scores]
+"""A score of a puzzle's pairs, with its parameters by name."""
 
 
 def _of_real(score: Score) -> Score:
     """Return a score that sees real halves alone."""
 
     @functools.wraps(score)
-    def scores(puzzle: Puzzle) -> Scores:
+    def scores(puzzle: Puzzle, **parameters: float) -> Scores:
         if not puzzle.padded:
-            return score(puzzle)
-        found = score(unpadded(puzzle))
+            return score(puzzle, **parameters)
+        found = score(unpadded(puzzle), **parameters)
         embedded = np.full((puzzle.blocks, puzzle.blocks), found.mean())
         embedded[np.ix_(~puzzle.null_ins, ~puzzle.null_outs)] = found
         return embedded

@@ -15,8 +15,6 @@ from jaxsolve.puzzle.types import Flags
 
 Scores = NDArray[np.float64]
 Array = NDArray[Any]
-ROUNDING = 1e-12
-"""Of the largest statistic: what is smaller than that is none."""
 
 
 def trace(puzzle: Puzzle) -> Scores:
@@ -123,7 +121,7 @@ def standardised(scores: Scores, real: Flags | None = None) -> Scores:
 def of_pairs(values: Scores) -> Scores:
     """Return values without what belongs to either half alone; 0 where nothing but rounding is left."""
     left = values - values.mean(axis=0) - values.mean(axis=1, keepdims=True) + values.mean()
-    return left * (np.abs(left).max() > ROUNDING * np.abs(values).max())
+    return left * (np.abs(left).max() > 1e-12 * np.abs(values).max())  # less is rounding
 
 
 def traces(puzzle: Puzzle) -> Scores:

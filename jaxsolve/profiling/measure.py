@@ -13,8 +13,6 @@ from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.run import Evaluator, Run, screen, screen_applications, screen_rows
 
-SEED = 0
-
 
 @dataclass(frozen=True, eq=False)
 class Work:
@@ -62,7 +60,7 @@ def works(blocks: int, batches: list[int], neighbourhoods: list[str], screens: l
     UsageError
         There is no such neighbourhood, or a batch is empty.
     """
-    rng, found = np.random.default_rng(SEED), []
+    rng, found = np.random.default_rng(0), []
     for size in batches:
         if size < 1:
             raise UsageError(f"a batch is {size}; expected at least 1 candidate")
@@ -112,7 +110,7 @@ def _measured(
     peak: Callable[[], float],
     bandwidth: float,
 ) -> Measurement:
-    rng, blocks = np.random.default_rng(SEED), problem.blocks
+    rng, blocks = np.random.default_rng(0), problem.blocks
     ins, outs = (rng.permutation(blocks).astype(np.int32) for _ in range(2))
     evaluator = Evaluator(problem, Assembly(ins, outs), run, way)
     compiling = backend.compile_seconds()

@@ -7,8 +7,6 @@ from typing import Self
 from jaxsolve.errors import UsageError
 
 VARIABLE = "JAXSOLVE_LIMITS"
-FREE_BYTES = 64 << 20
-"""What unpacks to less is not judged by how much larger it becomes."""
 
 
 @dataclass(frozen=True)
@@ -20,17 +18,27 @@ class Limits:
     total_bytes: int = 8 << 30
     """Of all files in an archive, unpacked, archives in it included."""
     inflation: int = 100
-    """Unpacked over packed size of a puzzle that unpacks to more than 64 MiB (tables reach about 10)."""
+    """Unpacked over packed size of a puzzle that unpacks to more than `free_bytes` (tables reach about 10)."""
+    free_bytes: int = 64 << 20
+    """Of a puzzle, unpacked, that is not judged by how much larger it becomes."""
     entries: int = 100_000
     """Of an archive, with those of archives stored in it."""
     columns: int = 4000
     """Of a table."""
+    spare_cells: int = 1 << 20
+    """Of a table's rows that end too early, or are empty lines."""
     pth_entries: int = 256
     """Of a .pth file."""
     pickle_bytes: int = 1 << 20
     """Of the pickle in a .pth file."""
     opcodes: int = 20_000
     """Of that pickle."""
+    pickle_depth: int = 64
+    """Of what that pickle nests."""
+    pickle_name: int = 1000
+    """Characters of a name in it."""
+    answer_bytes: int = 16 << 20
+    """Of a file with an answer; what is behind them is not read."""
 
     @classmethod
     def from_environment(cls) -> Self:

@@ -23,10 +23,6 @@ from jaxsolve.errors import PuzzleError
 from jaxsolve.puzzle.limits import Limits
 from jaxsolve.puzzle.source import check_entries
 
-MAX_DEPTH = 64
-MAX_NAME = 1000
-SHORTEST_HEADER = 30
-"""Bytes before an entry, beside its name."""
 PLAIN = re.compile(r"(?!.*(?:^|/)\.\.?(?:/|$))[^/\\:\x00-\x1f][^\\:\x00-\x1f]*")
 """Names of entries: relative, of plain parts."""
 
@@ -100,7 +96,7 @@ def _read(data: bytes, limits: Limits) -> dict[str, np.ndarray[Any, Any]]:
     pickle = entries[f"{root}data.pkl"]
     if len(pickle) > limits.pickle_bytes:
         raise _Refused(f"a pickle of {len(pickle)} bytes; at most {limits.pickle_bytes} are read")
-    state = _Interpreter(lambda key: entries.get(f"{root}data/{key}"), limits.opcodes).run(pickle)
+    state = _Interpreter(lambda key: entries.get(f"{root}data/{key}"), limits).run(pickle)
     if not isinstance(state, dict):
         raise _Refused(f"holds {_kind(state)}; expected a state dict: save layer.state_dict()")
     for key, value in state.items():
@@ -130,7 +126,7 @@ def _entries(data: bytes) -> dict[str, bytes]:
             for info in sorted(infos, key=lambda info: info.header_offset):
                 if info.header_offset < end:
                     raise _Refused("entries that overlap; expected a file saved by torch.save")
-                end = info.header_offset + SHORTEST_HEADER + len(info.filename) + info.file_size
+                end = info.header_offset + 30 + len(info.filename) + info.file_size  # 30 bytes of header, at least
             return {info.filename: archive.read(info) for info in infos}
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
         raise _Refused(f"not a readable .pth file ({error})") from None
@@ -154,8 +150,7 @@ class _Interpreter:
     """The stack machine of pickle, reduced to what a state dict needs."""
 
     storage: Callable[[str], bytes | None]
-    opcodes: int
-    """The most that are gone through."""
+    limits: Limits
     stack: list[Any] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
@@ -163,8 +158,8 @@ class _Interpreter:
     def run(self, pickle: bytes) -> Any:
         try:
             for count, (opcode, argument, _) in enumerate(pickletools.genops(pickle)):
-                if count > self.opcodes:
-                    raise _Refused(f"a pickle of more than {self.opcodes} opcodes")
+                if count > self.limits.opcodes:
+                    raise _Refused(f"a pickle of more than {self.limits.opcodes} opcodes")
                 if opcode.name == "STOP":
                     return self.stack.pop()
                 self._step(opcode.name, argument)
@@ -188,8 +183,8 @@ class _Interpreter:
             case "EMPTY_TUPLE" | "EMPTY_DICT":
                 self.stack.append(() if opcode == "EMPTY_TUPLE" else {})
             case "MARK":
-                if len(self.marks) >= MAX_DEPTH:
-                    raise _Refused(f"a pickle nested deeper than {MAX_DEPTH}")
+                if len(self.marks) >= self.limits.pickle_depth:
+                    raise _Refused(f"a pickle nested deeper than {self.limits.pickle_depth}")
                 self.marks.append(len(self.stack))
             case "TUPLE":
                 self.stack.append(tuple(self._since_mark()))
@@ -235,7 +230,7 @@ class _Interpreter:
         if not isinstance(target, dict) or len(items) % 2:
             raise _Refused("sets items on something that is no dictionary")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            if not isinstance(key, str) or len(key) > MAX_NAME:
+            if not isinstance(key, str) or len(key) > self.limits.pickle_name:
                 raise _Refused(f"a dictionary key that is {_kind(key)}; expected a name")
             if key in target:
                 raise _Refused(f"{key!r} twice")

@@ -13,14 +13,13 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from jaxsolve.errors import PuzzleError
-from jaxsolve.puzzle.limits import FREE_BYTES, Limits
+from jaxsolve.puzzle.limits import Limits
 
 TABLE = "historical_data.csv"
 PIECES = "pieces"
 
 ENTRY = b"PK\1\2"
 """What every entry in the directory of an archive begins with."""
-CHUNK = 1 << 20
 
 ADVICE = f"point jaxsolve at the folder or zip that holds {PIECES}/ and {TABLE}"
 
@@ -50,7 +49,7 @@ class Source(ABC):
         self._unpacked += sum(info.file_size for info in infos)
         if self._unpacked > limits.total_bytes:
             raise PuzzleError(f"{where}: {self._unpacked} bytes unpacked; at most {limits.total_bytes} are read")
-        if self._unpacked > max(FREE_BYTES, limits.inflation * self._packed):
+        if self._unpacked > max(limits.free_bytes, limits.inflation * self._packed):
             sizes = f"{self._packed} bytes unpack to {self._unpacked}"
             raise PuzzleError(f"{where}: {sizes} or more: taken for an archive bomb and not read")
 
@@ -194,7 +193,7 @@ def check_entries(file: IO[bytes], most: int, where: object) -> None:
     Entries are counted by the marks that each has to have, for what an archive says of their number may be a lie.
     """
     found, before = 0, b""
-    while chunk := file.read(CHUNK):
+    while chunk := file.read(1 << 20):
         found += (before + chunk).count(ENTRY)
         before = chunk[1 - len(ENTRY) :]
         if found > most:

@@ -15,10 +15,6 @@ from jaxsolve.puzzle.types import Floats
 
 TARGET, LABEL = "pred", "true"
 MEASUREMENT = re.compile(r"measurement_(\d{1,15})")
-SPARE_CELLS = 1 << 20
-"""Cells of rows that end too early, or are empty lines, that are looked at all the same."""
-CHUNK_CELLS = 1 << 20
-"""Cells that are held as text at a time."""
 
 
 class Table(NamedTuple):
@@ -32,21 +28,23 @@ class Table(NamedTuple):
     """`[R]` what it was trained on, if given."""
 
 
-def read_table(data: bytes, file: str, limits: Limits | None = None) -> Table:
+def read_table(data: bytes, file: str, limits: Limits | None = None, *, chunk_cells: int = 1 << 20) -> Table:
     """Parse the CSV table.
 
     Inputs are the columns ``measurement_0…`` by number or, if there are none, all numeric columns other
-    than ``pred`` and ``true`` in the order of the file. `limits` say how many columns there may be.
+    than ``pred`` and ``true`` in the order of the file. `limits` say how many columns there may be. At most
+    `chunk_cells` are held as text at a time.
 
     Raises
     ------
     PuzzleError
         The file is empty, is not such a table, or holds a value that is no finite number.
     """
-    header = _header(data, file, limits or Limits())
-    _check_rows(data, header, file)
+    limits = limits or Limits()
+    header = _header(data, file, limits)
+    _check_rows(data, header, file, limits)
     table = _read_plain(data, len(header))
-    columns = dict(zip(header, table.T, strict=True)) if table is not None else _read_any(data, header, file)
+    columns = _read_any(data, header, file, chunk_cells) if table is None else dict(zip(header, table.T, strict=True))
     inputs = _input_columns(header, columns, file)
     for name in (*inputs, TARGET):
         _require_numbers(columns[name], name, file)
@@ -83,9 +81,9 @@ def _header(data: bytes, file: str, limits: Limits) -> list[str]:
     return header
 
 
-def _check_rows(data: bytes, header: list[str], file: str) -> None:
+def _check_rows(data: bytes, header: list[str], file: str, limits: Limits) -> None:
     """Refuse rows that parsers would fill up: all where the first is longer than the header, and far too short ones."""
-    if len(header) * data.count(b"\n") > 2 * len(data) + SPARE_CELLS:  # a cell takes a byte, were it empty
+    if len(header) * data.count(b"\n") > 2 * len(data) + limits.spare_cells:  # a cell takes a byte, were it empty
         raise PuzzleError(f"{file}: not a table of {len(header)} columns (most rows are shorter)")
     lines = io.TextIOWrapper(io.BytesIO(data), "utf-8", errors="replace", newline="")
     lines.readline()
@@ -108,7 +106,7 @@ def _read_plain(data: bytes, columns: int) -> Floats | None:
     return table if table.shape[1] == columns else None
 
 
-def _read_any(data: bytes, header: list[str], file: str) -> dict[str, Floats]:
+def _read_any(data: bytes, header: list[str], file: str, chunk_cells: int = 1 << 20) -> dict[str, Floats]:
     """Return the numeric columns of a table that has text, quotes, gaps or damage in it.
 
     It is gone through in parts, for text takes many times the memory that its numbers do.
@@ -128,7 +126,7 @@ def _read_any(data: bytes, header: list[str], file: str) -> dict[str, Floats]:
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frames = pd.read_csv(
                 io.BytesIO(data), header=None, skiprows=1, names=range(len(header)), index_col=False,
-                skipinitialspace=True, low_memory=False, chunksize=max(1, CHUNK_CELLS // len(header)),
+                skipinitialspace=True, low_memory=False, chunksize=max(1, chunk_cells // len(header)),
             )  # fmt: skip
             for frame in frames:
                 for k in [*parts]:

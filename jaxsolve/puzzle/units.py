@@ -19,16 +19,6 @@ from jaxsolve.puzzle.types import Assembly, Flags, Floats, Puzzle
 
 AUTO = "auto"
 """The link of whoever does not know it: `identity`, or `affine` where the data say so."""
-SCALES = 1e-3, 1e3
-"""Standard deviations of predictions that float32 squares without a thought; others are brought to about 1."""
-RESOLVED = 1e-3
-"""Share of the spread of outputs that a row may be uncertain by, where a link is undone: beyond, it saturates."""
-
-ODD_SCALE, ODD_OFFSET = 2.0, 1.0
-"""Ratio of the spreads of predictions and outputs, and distance of their means in such spreads, from which on first
-orders suggest that the units of the table are others."""
-UNUSUAL = 5.0
-"""Standard deviation of an input, or its inverse, from which on it is asked whether the network saw it so."""
 
 
 class Link(NamedTuple):
@@ -69,7 +59,9 @@ class AffineFit(NamedTuple):
     """What it leaves, in the units of `Puzzle.y`."""
 
 
-def in_units(puzzle: Puzzle, *, link: str = AUTO, standardise_inputs: bool = False, ddof: int = 0) -> Puzzle:
+def in_units(
+    puzzle: Puzzle, *, link: str = AUTO, standardise_inputs: bool = False, ddof: int = 0, resolved: float = 1e-3
+) -> Puzzle:
     """Return a puzzle whose targets are outputs of the readout, and whose inputs are those of the network.
 
     Parameters
@@ -83,6 +75,8 @@ def in_units(puzzle: Puzzle, *, link: str = AUTO, standardise_inputs: bool = Fal
         are those of the table.
     ddof
         What is subtracted from the number of rows in the standard deviation: 0 as scikit-learn has it, 1 as pandas.
+    resolved
+        Share of the spread of outputs that a row may be uncertain by, where a link is undone: beyond, it saturates.
 
     Raises
     ------
@@ -105,7 +99,7 @@ def in_units(puzzle: Puzzle, *, link: str = AUTO, standardise_inputs: bool = Fal
     with np.errstate(divide="ignore", invalid="ignore"):
         steps = stored_steps(puzzle) * undone.slope(puzzle.y)
         spread = float(np.std(undone.inverse(puzzle.y[defined])))
-        defined &= steps <= max(RESOLVED * spread, float(np.min(steps, where=defined, initial=np.inf)))
+        defined &= steps <= max(resolved * spread, float(np.min(steps, where=defined, initial=np.inf)))
     kept = puzzle.take_rows(np.flatnonzero(defined))
     notes = puzzle.notes
     if lost := puzzle.rows - kept.rows:
@@ -139,7 +133,7 @@ def conditioned(puzzle: Puzzle) -> Puzzle:
     """Return a puzzle of the same answers, whose predictions have mean 0 and a size that float32 can square.
 
     Both are taken out of predictions and readout alike: the mean as it is, the scale by a power of two, which is
-    exact, and only where the spread of the predictions is not between 1e-3 and 1e3.
+    exact, and only where the spread of the predictions is not between 1e-3 and 1e3, which float32 squares safely.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         steps, offset = stored_steps(puzzle), float(np.mean(puzzle.y))
@@ -147,7 +141,7 @@ def conditioned(puzzle: Puzzle) -> Puzzle:
         spread = spread or float(np.max(np.abs(puzzle.w_last), initial=0.0))
     if not (math.isfinite(offset) and math.isfinite(spread)):
         return puzzle
-    scale = 1.0 if SCALES[0] <= spread <= SCALES[1] or not spread else 2.0 ** round(math.log2(spread))
+    scale = 1.0 if 1e-3 <= spread <= 1e3 or not spread else 2.0 ** round(math.log2(spread))
     if not offset and scale == 1.0 and puzzle.steps is not None:
         return puzzle
     before = puzzle.units
@@ -193,8 +187,12 @@ def rescaled(puzzle: Puzzle, fit: AffineFit) -> Puzzle:
     return conditioned(puzzle.replace(y=(puzzle.y - intercept) / slope, steps=steps, units=units))
 
 
-def hints(puzzle: Puzzle) -> list[str]:
-    """Return what a table shows that few networks see or say, each with the option that is meant for it."""
+def hints(puzzle: Puzzle, *, unusual: float = 5.0) -> list[str]:
+    """Return what a table shows that few networks see or say, each with the option that is meant for it.
+
+    `unusual` is the standard deviation of an input, or its inverse, from which on it is asked whether the network saw
+    it so.
+    """
     found = []
     y = puzzle.y
     if puzzle.rows > 1 and y.std() > 0 and puzzle.units.link == "identity":
@@ -206,7 +204,7 @@ def hints(puzzle: Puzzle) -> list[str]:
             found.append("all predictions are above 0: if the network ended in an exponential, --link exp")
     if puzzle.rows > 1 and puzzle.units.ddof is None:
         means, spreads = np.abs(puzzle.x.mean(axis=0)), puzzle.x.std(axis=0)
-        away = (means > spreads) | (spreads > UNUSUAL) | ((spreads > 0) & (spreads < 1 / UNUSUAL))
+        away = (means > spreads) | (spreads > unusual) | ((spreads > 0) & (spreads < 1 / unusual))
         if away.any():
             k = int((means / np.where(spreads > 0, spreads, 1.0)).argmax())
             found.append(
@@ -217,8 +215,13 @@ def hints(puzzle: Puzzle) -> list[str]:
     return found
 
 
-def matched(puzzle: Puzzle, assembly: Assembly, rows: int | None = None) -> tuple[AffineFit | None, bool]:
+def matched(
+    puzzle: Puzzle, assembly: Assembly, rows: int | None = None, *, odd_scale: float = 2.0, odd_offset: float = 1.0
+) -> tuple[AffineFit | None, bool]:
     """Return the affine map that gives outputs the mean and spread of the predictions; and whether that is far from 1.
+
+    It is where the ratio of the spreads of predictions and outputs, or its inverse, is above `odd_scale`, or their
+    means are farther apart than `odd_offset` such spreads: then the units of the table are others, perhaps.
 
     That is nearer the right one than `affine_fit` where an assembly is not yet right: what it does not explain lowers
     the slope of a regression, and not the spread of the outputs. Its `mse` is that of the regression.
@@ -229,7 +232,7 @@ def matched(puzzle: Puzzle, assembly: Assembly, rows: int | None = None) -> tupl
         return None, False
     slope = float(np.std(y) / np.std(output)) * math.copysign(1.0, fit.slope)
     apart = abs(float(np.mean(output) - np.mean(y))) / (float(np.std(y)) or 1.0)
-    odd = not 1 / ODD_SCALE <= abs(slope) <= ODD_SCALE or apart > ODD_OFFSET or slope < 0
+    odd = not 1 / odd_scale <= abs(slope) <= odd_scale or apart > odd_offset or slope < 0
     if not (math.isfinite(slope) and slope):
         return None, False
     return AffineFit(slope, float(np.mean(y) - slope * np.mean(output)), fit.mse), odd

@@ -12,12 +12,12 @@ import numpy as np
 
 from jaxsolve.errors import AnswerError, OutputError
 from jaxsolve.files import write_folder, write_new
+from jaxsolve.puzzle.limits import Limits
 from jaxsolve.puzzle.padding import running, unpadded
 from jaxsolve.puzzle.source import PIECES, TABLE
 from jaxsolve.puzzle.table import LABEL, TARGET
 from jaxsolve.puzzle.types import Puzzle
 
-MAX_ANSWER_BYTES = 16 << 20
 SUFFIX = ".safetensors"
 IDS = re.compile(r"[\d\s,;]+")
 
@@ -55,7 +55,7 @@ def read_whole_answer(text: str) -> Answer:
         where = text
         try:
             with Path(text).open("rb") as file:
-                content = file.read(MAX_ANSWER_BYTES).decode("utf-8-sig")
+                content = file.read(Limits.from_environment().answer_bytes).decode("utf-8-sig")
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise AnswerError(f"{text[:200]}: no readable answer ({reason}); expected a file or piece ids") from error

@@ -8,8 +8,6 @@ from pathlib import Path
 from jaxsolve.errors import UsageError
 
 RECORD = re.compile(r"record(?:-([2-9]|[1-9]\d+))?\.json")
-MOST_NAMED = 6
-"""Names that an error lists."""
 
 
 def data_folder() -> Path:
@@ -93,5 +91,6 @@ def find_run(text: str, base: Path) -> Path:
     if not folders:
         raise UsageError(f"no run {text!r} in {base}; 'jaxsolve runs' lists them, and a path does as well")
     names = sorted(folder.name for folder in folders)
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    raise UsageError(f"{text!r} begins the names of {len(names)} runs: {', '.join(names[:MOST_NAMED])}{more}")
+    most = 6  # as many as a line holds
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    raise UsageError(f"{text!r} begins the names of {len(names)} runs: {', '.join(names[:most])}{more}")

@@ -13,7 +13,6 @@ from jaxsolve.records.files import is_open
 from jaxsolve.records.folders import name_of
 from jaxsolve.records.formats import Json, upgraded, upgraded_event
 
-MAX_BYTES = 64 << 20
 NUMBER = (int, float, NoneType)
 FIELDS: dict[str, tuple[type, ...]] = {
     "command": (str,),
@@ -40,10 +39,6 @@ FIELDS: dict[str, tuple[type, ...]] = {
 """What a record of the current format has to have, and of which type."""
 
 
-LARGEST = 1e300
-"""Numbers that are not below are taken for damage."""
-
-
 def is_count(value: object) -> TypeGuard[int]:
     """Whether something that was read is a whole number that counts."""
     return type(value) is int and 0 <= value < 1 << 62
@@ -51,7 +46,8 @@ def is_count(value: object) -> TypeGuard[int]:
 
 def is_amount(value: object) -> TypeGuard[float]:
     """Whether something that was read is a number that measures."""
-    return type(value) in (int, float) and 0 <= value < LARGEST  # pyright: ignore[reportOperatorIssue]
+    # what is not below is damage
+    return type(value) in (int, float) and 0 <= value < 1e300  # pyright: ignore[reportOperatorIssue]
 
 
 def is_answer(value: object) -> TypeGuard[list[int]]:
@@ -85,14 +81,14 @@ class Record:
         known = (self.fields[key] for key in ("mse", "loss"))
         return next((float(value) for value in known if value is not None), float("inf"))
 
-    def events(self) -> Iterator[Json]:
+    def events(self, most_bytes: int = 64 << 20) -> Iterator[Json]:
         """Yield the lines of the trace in the format of this version; what was cut off or is damaged is left out.
 
-        So is what is behind `MAX_BYTES`, which runs of days write.
+        So is what is behind `most_bytes`, which runs of days write.
         """
         try:
             with self.path.with_name(self.fields["trace"]).open(encoding="utf-8", errors="replace") as lines:
-                left = MAX_BYTES
+                left = most_bytes
                 while line := lines.readline(left):
                     left -= len(line)
                     try:
@@ -107,8 +103,8 @@ class Record:
             return  # without its trace a record still says what came of the run
 
 
-def read_record(path: Path) -> Record:
-    """Return a record, whatever version up to this one has written it.
+def read_record(path: Path, most_bytes: int = 64 << 20) -> Record:
+    """Return a record, whatever version up to this one has written it; of more than `most_bytes`, it is cut off.
 
     Raises
     ------
@@ -119,7 +115,7 @@ def read_record(path: Path) -> Record:
         if path.exists() and not path.is_file():
             raise UsageError("no regular file")
         with path.open("rb") as file:
-            found = unsealed(file.read(MAX_BYTES).decode())
+            found = unsealed(file.read(most_bytes).decode())
         if not isinstance(found, dict):
             raise UsageError("no object in it")
         version, fields = found.get("format"), upgraded(found)

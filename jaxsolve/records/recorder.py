@@ -21,10 +21,6 @@ from jaxsolve.run import Label, Observer, Pass, Progress
 
 P = ParamSpec("P")
 
-SECONDS = 2.0
-"""Between two looks of the record at what is known so far, and between two rates in the trace."""
-BEAT = 10.0
-"""Between two looks where nothing better is known."""
 NAMES = ("record.json", "trace.jsonl", "answer.json")
 """Files that share the number of a run."""
 
@@ -85,6 +81,11 @@ class Recorder(Observer):
         The folder cannot be written.
     """
 
+    gap = 2.0
+    """Seconds between two looks of the record at what is known so far, and between two rates in the trace."""
+    idle_gap = 10.0
+    """Seconds between two looks where nothing better is known."""
+
     def __init__(
         self, folder: Path, puzzle: Puzzle, about: dict[str, Any], clock: Callable[[], float] = time.perf_counter
     ) -> None:
@@ -100,13 +101,13 @@ class Recorder(Observer):
         self._earlier = 0
         """Evaluations before the count last began anew."""
         self._best: tuple[float, Assembly | None] = (float("inf"), None)
-        self._kept_best, self._kept_at = self._best[1], clock() - SECONDS  # the first answer is kept at once
+        self._kept_best, self._kept_at = self._best[1], clock() - self.gap  # the first answer is kept at once
         self._attempt = Attempt()
         self._accepted = self._rejected = 0
         self._setting: Mapping[str, Any] = {}
         """That of a sweep, which the stages of its searches share."""
         self._frames, self._rounds = Thinning(), Thinning()
-        self._rates = Thinning(burst=0, gap=SECONDS, last=0.0)
+        self._rates = Thinning(burst=0, gap=self.gap, last=0.0)
         self._held: Waiting | None = None
         """The frame of an earlier attempt that is the best of all."""
         self._frame: Waiting | None = None
@@ -127,7 +128,7 @@ class Recorder(Observer):
         self._write_waiting()
         if self._rates.take(progress.elapsed):
             self._write_rate()
-        if self._clock() - self._kept_at >= (BEAT if self._best[1] is self._kept_best else SECONDS):
+        if self._clock() - self._kept_at >= (self.idle_gap if self._best[1] is self._kept_best else self.gap):
             self._keep()
 
     @alone

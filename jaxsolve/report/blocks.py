@@ -15,10 +15,6 @@ from jaxsolve.records import Record
 from jaxsolve.report.figure import Figure
 from jaxsolve.report.history import permutation_of
 
-ROWS = 2000
-"""Rows on which activations are measured, at most."""
-LARGEST = 200
-"""Halves of a kind in a heat map, at most: every pair is a mark."""
 ELSEWHERE = "--puzzle PATH says where it is now"
 BY_POSITION = {
     "delta-norm": ("forward", "delta_norm"),
@@ -61,8 +57,8 @@ def puzzle_of(record: Record, given: str | None = None) -> Puzzle:
     return puzzle
 
 
-def measured(record: Record, puzzle: Puzzle) -> Analysis:
-    """Measure pair scores and blocks of the answer of a run.
+def measured(record: Record, puzzle: Puzzle, *, rows: int = 2000) -> Analysis:
+    """Measure pair scores and blocks of the answer of a run, activations on the first rows.
 
     Raises
     ------
@@ -76,20 +72,23 @@ def measured(record: Record, puzzle: Puzzle) -> Analysis:
     if activation in ACTIVATIONS:
         puzzle = read_as(puzzle, activation)
     try:
-        subject = subject_of(puzzle, permutation, rows=ROWS)
+        subject = subject_of(puzzle, permutation, rows=rows)
         return analyze(subject, ("pair_scores", "products", "forward"))
     except JaxsolveError as error:
         raise NotDrawnError(f"the answer does not fit the puzzle ({error})") from error
 
 
-def pair_figures(analysis: Analysis, pairing: str | None) -> list[Figure]:
-    """Return the heat map and the histogram of one score: that which the run went by, or else the clearest."""
+def pair_figures(analysis: Analysis, pairing: str | None, *, largest: int = 200) -> list[Figure]:
+    """Return the heat map and the histogram of one score: that which the run went by, or else the clearest.
+
+    There is no heat map of more than `largest` halves of a kind: every pair is a mark.
+    """
     scores: Sequence[PairScore] = analysis.results.get("pair_scores", ())
     if not scores:
         return []
     score = next((one for one in scores if one.name == pairing), None) or best_score(tuple(scores))
     note, found = _note(analysis.subject), list[Figure]()
-    if max(score.scores.shape) <= LARGEST:
+    if max(score.scores.shape) <= largest:
         found.append(Figure("pair-heatmap", pair_heatmap(score, note), *_block_scores(analysis.subject, score)))
     edges, pairs, others = score.histogram()
     bins = zip(edges[:-1].tolist(), edges[1:].tolist(), pairs.tolist(), others.tolist(), strict=True)

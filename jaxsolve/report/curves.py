@@ -12,17 +12,7 @@ from jaxsolve.report.figure import Figure
 from jaxsolve.report.history import History
 from jaxsolve.report.markup import counted
 
-WIDTH, HEIGHT = 1000, 260
-MOST_COLORS = 3
-"""Phases with colors of their own, beside that of the line; the rarest share the last one."""
 LINE = "lowest so far"
-MOST_POINTS = 600
-"""Of a curve."""
-MOST_STEPS, MOST_DOTS = 200, 60
-"""Of the curves of candidates, and up to how many of them have dots: each is an element of the picture."""
-BINS = 60
-MOST_RULES = 40
-"""Attempts whose beginnings are marked."""
 OTHERS = "other phases"
 SHORT = "format(datum.value, '~s')"
 """Labels with a prefix each, where one for all would make ``0k`` of 0."""
@@ -32,9 +22,9 @@ SECONDS, EVALUATIONS = "seconds since the run began", "evaluations"
 def error_curve(history: History, note: str) -> Figure:
     """Return the error of every frame against evaluations by phase, the lowest so far, and where attempts begin."""
     alt = altair()
-    frames = _some(history.frames, MOST_POINTS)
+    frames = _some(history.frames)
     common = [name for name, _ in Counter(frame.phase for frame in history.frames).most_common()]
-    kept = common if len(common) <= MOST_COLORS else [*common[: MOST_COLORS - 1], OTHERS]
+    kept = common if len(common) <= 3 else [*common[:2], OTHERS]  # colors that are told apart beside that of the line
     points = [
         {"evaluations": frame.evaluations, "mse": frame.loss, "phase": frame.phase if frame.phase in kept else OTHERS}
         for frame in frames
@@ -47,10 +37,10 @@ def error_curve(history: History, note: str) -> Figure:
     layers = [chart_of(line).mark_line(interpolate="step-after", opacity=0.8).encode(x, y, color)]
     layers.append(chart_of(points).mark_point(filled=True, size=28, opacity=0.9).encode(x, y, color))
     begun = [{"evaluations": attempt.evaluations} for attempt in history.attempts]
-    if 1 < len(begun) <= MOST_RULES:
+    if 1 < len(begun) <= 40:  # more lines would hide the curve
         layers.insert(0, chart_of(begun).mark_rule(opacity=0.6).encode(x))
     if history.judged:
-        ends = [{"evaluations": one.evaluations, "mse": one.mse} for one in _some(history.judged, MOST_POINTS)]
+        ends = [{"evaluations": one.evaluations, "mse": one.mse} for one in _some(history.judged)]
         layers.append(chart_of(ends).mark_text(text="x", fontSize=18).encode(x, y))
     said = (
         f"{counted(len(history.frames), 'frame')} of {counted(max(1, len(history.attempts)), 'attempt')}, "
@@ -58,7 +48,7 @@ def error_curve(history: History, note: str) -> Figure:
         "Dashed lines are beginnings of attempts; crosses are ends of attempts, "
         "judged over all rows."
     )
-    chart = titled(alt.layer(*layers).properties(width=WIDTH, height=HEIGHT), "Error against evaluations", said, note)
+    chart = titled(alt.layer(*layers).properties(width=1000, height=260), "Error against evaluations", said, note)
     rows = [(f.evaluations, f.t, f.attempt, f.phase, f.loss) for f in frames]
     rows += [(one.evaluations, None, None, "judged, over all rows", one.mse) for one in history.judged]
     return Figure("error", chart, ("evaluations", "seconds", "attempt", "phase", "MSE"), rows, large=True)
@@ -73,17 +63,17 @@ def decisions(history: History, note: str) -> Figure:
         for k, one in enumerate(history.rounds)
     ]
     rows = [{"evaluations": 0, "kind": kind, "count": 0} for kind in ("taken", "rejected")]
-    for spent, _, _, _, yes, no in _some(table, MOST_STEPS):
+    for spent, _, _, _, yes, no in _some(table, 200):
         rows += [{"evaluations": spent, "kind": kind, "count": n} for kind, n in (("taken", yes), ("rejected", no))]
     x = alt.X("evaluations:Q", title=EVALUATIONS, axis=_counts())
-    points = alt.OverlayMarkDef(size=22) if len(table) <= MOST_DOTS else False
+    points = alt.OverlayMarkDef(size=22) if len(table) <= 60 else False  # each is an element of the picture
     axis = _powers(max(row["count"] for row in rows))
     y = alt.Y("count:Q", title="candidates so far", scale=alt.Scale(type="symlog"), axis=axis)
     color = _colors("kind", ["taken", "rejected"])
     chart = chart_of(rows).mark_line(interpolate="step-after", point=points).encode(x, y, color)
     counts = f"{int(taken[-1]):,} candidates were taken and {int(refused[-1]):,} rejected"
     said = f"In {counted(len(table), 'round')}, {counts}."
-    chart = titled(chart.properties(width=WIDTH // 2, height=200), "Candidates taken and rejected", said, note)
+    chart = titled(chart.properties(width=500, height=200), "Candidates taken and rejected", said, note)
     headings = ("evaluations", "round", "taken", "rejected", "taken so far", "rejected so far")
     return Figure("decisions", chart, headings, table)
 
@@ -92,7 +82,7 @@ def throughput(history: History, note: str) -> Figure:
     """Return evaluations a second over time, as means over parts of equal length."""
     alt = altair()
     t, spent = np.array(history.pace, np.float64).T
-    edges = np.linspace(0, t[-1], min(BINS, max(2, len(t))) + 1)
+    edges = np.linspace(0, t[-1], min(60, max(2, len(t))) + 1)
     speeds = np.diff(np.interp(edges, t, spent)) / np.diff(edges)
     rows = [
         {"from": round(float(a), 4), "to": round(float(b), 4), "speed": round(float(v), 2)}
@@ -104,7 +94,7 @@ def throughput(history: History, note: str) -> Figure:
     mean = spent[-1] / t[-1]
     said = f"{int(spent[-1]):,} evaluations in {t[-1]:.3g} s: {_speed(mean)} a second in the mean"
     said = f"{said}, {_speed(speeds.max())} at most."
-    chart = titled(chart.properties(width=WIDTH // 2, height=200), "Speed over time", said, note)
+    chart = titled(chart.properties(width=500, height=200), "Speed over time", said, note)
     return Figure("throughput", chart, ("from s", "to s", "evaluations a second"), [[*row.values()] for row in rows])
 
 
@@ -125,17 +115,17 @@ def compared(histories: dict[str, History], by: str) -> Figure:
     chart = chart_of(rows).mark_line(interpolate="step-after", strokeWidth=2).encode(x, y, color, dash)
     ends = [f"{name} {_from_to([mse for _, _, mse in history.best])}" for name, history in histories.items()]
     said = f"Lowest error so far of {len(names)} runs: {'; '.join(ends)}."
-    chart = titled(chart.properties(width=WIDTH // 2, height=HEIGHT), f"Error against {by}", said)
+    chart = titled(chart.properties(width=500, height=260), f"Error against {by}", said)
     return Figure(f"compared-{by}", chart, ("run", title, "lowest MSE so far"), [[*row.values()] for row in rows])
 
 
 def _lowest(history: History, which: int, end: float) -> list[tuple[float, float]]:
     """Return when each lowest error so far was found, and once more the last at the end of the run."""
-    found = [(one[which], one[2]) for one in _some(history.best, MOST_POINTS)]
+    found = [(one[which], one[2]) for one in _some(history.best)]
     return [*found, (max(end, found[-1][0]), found[-1][1])] if found else []
 
 
-def _some(items: Sequence[Any], most: int) -> list[Any]:
+def _some(items: Sequence[Any], most: int = 600) -> list[Any]:
     """Return items at equal distances, the last one among them."""
     step = -(-len(items) // most) or 1
     return [*items[::-1][::step]][::-1]

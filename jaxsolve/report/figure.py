@@ -9,13 +9,8 @@ from typing import Any
 from jaxsolve.figures import Chart, specification, svg_of, theme
 from jaxsolve.report.markup import Markup, element, folded, joined, table
 
-WIDEST, WIDE, NARROW = 940, 440, 270
-"""Units that the inner part of a chart is wide, beside which there are labels: alone in a row, with others, on a
-narrow screen."""
 NARROW_SCREEN = "(max-width: 40rem)"
 DARK = "(prefers-color-scheme: dark)"
-MOST_ROWS = 500
-"""Of the table below a figure."""
 NEEDLESS = re.compile(
     r' (?:role|aria-[a-z]+|class|pointer-events|stroke-miterlimit|font-family)="[^"]*"'
     r'| (?:opacity|stroke-width|stroke-opacity)="1"| transform="translate\(0,0\)"|<path d="M0,0h0v0h0Z"/>'
@@ -44,33 +39,36 @@ def figure_element(figure: Figure) -> Markup:
     """Return a figure with its title, its description, the chart in four variants, and its numbers."""
     chart = figure.chart.to_dict()
     title = chart["title"]["text"] if isinstance(chart["title"], dict) else chart["title"]
-    step = -(-len(figure.rows) // MOST_ROWS) or 1
+    step = -(-len(figure.rows) // 500) or 1  # the page stays small
     some = element("p", f"Every {step}th of {len(figure.rows)}.") if step > 1 else ""
     numbers = table(figure.headings, figure.rows[::step], f"Numbers of: {title}")
     said = element("figcaption", element("h3", title), element("p", chart["description"]))
-    picture = _picture(figure.chart, str(title), WIDEST if figure.large else WIDE)
+    picture = _picture(figure.chart, str(title), 940 if figure.large else 440)
     return element("figure", said, picture, folded("Numbers", joined([some, numbers])), id=f"figure-{figure.name}")
 
 
 def _picture(chart: Chart, title: str, width: int) -> Markup:
-    """Return a chart as an element that shows the variant that suits the screen; the caption describes it."""
-    sources = []
+    """Return a chart as an element that shows the variant that suits the screen; the caption describes it.
+
+    Its inner part, beside which there are labels, is so many units wide, and less on a narrow screen.
+    """
+    sources, narrow = [], 270
     for media, side, dark in (
-        (f"{NARROW_SCREEN} and {DARK}", NARROW, True),
-        (NARROW_SCREEN, NARROW, False),
+        (f"{NARROW_SCREEN} and {DARK}", narrow, True),
+        (NARROW_SCREEN, narrow, False),
         (DARK, width, True),
     ):
-        uri, size = _image(chart, side, dark)
+        uri, size = _image(chart, side, dark, below=side == narrow)
         sources.append(element("source", media=media, srcset=uri, **size))
     uri, size = _image(chart, width, False)
     return element("picture", *sources, element("img", src=uri, alt=f"{title}; described above", **size))
 
 
-def _image(chart: Chart, width: int, dark: bool) -> tuple[str, dict[str, str]]:
-    """Return a chart without its title as a data URI, and its width and height."""
+def _image(chart: Chart, width: int, dark: bool, below: bool = False) -> tuple[str, dict[str, str]]:
+    """Return a chart without its title, perhaps with its legend below, as a data URI, and its width and height."""
     drawing = resized(specification(chart, dark=dark), width)
     colors = theme(dark)
-    legend = colors["legend"] | ({"orient": "bottom", "columns": 2, "labelLimit": 120} if width == NARROW else {})
+    legend = colors["legend"] | ({"orient": "bottom", "columns": 2, "labelLimit": 120} if below else {})
     drawing = drawing | {"config": colors | {"legend": legend, "padding": 4}, "title": None}
     small = smaller(svg_of(drawing).decode(), colors["font"])
     found = re.search(r'width="([\d.]+)" height="([\d.]+)"', small)

@@ -7,8 +7,6 @@ from typing import Any
 from jaxsolve.records import Record, is_amount, is_answer, is_count
 from jaxsolve.report.markup import clean
 
-FLOOR = 1e-40
-"""Losses below are drawn as this, since logarithms have no 0."""
 WORDS = {"name": "search", "order_seed": "order_seed", "pairing": "pairing"}
 """Fields of an attempt, and what the trace calls them."""
 Event = dict[str, Any]
@@ -105,7 +103,7 @@ def history_of(record: Record) -> History:
         attempts,
         tuple(_frames(frames, rounds, attempts)),
         rounds,
-        tuple(Judged(e["evaluations"], max(float(e["mse"]), FLOOR), e.get("solved") is True) for e in judged),
+        tuple(Judged(e["evaluations"], _drawn(e["mse"]), e.get("solved") is True) for e in judged),
         tuple(_pace(events)),
     )
 
@@ -116,6 +114,10 @@ def permutation_of(fields: Event) -> list[int] | None:
     return found if is_answer(found) else None
 
 
+def _drawn(loss: float) -> float:
+    return max(float(loss), 1e-40)  # logarithms have no 0
+
+
 def _attempt(event: Event) -> Attempt:
     words = {new: str(event.get(key) or "") for new, key in WORDS.items()}
     return Attempt(event["attempt"], event["evaluations"], **words)
@@ -123,7 +125,7 @@ def _attempt(event: Event) -> Attempt:
 
 def _round(event: Event) -> Round:
     loss = event.get("loss")
-    known = max(float(loss), FLOOR) if is_amount(loss) else None
+    known = _drawn(loss) if is_amount(loss) else None
     counts = event["accepted"], event["rejected"]
     return Round(event["evaluations"], event["t"], event["attempt"], str(event.get("name")), known, *counts)
 
@@ -133,7 +135,7 @@ def _frames(events: list[Event], rounds: tuple[Round, ...], attempts: tuple[Atte
     by_number = {attempt.number: attempt for attempt in attempts}
     found, later = [], 0
     for event in events:
-        number, spent, loss = event["attempt"], event["evaluations"], max(float(event["loss"]), FLOOR)
+        number, spent, loss = event["attempt"], event["evaluations"], _drawn(event["loss"])
         while later < len(rounds) and (rounds[later].attempt, rounds[later].evaluations) < (number, spent):
             later += 1
         attempt, start = by_number.get(number), event.get("start") is True

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-LONGEST = 1000
-"""Characters of a text."""
 VOID = frozenset({"img", "input", "link", "meta", "source"})
 """Elements without an end."""
 
@@ -89,7 +87,7 @@ def clean(value: Any) -> Any:
     Laying out a text takes the square of its length.
     """
     if isinstance(value, str):
-        value = value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
+        value = value if len(value) <= 1000 else f"{value[:1000]}…"
         return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in value)
     if isinstance(value, dict):
         return {clean(key): clean(part) for key, part in value.items()}

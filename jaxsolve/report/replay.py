@@ -6,13 +6,6 @@ from jaxsolve.report.history import Frame, History
 from jaxsolve.report.markup import Markup, data, element, folded, joined, table
 from jaxsolve.report.moves import Step, blocks_of, move_between
 
-MOST_FRAMES = 1000
-MOST_NUMBERS = 300_000
-"""Pieces in all frames together: what keeps the page small."""
-MOST_ROWS = 300
-"""Of the table of frames."""
-COLORS = 4
-"""Of phases, in the style of the page."""
 SPEEDS = ("0.25", "0.5", "1", "2", "4")
 
 
@@ -51,10 +44,13 @@ def replay(history: History, final: list[int] | None, name: str, of: str = "the 
     )
 
 
-def kept_frames(frames: tuple[Frame, ...]) -> list[Frame]:
-    """Return frames at equal distances, the first and last among them, so many that the page stays small."""
+def kept_frames(frames: tuple[Frame, ...], *, most: int = 1000, most_pieces: int = 300_000) -> list[Frame]:
+    """Return frames at equal distances, the first and last among them, so many that the page stays small.
+
+    They are at most `most`, and have at most `most_pieces` pieces together.
+    """
     longest = max((len(frame.permutation) for frame in frames), default=1)
-    most = max(2, min(MOST_FRAMES, MOST_NUMBERS // longest))
+    most = max(2, min(most, most_pieces // longest))
     if len(frames) <= most:
         return [*frames]
     return [frames[round(k * (len(frames) - 1) / (most - 1))] for k in range(most)]
@@ -102,7 +98,7 @@ def in_place(told: dict[str, Any], k: int) -> int:
 
 def _legend(phases: list[str]) -> Markup:
     """Return the phases with their colors, which some share where there are many."""
-    items = (element("li", element("span", class_=f"p{k % COLORS}"), phase) for k, phase in enumerate(phases))
+    items = (element("li", element("span", class_=f"p{k % 4}"), phase) for k, phase in enumerate(phases))
     return element("ul", *items, class_="phases", aria_label="Phases")
 
 
@@ -123,7 +119,7 @@ def _controls(frames: int, name: str) -> Markup:
 
 def _table(frames: list[Frame], told: dict[str, Any]) -> Markup:
     headings = ("frame", "phase", "move", "MSE", "evaluations", "seconds", f"in place (of {told['blocks']})")
-    step = -(-len(frames) // MOST_ROWS)
+    step = -(-len(frames) // 300)  # the page stays small
     numbers = lambda k: [told[key][k] for key in ("loss", "evaluations", "seconds")]
     chosen = sorted({*range(0, len(frames), step), len(frames) - 1})
     rows = [

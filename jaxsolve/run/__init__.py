@@ -1,14 +1,12 @@
 """Host: what drives device programs: time, counts, progress, the losses of neighbours, and which are best."""
 
 from jaxsolve.run.checkpoint import load_checkpoint, save_checkpoint
-from jaxsolve.run.evaluator import ROOM, WORK, Evaluator
+from jaxsolve.run.evaluator import Evaluator
 from jaxsolve.run.observer import Label, Observer, Pass, Progress
 from jaxsolve.run.ranking import race, rungs, screen, screen_applications, screen_rows
 from jaxsolve.run.run import Outcome, OutOfTime, Run
 
 __all__ = [
-    "ROOM",
-    "WORK",
     "Evaluator",
     "Label",
     "Observer",

@@ -25,7 +25,6 @@ NEWEST, BEFORE = "checkpoint.npz", "checkpoint-before.npz"
 DAMAGED = "checkpoint-damaged.npz"
 """Where a damaged one is put, out of the way of the next."""
 META = "meta"
-MAX_BYTES = 1 << 30
 
 
 def save_checkpoint(folder: Path, meta: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
@@ -41,11 +40,12 @@ def save_checkpoint(folder: Path, meta: dict[str, Any], arrays: dict[str, NDArra
 
 
 def load_checkpoint(
-    folder: Path, note: Callable[[str], None] | None = None
+    folder: Path, note: Callable[[str], None] | None = None, *, most_bytes: int = 1 << 30
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return the newest checkpoint of a folder that is whole; `note` is told why that is not the last one.
 
-    A damaged one is put out of the way where somebody is told, and left where nobody is.
+    A damaged one is put out of the way where somebody is told, and left where nobody is. One of more than `most_bytes`
+    is taken for damaged.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def load_checkpoint(
     problems = []
     for name in (NEWEST, BEFORE):
         try:
-            found = _read(folder / name)
+            found = _read(folder / name, most_bytes)
         except FileNotFoundError:
             continue
         except (OSError, ValueError, KeyError, RecursionError) as error:
@@ -70,15 +70,14 @@ def load_checkpoint(
     raise UsageError(f"{folder}: nothing to resume from: {why}")
 
 
-def _check(entries: Sequence[zipfile.ZipInfo]) -> None:
-    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-        raise ValueError("compressed entries, which checkpoints do not have")
-    if sum(entry.file_size for entry in entries) > MAX_BYTES:
-        raise ValueError(f"more than {MAX_BYTES >> 20} MiB")
+def _read(path: Path, most_bytes: int) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def check(entries: Sequence[zipfile.ZipInfo]) -> None:
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+            raise ValueError("compressed entries, which checkpoints do not have")
+        if sum(entry.file_size for entry in entries) > most_bytes:
+            raise ValueError(f"more than {most_bytes >> 20} MiB")
 
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    arrays = read_npz(path, _check)
+    arrays = read_npz(path, check)
     meta = json.loads(bytes(arrays.pop(META)))
     if not isinstance(meta, dict) or not isinstance(meta.get("version"), int):
         raise ValueError("no description in it")

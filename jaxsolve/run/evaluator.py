@@ -8,13 +8,6 @@ from jaxsolve.engine import Moves, Neighbourhood, plan
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run.run import Run
 
-ROOM = 512
-"""Moves that one call of the program has room for on each device: a multiple of those that run side by side."""
-WORK = 1e11
-"""Floating-point operations after which a call comes back on each core of a CPU, so that a run can be stopped."""
-ACCELERATOR_WORK = 1e13
-"""The same on each accelerator."""
-
 
 class Evaluator:
     """An assembly whose neighbours are looked at, with its states kept on the devices between the looks.
@@ -23,6 +16,13 @@ class Evaluator:
     between. Where the states of all rows do not fit into the memory of the run, which turns out where it runs out at
     the latest, rows are gone through in parts, and states are computed anew for each look.
     """
+
+    room = 512
+    """Moves that one call of the program has room for on each device: a multiple of those that run side by side."""
+    work = 1e11
+    """Floating-point operations after which a call comes back on each core of a CPU, so that a run can be stopped."""
+    accelerator_work = 1e13
+    """The same on each accelerator."""
 
     def __init__(
         self, problem: "engine.Problem", assembly: Assembly, run: Run, way: "engine.Way | None" = None
@@ -64,8 +64,8 @@ class Evaluator:
     def _at_once(self) -> int:
         """Return how many moves a call evaluates."""
         devices = self.problem.over.size
-        work = devices * (WORK if self.way == "in_turn" else ACCELERATOR_WORK)
-        return int(np.clip(work / self.problem.flops, devices, devices * ROOM))
+        work = devices * (self.work if self.way == "in_turn" else self.accelerator_work)
+        return int(np.clip(work / self.problem.flops, devices, devices * self.room))
 
     def _look(self, moves: Moves) -> NDArray[np.float64]:
         self._run.spend(max(1, moves.size))
@@ -78,7 +78,7 @@ class Evaluator:
         devices, own, losses = self.problem.over.size, 0.0, np.zeros(moves.size)
         if len(self._parts) > 1 or self._run.slots.get(_kind(self.problem), (None,))[0] is not self._me:
             self._valid = 0
-        order = plan(moves, devices=devices, room=1 + ROOM, valid=self._valid, chains=self.way == "in_turn")
+        order = plan(moves, devices=devices, room=1 + self.room, valid=self._valid, chains=self.way == "in_turn")
         for part in self._parts:
             kind = _kind(part)
             states = self._run.slots.pop(kind, (None, None))[1]

@@ -12,24 +12,12 @@ from jaxsolve.puzzle import Assembly
 from jaxsolve.run.evaluator import Evaluator
 from jaxsolve.run.run import Run
 
-SCREEN_ROWS = 256
-"""Rows on which moves are ranked to first order."""
-SCREEN_COPIES = 3
-"""Copies of what it keeps that this ranking makes on the way."""
-ROOM = 1024
-"""Moves that one call of the prediction has room for on each device."""
-FEW_ROWS = 256
-"""Fewest rows on which a race begins."""
-QUOTIENT = 4
-"""By how much the rows of a race grow, and the moves that are left in it shrink, from rung to rung."""
-FINALISTS = 16
-"""Moves that are always left in a race."""
 
-
-def screen_rows(problem: "engine.Problem", partners: bool, memory: float) -> int:
+def screen_rows(problem: "engine.Problem", partners: bool, memory: float, *, most: int = 256) -> int:
     """Return on how many rows moves are screened: fewer for very deep networks, whose changes take much memory."""
-    row = 4 * SCREEN_COPIES * len(problem.over.local_devices) * (2 + 3 * partners) * problem.blocks**2
-    return max(1, min(problem.rows, SCREEN_ROWS, int(memory // row)))
+    copies = 3  # of what it keeps, made on the way
+    row = 4 * copies * len(problem.over.local_devices) * (2 + 3 * partners) * problem.blocks**2
+    return max(1, min(problem.rows, most, int(memory // row)))
 
 
 def screen_applications(problem: "engine.Problem", partners: bool) -> int:
@@ -45,7 +33,7 @@ def screen(problem: "engine.Problem", assembly: Assembly, moves: Neighbourhood, 
 
     def predicted(memory: float) -> NDArray[np.float64]:
         few = engine.first_rows(problem, screen_rows(problem, partners, memory), tier="screen")
-        at_once, parts = ROOM * problem.over.size, [np.empty(0)]
+        at_once, parts = 1024 * problem.over.size, [np.empty(0)]  # moves that a call has room for
         changes = engine.first_order_changes(few, assembly, partners=partners)
         for start in range(0, moves.size, at_once):
             part = moves.only(np.minimum(np.arange(start, start + at_once), moves.size - 1))
@@ -57,27 +45,34 @@ def screen(problem: "engine.Problem", assembly: Assembly, moves: Neighbourhood, 
 
 
 def race(
-    problem: "engine.Problem", assembly: Assembly, moves: Moves | Neighbourhood, run: Run
+    problem: "engine.Problem",
+    assembly: Assembly,
+    moves: Moves | Neighbourhood,
+    run: Run,
+    *,
+    few_rows: int = 256,
+    quotient: int = 4,
+    finalists: int = 16,
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return the moves that are best on few rows, ascending, and their exact losses on all rows of the problem.
 
-    Successive halving: on rows / `QUOTIENT`^k, at least `FEW_ROWS` of them, the best 1 / `QUOTIENT` of the
-    moves, and never fewer than `FINALISTS`, go on to the next k (Jamieson & Talwalkar 2016,
+    Successive halving: on rows / `quotient`^k, at least `few_rows` of them, the best 1 / `quotient` of the
+    moves, and never fewer than `finalists`, go on to the next k (Jamieson & Talwalkar 2016,
     https://arxiv.org/abs/1502.07943). The last rung, on all rows, decides.
     """
     left = np.arange(moves.size)
-    for rows in rungs(problem.rows):
+    for rows in rungs(problem.rows, few_rows, quotient):
         losses = Evaluator(engine.first_rows(problem, rows), assembly, run).losses(moves.take(left))
         if rows == problem.rows:
             return left, losses
-        stay = max(FINALISTS, -(-len(left) // QUOTIENT))
+        stay = max(finalists, -(-len(left) // quotient))
         left = np.sort(left[np.argsort(losses, kind="stable")[:stay]])
     raise AssertionError("the last rung has all rows")
 
 
-def rungs(rows: int) -> list[int]:
+def rungs(rows: int, few_rows: int = 256, quotient: int = 4) -> list[int]:
     """Return the numbers of rows of a race, ascending, the last one all."""
     ladder = [rows]
-    while ladder[0] >= QUOTIENT * FEW_ROWS:
-        ladder.insert(0, ladder[0] // QUOTIENT)
+    while ladder[0] >= quotient * few_rows:
+        ladder.insert(0, ladder[0] // quotient)
     return ladder

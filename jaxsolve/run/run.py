@@ -13,9 +13,6 @@ from jaxsolve.run.observer import Label, Observer, Pass, Progress
 
 T = TypeVar("T")
 
-MEBIBYTE = 1 << 20
-OVERTIME = 1.5
-"""Seconds beyond its budget that the last answer of a run may be judged for."""
 PHASES = ("import", "read", "compile", "pair", "seed", "search", "certify")
 
 
@@ -60,6 +57,8 @@ class Run:
     """Device memory for states, by its shape, which evaluators pass on: whose states it holds, and the memory."""
     stopped: bool = False
     """Whether the user has asked for an end."""
+    least_memory: float = 16 << 20
+    """Bytes with which work is not made any smaller, where they are too many all the same."""
     _phase: str = "read"
     _depth: int = 0
     _booked: tuple[float, float] = (0.0, 0.0)
@@ -119,21 +118,21 @@ class Run:
             outcome.status = "lost"
 
     def overtime(self) -> None:
-        """Allow a piece of what is done once a search is over: judging, for which there is a little time in any case.
+        """Allow a piece of what is done once a search is over: judging, for which there are 1.5 s in any case.
 
         Raises
         ------
         OutOfTime
             That is spent, too.
         """
-        if self.elapsed > self.budget + OVERTIME or self.stopped:
+        if self.elapsed > self.budget + 1.5 or self.stopped:
             raise OutOfTime
 
     def memory_on(self, problem: "engine.Problem") -> float:
         """Return the bytes that evaluations may take: found out once, and the same for all processes."""
         if self.memory is None:
-            free = backend.free_memory(problem.over) / 2
-            self.memory = float(-backend.agree(-int(free / MEBIBYTE)) * MEBIBYTE)
+            free, mebibyte = backend.free_memory(problem.over) / 2, 1 << 20  # as int32 holds it
+            self.memory = float(-backend.agree(-int(free / mebibyte)) * mebibyte)
         return self.memory
 
     def within_memory(self, problem: "engine.Problem", work: Callable[[float], T]) -> T:
@@ -149,7 +148,7 @@ class Run:
                 self.slots.clear()
                 raise
 
-        found, self.memory = backend.halving(anew, self.memory_on(problem))
+        found, self.memory = backend.halving(anew, self.memory_on(problem), self.least_memory)
         return found
 
     def begin(self, label: Label, start: Assembly | None = None, loss: float = float("inf")) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from jaxsolve import backend, engine
 from jaxsolve.errors import UsageError
-from jaxsolve.run import ROOM, WORK
+from jaxsolve.run import Evaluator
 from jaxsolve.search.method import Count, Population, Setting, Work, check_memory, check_options, population
 
 POOL = 4
@@ -176,7 +176,7 @@ def _expand(setting: Setting, state: BeamState, work: Work, keep: int, noise: fl
     bucket = -(-n // BUCKETS)
     columns = min(n, -(-left // bucket) * bucket)
     flops = 2 * problem.rows * n * problem.pieces.b_in.shape[1] * (problem.pieces.w_in.shape[1] + n)
-    at_once = int(np.clip(WORK * problem.over.size / flops, 1, min(ROOM, _room(count))))
+    at_once = int(np.clip(Evaluator.work * problem.over.size / flops, 1, min(Evaluator.room, _room(count))))
     at_once = 1 << (at_once.bit_length() - 1)
     parts = []
     for first in range(0, count, at_once):

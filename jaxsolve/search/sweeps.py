@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.engine import Moves, Neighbourhood
-from jaxsolve.run import ROOM, Evaluator, Run, race, screen
+from jaxsolve.run import Evaluator, Run, race, screen
 from jaxsolve.search.descent import Descent, take
 
 Sweep = Callable[[Evaluator, Descent, Neighbourhood, Run, float], None]
@@ -36,7 +36,7 @@ def take_each(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run:
             take(evaluator, descent, window, int(improving[0]), float(losses[improving[0]]), run)
             start, width = start + int(improving[0]) + 1, max(narrowest, width // 2)
         else:
-            start, width = start + width, min(ROOM, 2 * width)
+            start, width = start + width, min(Evaluator.room, 2 * width)
 
 
 def take_best(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:

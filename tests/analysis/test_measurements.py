@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import sys
 
 import numpy as np
 import pytest
@@ -82,11 +81,9 @@ def test_residuals_of_every_pair(activation):
     assert found.every.max == found.ratios.max()
 
 
-def test_residuals_do_not_depend_on_the_rows_held_at_once(monkeypatch):
+def test_residuals_do_not_depend_on_the_rows_held_at_once():
     _, _, subject = known()
-    whole = residuals(subject)
-    monkeypatch.setattr(sys.modules["jaxsolve.analysis.residuals"], "CHUNK_ROWS", 5)
-    np.testing.assert_allclose(residuals(subject).ratios, whole.ratios, rtol=1e-6)
+    np.testing.assert_allclose(residuals(subject, chunk_rows=5).ratios, residuals(subject).ratios, rtol=1e-6)
 
 
 def test_scores_of_blocks_and_of_others():
@@ -237,11 +234,10 @@ def test_contradictions_are_those_of_all_triples():
         assert span == max(order[k] for k in (a, b, c)) - min(order[k] for k in (a, b, c))
 
 
-def test_a_sample_of_blocks_has_the_gaps_of_all(monkeypatch):
+def test_a_sample_of_blocks_has_the_gaps_of_all():
     _, _, subject = known(n=7)
     whole = transitivity(subject)
-    monkeypatch.setattr(sys.modules["jaxsolve.analysis.transitivity"], "WORK", 0.5 * 7 * 4 * 4 * 6 * 12 * 4**2 / 2)
-    found = transitivity(subject)
+    found = transitivity(subject, work=0.5 * 7 * 4 * 4 * 6 * 12 * 4**2 / 2)
     assert len(found.positions) == 4
     assert found.triples == 4
     np.testing.assert_allclose(found.gaps, whole.gaps[np.ix_(found.positions, found.positions)], rtol=1e-5)
@@ -262,10 +258,9 @@ def test_every_seed_beside_the_answer():
     np.testing.assert_array_equal(by_name["w_out_frobenius"].depth, np.argsort(sizes))
 
 
-def test_seeds_that_would_take_too_long_are_left_out_with_a_reason(monkeypatch):
+def test_seeds_that_would_take_too_long_are_left_out_with_a_reason():
     _, _, subject = known(n=6)
-    monkeypatch.setattr(sys.modules["jaxsolve.analysis.seeds"], "WORK", 6.0 * 4 * 4 * 6 * 12)
-    found = seeds(subject)
+    found = seeds(subject, work=6.0 * 4 * 4 * 6 * 12)
     assert set(found.left_out) == {"delta_greedy", "greedy_insertion", "bradley_terry"}
     assert all("6 blocks leave it" in why for why in found.left_out.values())
 

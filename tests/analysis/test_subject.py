@@ -1,7 +1,6 @@
 """What is measured with an answer and without, of odd puzzles and of large ones, and what is refused in one line."""
 
 import itertools
-import sys
 import tracemalloc
 from dataclasses import fields, is_dataclass
 
@@ -150,21 +149,19 @@ def test_residuals_of_192_blocks_do_not_hold_every_pair_at_once():
     assert peak < 192 * 192 * 300 * 4  # one number of every pair and row, let alone four
 
 
-def test_192_blocks_are_measured_with_a_sample_of_exchanges(monkeypatch):
+def test_192_blocks_are_measured_with_a_sample_of_exchanges():
     puzzle, answer = reference.random_puzzle(1, n=192, d=4, h=6, rows=16, scale=0.1)
-    monkeypatch.setattr(sys.modules["jaxsolve.analysis.transitivity"], "WORK", 1e8)
-    monkeypatch.setattr(sys.modules["jaxsolve.analysis.seeds"], "WORK", 1e8)
-    found = analyze(subject_of(puzzle, puzzle.permutation(answer)))
+    subject = subject_of(puzzle, puzzle.permutation(answer))
+    found = analyze(subject, transitivity={"work": 1e8}, seeds={"work": 1e8})
     assert not found.skipped
     exchanged = found.results["transitivity"]
     assert len(exchanged.positions) < 192 == exchanged.blocks
     assert set(found.results["seeds"].left_out) == {"greedy_insertion", "bradley_terry"}
 
 
-def test_fewer_rows_are_taken_where_all_would_take_too_long(monkeypatch):
+def test_fewer_rows_are_taken_where_all_would_take_too_long():
     puzzle, answer = reference.random_puzzle(1, n=4, rows=600)
-    monkeypatch.setattr(sys.modules["jaxsolve.analysis.residuals"], "WORK", 1.0)
-    assert residuals(subject_of(puzzle, puzzle.permutation(answer))).rows == 256
+    assert residuals(subject_of(puzzle, puzzle.permutation(answer)), work=1.0).rows == 256
 
 
 def test_measurements_by_name_and_what_they_need():

@@ -53,12 +53,11 @@ def test_a_folder_named_for_jax_is_left_as_it_is(tmp_path):
     assert not (tmp_path / "jaxsolve").exists()
 
 
-def test_old_programs_make_room(tmp_path, monkeypatch):
+def test_old_programs_make_room(tmp_path):
     for k in range(4):
         (tmp_path / str(k)).write_bytes(bytes(100))
         os.utime(tmp_path / str(k), (k, k))
-    monkeypatch.setattr(cache, "FOLDER_BYTES", 250)
-    cache._prune(tmp_path)
+    cache._prune(tmp_path, 250)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "3"]
 
 

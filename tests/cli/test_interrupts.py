@@ -57,7 +57,7 @@ def test_a_run_that_does_not_hear_of_it_is_saved_and_ended(signals, code):
 
 
 def test_the_third_signal_saves_and_ends_it_at_once():
-    process = started(DEAF.replace("with", "interrupts.GRACE = 1e6\nwith"))
+    process = started(DEAF.replace("save)", "save, grace=1e6)"))
     assert told(process, *[signal.SIGINT] * 3)[:2] == (130, ["saved"])
 
 
@@ -76,8 +76,8 @@ sys.exit(interrupts.exit_code())
 
 
 def test_saving_that_hangs_does_not_hold_it_up():
-    hangs = "interrupts.LEAVING = 0.5\ndef save(): time.sleep(600)\n"
-    assert told(started(hangs + DEAF), signal.SIGTERM)[:2] == (143, [])
+    hangs = "def save(): time.sleep(600)\n" + DEAF.replace("save)", "save, patience=0.5)")
+    assert told(started(hangs), signal.SIGTERM)[:2] == (143, [])
 
 
 def test_where_nothing_is_to_be_saved_it_ends_at_once():

@@ -226,8 +226,8 @@ def _read_config(data: bytes, folder: Path, long: bool) -> None:
 
 def _read_outcomes(data: bytes, folder: Path, long: bool) -> None:
     from jaxsolve.cli.sweep import _named, _report, _shown
-    from jaxsolve.records import to_json
     from jaxsolve.experiment.sweep import RESULTS, consensus, read_outcomes
+    from jaxsolve.records import to_json
 
     (folder / RESULTS).write_bytes(data)
     ranked = sorted(read_outcomes(folder, corpus.puzzle()), key=lambda outcome: outcome.mse)

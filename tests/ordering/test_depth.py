@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxsolve.ordering import Paired, expected_places, place_costs, seed_order
-from jaxsolve.ordering.depth import NARROWEST, RIDGE, depth_statistics
+from jaxsolve.ordering.depth import depth_statistics
 from jaxsolve.puzzle import padded
 from jaxsolve.run import Run
 from tests import reference
@@ -83,23 +83,23 @@ def test_each_place_is_predicted_by_a_regression_on_all_other_blocks(n):
     puzzle, partner = paired_of(n)
     order = np.random.default_rng(3).permutation(n)
     known, position = depth_statistics(puzzle, partner), np.argsort(order)
-    penalty = np.diag([0.0] + [RIDGE] * known.shape[1])
+    penalty = np.diag([0.0] + [7.0] * known.shape[1])
     predicted = []
     for k in range(n):
         others = np.arange(n) != k
         design = np.column_stack([np.ones(n - 1), known[others]])
         slopes = np.linalg.inv(design.T @ design + penalty) @ design.T @ position[others]
         predicted.append(slopes[0] + known[k] @ slopes[1:])
-    expected, deviation = expected_places(puzzle, partner, order)
+    expected, deviation = expected_places(puzzle, partner, order, ridge=7.0)
     np.testing.assert_allclose(expected, predicted, rtol=1e-9)
     assert deviation == pytest.approx(max(2.0, np.std(position - predicted)))
 
 
 def test_where_blocks_are_expected_is_never_known_too_well():
     puzzle, partner = paired_of(3)
-    expected, deviation = expected_places(puzzle, partner, np.array([1, 0, 2]))
+    expected, deviation = expected_places(puzzle, partner, np.array([1, 0, 2]), narrowest=3.0)
     assert np.isfinite(expected).all()
-    assert deviation == NARROWEST
+    assert deviation == 3.0
 
 
 @pytest.mark.parametrize("displaced", [1, 5, 18])

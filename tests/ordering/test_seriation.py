@@ -1,13 +1,12 @@
 """Blocks in a line: likenesses and fits by loops, and orders that are known."""
 
 import itertools
-import sys
 
 import numpy as np
 import pytest
 
 from jaxsolve.ordering import Paired, seed_order, seriate
-from jaxsolve.ordering.seriation import LEAST_NOISE, _Sweep, likenesses, line, spectral_order
+from jaxsolve.ordering.seriation import _Sweep, likenesses, line, spectral_order
 from jaxsolve.puzzle import padded
 from jaxsolve.run import OutOfTime, Run
 from tests import reference
@@ -64,11 +63,11 @@ def test_likenesses_are_those_of_a_loop_over_blocks():
 
 
 @pytest.mark.parametrize("at_once", [1, 50 * 3])
-def test_wide_blocks_are_compared_part_by_part(monkeypatch, at_once):
+def test_wide_blocks_are_compared_part_by_part(at_once):
     puzzle, partner = drifting(5)
     expected = likenesses(paired_of(puzzle, partner))
-    monkeypatch.setattr(sys.modules["jaxsolve.ordering.seriation"], "AT_ONCE", at_once)
-    np.testing.assert_allclose(likenesses(paired_of(puzzle, partner)), expected, rtol=1e-5, atol=1e-6)
+    found = likenesses(paired_of(puzzle, partner), at_once=at_once)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_null_blocks_are_like_nothing_and_change_nothing():
@@ -171,7 +170,8 @@ def test_equal_blocks_leave_nothing_to_tell():
     paired = paired_of(puzzle.replace(**same), partner)
     assert not likenesses(paired).any()
     assert sorted(seed_order(paired, "seriation")) == list(range(4))
-    assert (line(likenesses(paired), np.ones(6), np.arange(4, dtype=np.int32)).noise == LEAST_NOISE).all()
+    found = line(likenesses(paired), np.ones(6), np.arange(4, dtype=np.int32), least_noise=0.5)
+    assert (found.noise == 0.5).all()
 
 
 def test_weights_that_overflow_are_ordered_all_the_same():

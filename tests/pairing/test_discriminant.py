@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxsolve.pairing import PAIRINGS, discriminant, of_pairs, pair, standardised, statistics
-from jaxsolve.pairing.discriminant import assigned, learned_from
+from jaxsolve.pairing.discriminant import Discriminant, assigned
 from jaxsolve.pairing.matching import matching
 from jaxsolve.puzzle import padded
 from tests import reference
@@ -30,10 +30,10 @@ def templated(seed, strength=2.2, lean=-0.5):
     return puzzle.replace(w_in=w_in, w_out=w_out, x=x, y=x @ b + 0.1 * rng.normal(size=ROWS)), partner
 
 
-def from_pairs(known, ins, outs):
+def from_pairs(known, ins, outs, **parameters):
     pairs = np.zeros(next(iter(known.values())).shape)
     pairs[ins, outs] = 1
-    return learned_from(known, pairs)
+    return Discriminant(**parameters).learned_from(known, pairs)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -66,12 +66,11 @@ def test_means_are_learned_until_the_posterior_stays_as_it_is_or_some_rounds_lon
     monkeypatch.setattr(discriminant, "matching", lambda scores: seen.append(matching(scores)) or seen[-1])
     found = from_pairs(known, np.arange(N), np.roll(partner, 1))
     changes = [np.abs(one.posterior - other.posterior).max() for one, other in itertools.pairwise(seen)]
-    assert 2 < len(seen) < discriminant.ROUNDS
-    assert changes[-1] < discriminant.SETTLED <= min(changes[:-1])
+    assert 2 < len(seen) < Discriminant.rounds
+    assert changes[-1] < Discriminant.tolerance <= min(changes[:-1])
     assert (found.posterior, found.evidence) == seen[-1]
-    monkeypatch.setattr(discriminant, "ROUNDS", 2)
     seen.clear()
-    from_pairs(known, np.arange(N), np.roll(partner, 1))
+    from_pairs(known, np.arange(N), np.roll(partner, 1), rounds=2)
     assert len(seen) == 2
 
 

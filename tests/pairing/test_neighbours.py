@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from jaxsolve.pairing import factors, learned_around, likeness, of_pairs, pair
-from jaxsolve.pairing.discriminant import learned_from
-from jaxsolve.pairing.neighbours import DIRECTIONS, ROUNDS, denoised
+from jaxsolve.pairing import PAIRINGS, factors, learned_around, likeness, of_pairs, pair
+from jaxsolve.pairing.discriminant import Discriminant
+from jaxsolve.pairing.neighbours import denoised
 from tests import reference
 
 N, D, H, ROWS = 32, 12, 16, 50
@@ -62,16 +62,15 @@ def test_templates_are_made_anew_only_until_the_posterior_stays_as_it_is(monkeyp
     puzzle, _, _ = turning(0)
     seen = []
     monkeypatch.setattr("jaxsolve.pairing.neighbours.likeness", lambda *of: seen.append(of) or likeness(*of))
-    pair(puzzle, "neighbours")
-    assert 2 < len(seen) < 2 * ROUNDS
+    PAIRINGS["neighbours"](puzzle, rounds=12)
+    assert 2 < len(seen) < 2 * 12
     assert np.abs(seen[0][1] - seen[-1][1]).max() > 0.5
-    monkeypatch.setattr("jaxsolve.pairing.neighbours.ROUNDS", 1)
     seen.clear()
-    pair(puzzle, "neighbours")
+    PAIRINGS["neighbours"](puzzle, rounds=1)
     assert len(seen) == 2
 
 
-@pytest.mark.parametrize("d", [12, 2 * DIRECTIONS])
+@pytest.mark.parametrize("d", [12, 128])
 def test_what_two_directions_hold_is_told_from_noise(d):
     """Of the error of a mean, almost all is noise in directions that it does not have, which go."""
     rng = np.random.default_rng(d)
@@ -85,14 +84,14 @@ def test_what_two_directions_hold_is_told_from_noise(d):
     assert np.all(np.linalg.matrix_rank(kept, tol=1e-9 * d) == 2)
 
 
-@pytest.mark.parametrize("d", [12, 2 * DIRECTIONS])
+@pytest.mark.parametrize("d", [12, 128])
 def test_of_noise_alone_next_to_nothing_is_kept(d):
     """The largest singular value of so small a matrix may lie a little above those of all large ones."""
     noise = np.random.default_rng(3).normal(size=(40, d, d))
     assert np.linalg.norm(denoised(noise, np.ones(40))) < 0.1 * np.linalg.norm(noise)
 
 
-@pytest.mark.parametrize("d", [12, 2 * DIRECTIONS])
+@pytest.mark.parametrize("d", [12, 128])
 def test_noise_is_told_in_any_unit(d):
     seen = np.random.default_rng(7).normal(size=(2, d, d)) + np.full(d, 1.0)
     for unit in (1e-200, 1e200):
@@ -122,7 +121,7 @@ def test_what_right_pairs_have_in_common_may_change_with_depth():
         pairs = np.eye(N)[np.where(rng.random(N) < 0.5, partner, np.roll(partner, 2))]
         right = lambda found, partner=partner: int((found.scores.argmax(axis=1) == partner).sum())
         more += right(learned_around(known, pairs, np.arange(N, dtype=float)))
-        more -= right(learned_from(known, pairs))
+        more -= right(Discriminant().learned_from(known, pairs))
     assert more > 6 * 2
 
 

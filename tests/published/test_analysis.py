@@ -4,12 +4,10 @@ Park (2026), https://arxiv.org/abs/2602.19845, and reports of experiments; figur
 used.
 """
 
-import sys
-
 import numpy as np
 import pytest
 
-from jaxsolve.analysis import analyze, subject_of
+from jaxsolve.analysis import analyze, seeds, subject_of
 from jaxsolve.solver import Config, solve
 from tests.conftest import REAL_SHA256
 
@@ -90,14 +88,13 @@ def test_contradictions_are_few_and_weak(measured):
     assert round(found.margins.median, 3) == 0.041
 
 
-def test_seeds_beside_the_answer(real_puzzle, monkeypatch):
-    # the two seeds that evaluate many orders are left out here; their errors are tested with the tables
-    monkeypatch.setattr(sys.modules["jaxsolve.analysis.seeds"], "WORK", 1e11)
+def test_seeds_beside_the_answer(real_puzzle):
     solution = solve(real_puzzle, Config(sha256=REAL_SHA256))
-    found = analyze(subject_of(real_puzzle, solution.certificate.permutation), ["seeds"]).results["seeds"]
+    # the two seeds that evaluate many orders are left out here; their errors are tested with the tables
+    found = seeds(subject_of(real_puzzle, solution.certificate.permutation), work=1e11)
     assert set(found.left_out) == {"greedy_insertion", "bradley_terry"}
-    seeds = {one.name: (round(one.mse, 6), round(one.spearman, 3)) for one in found.orders}
-    assert seeds["w_out_frobenius"] == (0.075851, 0.986)
-    assert seeds["delta_norm"] == (0.036794, 0.961)
-    assert seeds["delta_greedy"] == (0.000288, 0.999)
-    assert seeds["w_out_l1"][1] == 0.994
+    orders = {one.name: (round(one.mse, 6), round(one.spearman, 3)) for one in found.orders}
+    assert orders["w_out_frobenius"] == (0.075851, 0.986)
+    assert orders["delta_norm"] == (0.036794, 0.961)
+    assert orders["delta_greedy"] == (0.000288, 0.999)
+    assert orders["w_out_l1"][1] == 0.994

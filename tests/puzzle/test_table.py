@@ -1,6 +1,7 @@
 """Tables are read column by column as their header says, or refused with row and column."""
 
 import csv
+import functools
 import io
 import random
 import tracemalloc
@@ -17,8 +18,8 @@ from tests.fuzzing.formats import FORMATS
 PLAIN = "measurement_0,measurement_1,pred,true\n1,2,3,4\n5,6.5,7e-1,8\n"
 
 
-def read(text: str | bytes):
-    return read_table(text.encode() if isinstance(text, str) else text, "t.csv")
+def read(text: str | bytes, **parameters):
+    return read_table(text.encode() if isinstance(text, str) else text, "t.csv", **parameters)
 
 
 def test_a_plain_table():
@@ -166,14 +167,14 @@ def test_ragged_tables_do_not_become_square_ones(data):
     tracemalloc.stop()
 
 
-def test_gaps_and_text_in_parts_of_a_table(monkeypatch):
-    monkeypatch.setattr("jaxsolve.puzzle.table.CHUNK_CELLS", 1)  # a row at a time
-    x, y, label = read("a,pred,note,gap,true\n1,2,,,x\n3,4,foo,,5\n5,6,7,,6\n")
+def test_gaps_and_text_in_parts_of_a_table():
+    by_rows = functools.partial(read, chunk_cells=1)
+    x, y, label = by_rows("a,pred,note,gap,true\n1,2,,,x\n3,4,foo,,5\n5,6,7,,6\n")
     np.testing.assert_array_equal(x, [[1], [3], [5]])
     np.testing.assert_array_equal(y, [2, 4, 6])
     assert label is None
     with pytest.raises(PuzzleError, match="data row 2, column 'b': an empty cell"):
-        read("a,b,pred,note\n1,2,3,x\n4,,6,y\n7,8,9,z\n")
-    x, _, label = read("a,pred,b,true\n1,2,,8\n3,4,x,9\n5,6,7,9\n")
+        by_rows("a,b,pred,note\n1,2,3,x\n4,,6,y\n7,8,9,z\n")
+    x, _, label = by_rows("a,pred,b,true\n1,2,,8\n3,4,x,9\n5,6,7,9\n")
     np.testing.assert_array_equal(x, [[1], [3], [5]])
     np.testing.assert_array_equal(label, [8, 9, 9])

@@ -9,7 +9,7 @@ import pytest
 
 from jaxsolve import files
 from jaxsolve.errors import OutputError, UsageError
-from jaxsolve.run import checkpoint as checkpoints, load_checkpoint, save_checkpoint
+from jaxsolve.run import load_checkpoint, save_checkpoint
 from jaxsolve.run.checkpoint import BEFORE, META, NEWEST, VERSION
 
 ARRAYS = {"state.ins": np.arange(12, dtype=np.int32).reshape(3, 4), "state.losses": np.array([0.1, np.inf, np.nan])}
@@ -25,9 +25,9 @@ def stored_as(folder, save=np.savez, version=VERSION, **arrays):
     save(folder / NEWEST, **{META: np.frombuffer(meta, np.uint8)}, **arrays)
 
 
-def refusal(folder):
+def refusal(folder, **limits):
     with pytest.raises(UsageError) as error:
-        load_checkpoint(folder)
+        load_checkpoint(folder, **limits)
     assert "\n" not in str(error.value)
     assert str(error.value).startswith(f"{folder}: nothing to resume from: ")
     return str(error.value)
@@ -127,10 +127,9 @@ def test_compressed_content_is_refused(tmp_path):
     assert "compressed entries" in refusal(tmp_path)
 
 
-def test_more_than_fits_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "MAX_BYTES", 1 << 20)
+def test_more_than_fits_is_refused(tmp_path):
     stored_as(tmp_path, zeros=np.zeros(1 << 17))
-    assert "more than 1 MiB" in refusal(tmp_path)
+    assert "more than 1 MiB" in refusal(tmp_path, most_bytes=1 << 20)
 
 
 class Trap:

@@ -6,7 +6,7 @@ import pytest
 from jaxsolve import backend, engine
 from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.puzzle import Assembly
-from jaxsolve.run import Evaluator, OutOfTime, Run, evaluator
+from jaxsolve.run import Evaluator, OutOfTime, Run
 from tests import reference
 
 
@@ -34,20 +34,20 @@ def test_losses_stay_right_while_moves_are_taken(name, n):
     assert run.evaluations == (4 * moves.size or 1)  # its own loss comes with those of its neighbours
 
 
-def test_more_moves_than_fit_into_one_call(monkeypatch):
-    monkeypatch.setattr(evaluator, "ROOM", 16)
+def test_more_moves_than_fit_into_one_call():
     puzzle, answer = reference.random_puzzle(8, n=8, rows=4)
     moves = NEIGHBOURHOODS["insertions"](8).take(slice(None))
     assert moves.size > 16 * backend.mesh().size
-    losses = Evaluator(engine.place(puzzle), answer, Run()).losses(moves)
-    np.testing.assert_allclose(losses, expected_losses(puzzle, answer, moves), rtol=1e-3, atol=1e-9)
+    looker = Evaluator(engine.place(puzzle), answer, Run())
+    looker.room = 16
+    np.testing.assert_allclose(looker.losses(moves), expected_losses(puzzle, answer, moves), rtol=1e-3, atol=1e-9)
 
 
 def test_lanes_of_an_accelerator_give_the_same(monkeypatch):
     puzzle, answer = reference.random_puzzle(8, n=6)
     moves, problem = NEIGHBOURHOODS["swaps"](6).take(slice(None)), engine.place(puzzle)
     alone = Evaluator(problem, answer, Run()).losses(moves)
-    monkeypatch.setattr(evaluator.engine, "best_way", lambda problem: "side_by_side")
+    monkeypatch.setattr(engine, "best_way", lambda problem: "side_by_side")
     np.testing.assert_allclose(Evaluator(problem, answer, Run()).losses(moves), alone, rtol=1e-5)
 
 

@@ -35,18 +35,12 @@ class Device:
         monkeypatch.setattr(engine, function, limited)
 
 
-@pytest.fixture(autouse=True)
-def small_work(monkeypatch):
-    """Let work be halved down to a byte, for puzzles of a few kilobytes."""
-    monkeypatch.setattr(memory, "LEAST", 1)
-
-
 @pytest.mark.parametrize("failure", FAILURES, ids=ids)
 def test_fewer_rows_go_together_from_then_on(monkeypatch, failure):
     puzzle, answer = reference.random_puzzle(8, n=4, rows=12)
     problem, moves = engine.place(puzzle), NEIGHBOURHOODS["joint_moves"](4)
     whole = Evaluator(problem, answer, Run()).losses(moves)
-    device, run = Device(monkeypatch, "path_losses", 5, failure), Run(memory=1e6)
+    device, run = Device(monkeypatch, "path_losses", 5, failure), Run(memory=1e6, least_memory=1)
     looker = Evaluator(problem, answer, run)
     np.testing.assert_allclose(looker.losses(moves), whole, rtol=1e-5)
     assert run.memory < 1e6
@@ -64,7 +58,7 @@ def test_moves_are_screened_on_fewer_rows(monkeypatch, failure):
     problem, moves = engine.place(puzzle), NEIGHBOURHOODS["reorderings"](4)
     few = screen(engine.first_rows(problem, 50), answer, moves, Run())
     device = Device(monkeypatch, "first_order_changes", 60, failure)
-    found = screen(problem, answer, moves, Run(memory=1e6))
+    found = screen(problem, answer, moves, Run(memory=1e6, least_memory=1))
     assert device.asked[0] == 200
     assert 1 <= device.asked[-1] <= 60
     assert np.isfinite(found).all()
@@ -74,7 +68,7 @@ def test_moves_are_screened_on_fewer_rows(monkeypatch, failure):
 def test_a_puzzle_is_solved_all_the_same(monkeypatch):
     puzzle = demo_puzzle()
     device = Device(monkeypatch, "path_losses", 200)
-    solution = solve(puzzle, Config(memory=1e9))
+    solution = solve(puzzle, run=Run(memory=1e9, least_memory=1))
     assert solution.status == "solved"
     assert max(device.asked) > 200 >= device.asked[-1]
 

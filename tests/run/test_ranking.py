@@ -5,7 +5,7 @@ import pytest
 
 from jaxsolve import backend, engine
 from jaxsolve.engine import NEIGHBOURHOODS
-from jaxsolve.run import Run, race, ranking, rungs, screen, screen_rows
+from jaxsolve.run import Run, race, rungs, screen, screen_rows
 from tests import reference
 
 
@@ -16,12 +16,10 @@ def test_rungs_grow_to_all_rows():
     assert rungs(3) == [3]
 
 
-def test_a_race_drops_by_the_rule_and_decides_on_all_rows(monkeypatch):
-    monkeypatch.setattr(ranking, "FEW_ROWS", 4)
-    monkeypatch.setattr(ranking, "FINALISTS", 3)
+def test_a_race_drops_by_the_rule_and_decides_on_all_rows():
     puzzle, answer = reference.random_puzzle(4, n=5, rows=64)
     problem, moves, run = engine.place(puzzle), NEIGHBOURHOODS["reorderings"](5), Run()
-    left, losses = race(problem, answer, moves, run)
+    left, losses = race(problem, answer, moves, run, few_rows=4, finalists=3)
 
     def loss(m, rows):
         (ins,), (outs,), _ = moves.take(slice(m, m + 1))

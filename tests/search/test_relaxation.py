@@ -29,6 +29,7 @@ from tests.search.examples import (
     noisy,
     right,
     same,
+    scripted,
     setting_of,
     shuffled,
     walk,
@@ -107,15 +108,6 @@ def test_what_is_found_is_judged_and_kept_where_it_is_better():
         kept = some.method.found(some.state)
         expected = [reference.loss(puzzle, *one) for one in zip(kept.ins, kept.outs, strict=True)]
         np.testing.assert_allclose(kept.losses, expected, rtol=1e-4)
-
-
-def scripted(monkeypatch, round):
-    """Let rounds end as a function of where they begin and of the state says: with an assembly and an error."""
-
-    def own(self, setting, state, guide):
-        return *round(Assembly(state.ins[0], state.outs[0]), state), np.zeros((0, 0)), 0
-
-    monkeypatch.setattr(Relaxation, "_round", own)
 
 
 def widths(some, monkeypatch):
@@ -335,9 +327,7 @@ def test_what_hardly_counts_is_not_run_any_more(monkeypatch):
     assert N <= few[1] < few[0] <= N * N
 
 
-@pytest.mark.parametrize(
-    ("error", "close", "nearly"), [(1e9, 1e9, True), (1e-15, 1e9, False), (1e9, 1e-15, False)]
-)
+@pytest.mark.parametrize(("error", "close", "nearly"), [(1e9, 1e9, True), (1e-15, 1e9, False), (1e9, 1e-15, False)])
 def test_only_what_promises_something_and_the_last_is_searched_from(monkeypatch, error, close, nearly):
     puzzle, answer = right()
     ends = [disordered(answer), mispaired(answer), answer, disordered(answer), disordered(answer)]

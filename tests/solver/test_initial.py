@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from jaxsolve import starts
-from jaxsolve.ordering import Paired, seed_order
+from jaxsolve.ordering import Paired, likely, likely_order, seed_order
 from jaxsolve.run import Run
 from jaxsolve.solver import Config
-from jaxsolve.solver.initial import first_orders, round_start
+from jaxsolve.solver.initial import first_orders
 from tests import reference
 
 LINE = np.array([3, 1, 4, 0, 2], np.int32)
@@ -24,7 +23,7 @@ def with_losses(monkeypatch, paired, losses, apart):
     known = {tuple(order): loss * paired.puzzle.y.var() for order, loss in losses.items()}
     worst = max(known.values())
     monkeypatch.setattr(Paired, "losses", lambda self, some: np.array([known.get(tuple(one), worst) for one in some]))
-    monkeypatch.setattr(starts, "seriate", lambda paired: (LINE, apart))
+    monkeypatch.setattr(likely, "seriate", lambda paired: (LINE, apart))
 
 
 @pytest.mark.parametrize(
@@ -56,10 +55,10 @@ def test_an_order_that_was_asked_for_is_the_only_one(monkeypatch, paired):
 
 
 @pytest.mark.parametrize(("apart", "lined"), [(0.05, True), (0.2, False)])
-def test_rounds_begin_with_a_line_or_with_contraction(monkeypatch, paired, apart, lined):
+def test_methods_begin_with_a_line_or_with_contraction(monkeypatch, paired, apart, lined):
     contraction = seed_order(paired, "contraction")
     with_losses(monkeypatch, paired, {tuple(LINE): 0.5, tuple(contraction[::-1]): 0.01, (0,) * 5: 2.0}, apart)
-    begun = round_start(paired)
+    begun = likely_order(paired)
     assert begun.seed == ("seriation" if lined else "contraction_descending")
     assert begun.loss == (0.5 if lined else 0.01) * paired.puzzle.y.var()
     np.testing.assert_array_equal(begun.order, LINE if lined else contraction[::-1])

@@ -1,42 +1,133 @@
-"""Joint searches from elsewhere take turns, get slower, and are told what the weights say."""
+"""Joint searches from nothing take turns, get slower, and go on from wherever they were stored."""
 
-import itertools
+import json
 
 import numpy as np
 import pytest
 
-from jaxsolve import blind
-from jaxsolve.run import Run
-from jaxsolve.search import stages_named
-from tests.guided.examples import FLOOR, ROWS, N, noisy, right, starting
+from jaxsolve.search import MOST_SEED, annealing, grand_canonical
+from jaxsolve.solver import restarts
+from jaxsolve.solver.restarts import Restarts, RestartsArm
+from tests import reference
+from tests.search.examples import FLOOR, ROWS, copied, noisy, right, same, setting_of, starting
 
 CHUNK = 64
+DESIGNS = ["grand_canonical,descent", "iterated,descent", "annealing,descent"]
+SMALL = Restarts(
+    growing_rows=40, growing_work=60.0, iterated_rows=40, iterated_steps=1, annealing_rows=30, annealing_steps=16
+)
 
 
-def test_searches_from_elsewhere_double_their_work_and_are_told_what_the_weights_say(monkeypatch):
-    (puzzle, answer), seen, settings, found = right(), [], [], []
+def test_searches_double_their_work_and_iterated_ones_begin_with_what_the_last_has_found(monkeypatch):
+    (puzzle, answer), seen, settings = right(), [], []
+    puzzle, stages_named = noisy(puzzle), restarts.stages_named
 
     class Instant:
+        at, finished, elites = 0, False, None
+
         def __init__(self, stages, setting):
+            self.stages = stages
             settings.append(setting)
-            self.elites = starting(answer)
 
-        def drive(self, floor):
-            assert floor == FLOOR
+        def advance(self):
+            few = starting(answer)
+            losses = np.array([1.0, 1.2, 1.4, 2.0]) + len(settings)
+            self.elites = type(few)(few.ins.repeat(4, axis=0), few.outs.repeat(4, axis=0), losses)
+            self.finished = True
 
-    monkeypatch.setattr(blind, "stages_named", lambda names, own: seen.append((names, own)) or stages_named(names, own))
-    monkeypatch.setattr(blind, "Pipeline", Instant)
-    designs = ("iterated,descent", 40, {"iterated.steps": 1}), ("annealing,descent", ROWS, {"annealing.steps": CHUNK})
-    prior = np.random.default_rng(1).normal(size=(N, N))
-    ways = blind.joint_starts(noisy(puzzle), Run(), 3, None, found, FLOOR, designs, prior)
-    yields = list(itertools.islice(ways, 4))
-    unit = np.var(noisy(puzzle).y)
+    monkeypatch.setattr(
+        restarts, "stages_named", lambda names, own: seen.append((names, own)) or stages_named(names, own)
+    )
+    monkeypatch.setattr(restarts, "Pipeline", Instant)
+    numbers = Restarts(growing_rows=50, growing_work=9.0, iterated_rows=40, iterated_steps=1, annealing_steps=CHUNK)
+    arm, infos = RestartsArm(setting_of(puzzle, seed=3), numbers), []
+    for name in ("grand_canonical", "iterated", "annealing") * 2:
+        infos.append(arm.advance())
+        assert arm.name == name
+    assert [names for names, _ in seen] == DESIGNS * 2
+    unit = np.var(puzzle.y)
     annealed = {"annealing.hot": 0.03 * unit, "annealing.cold": 1e-5 * unit, "annealing.chains": 2}
-    assert [names for names, _ in seen] == ["iterated,descent", "annealing,descent"] * 2
-    assert [own for _, own in seen[::2]] == [{"iterated.steps": 1}, {"iterated.steps": 2}]
-    for (_, own), steps in zip(seen[1::2], (CHUNK, 2 * CHUNK), strict=True):
-        assert own == pytest.approx(annealed | {"annealing.steps": steps})
-    assert [given.problem.rows for given in settings] == [40, ROWS] * 2
-    assert all(given.prior is prior for given in settings)
-    assert [given.starts for given in settings] == [None, None, found[1], None]
-    assert all(one is other for one, other in zip(yields, found, strict=True))
+    for k, more in enumerate((1, 2)):
+        (_, growing), (_, iterated), (_, cooling) = seen[3 * k : 3 * k + 3]
+        assert growing == {"grand_canonical.forwards": 9.0 * more}
+        assert iterated == {"iterated.steps": more}
+        assert cooling == pytest.approx(annealed | {"annealing.steps": CHUNK * more})
+    assert [setting.problem.rows for setting in settings] == [50, 40, ROWS] * 2
+    assert [setting.seed for setting in settings] == [3] * 3 + [103] * 3
+    assert all(setting.floor == FLOOR and setting.puzzle is puzzle for setting in settings)
+    assert all(setting.starts is None for setting in (*settings[::3], *settings[2::3]))
+    for k in (1, 4):
+        assert settings[k].starts is infos[k - 1].candidates
+    assert [info.candidates.losses.tolist() for info in infos[:2]] == [[2.0, 2.2, 2.4, 3.0], [3.0, 3.2, 3.4, 4.0]]
+
+
+def test_a_hundred_rounds_later_seeds_are_seeds():
+    arm = RestartsArm(setting_of(reference.random_puzzle(71, n=4, rows=40)[0], seed=MOST_SEED - 1), SMALL)
+    arm._k = 3
+    assert arm._begun().setting.seed == 99
+
+
+def test_of_what_a_search_has_found_the_best_are_handed_on():
+    few = starting(*[reference.random_puzzle(71, n=4, rows=40)[1]] * 9)
+    few = few._replace(losses=np.array([2.0, 2.5, 2.9, 3.1, 4, 5, 6, 7, np.nan]))
+    assert restarts._best(few).losses.tolist() == [2.0, 2.5, 2.9]
+    assert restarts._best(few._replace(losses=np.full(9, 2.0))).size == 6
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(annealing, "CHUNK_STEPS", 16)
+    monkeypatch.setattr(grand_canonical, "CHUNK_STEPS", 20)
+    return noisy(reference.random_puzzle(71, n=4, rows=40)[0])
+
+
+def from_a_file(arm):
+    """Another arm, at another setting, that goes on from what a file would have."""
+    meta, arrays = arm.stored()
+    other = RestartsArm(setting_of(arm._setting.puzzle, seed=arm._setting.seed), SMALL)
+    other.restore(json.loads(json.dumps(meta)), copied(arrays))
+    return other
+
+
+def place_of(arm):
+    meta, arrays = arm.stored()
+    pipeline = {name: one for name, one in (meta["pipeline"] or {}).items() if name not in ("seconds", "curve")}
+    return meta | {"pipeline": pipeline}, arrays
+
+
+def test_stored_between_any_two_steps_it_goes_on_in_the_same_bits(small):
+    whole = RestartsArm(setting_of(small, seed=5), SMALL)
+    other, found, names = from_a_file(whole), [], []
+    while len(found) < 4:
+        told, told_too = whole.advance(), other.advance()
+        assert other.name == whole.name
+        names.append(whole.name)
+        (meta, arrays), (meta_too, arrays_too) = place_of(whole), place_of(other)
+        assert meta == meta_too
+        assert [*arrays] == [*arrays_too]
+        for name, table in arrays.items():
+            np.testing.assert_array_equal(table, arrays_too[name], err_msg=name)
+        assert (told.candidates is None) == (told_too.candidates is None)
+        assert (whole.unfinished() is None) == (other.unfinished() is None)
+        if told.candidates is not None:
+            same(told.candidates, told_too.candidates)
+            found.append(told.candidates)
+            assert whole.unfinished() is None
+        other = from_a_file(other)
+    assert [name for k, name in enumerate(names) if name != "descent" and name != names[k - 1]] == [
+        "grand_canonical",
+        "iterated",
+        "annealing",
+        "grand_canonical",
+    ]
+
+
+def test_what_is_found_are_assemblies_and_their_losses(small):
+    arm, found = RestartsArm(setting_of(small), SMALL), []
+    while len(found) < 3:
+        info = arm.advance()
+        if info.candidates is not None:
+            found.append(info.candidates)
+    for some, rows in zip(found, (40, 40, 30), strict=True):
+        expected = [reference.loss(small, *one, rows=rows) for one in zip(some.ins, some.outs, strict=True)]
+        np.testing.assert_allclose(some.losses, expected, rtol=1e-4)
