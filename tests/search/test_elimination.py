@@ -10,7 +10,7 @@ from jaxsolve.search.storing import flattened, restored
 from tests import reference
 from tests.search.examples import ROWS, Walk, copied, same, setting_of, walk
 
-N = 5
+N, TWO = 5, (1, 4)
 
 
 def with_decoys(*places):
@@ -51,7 +51,7 @@ def beginning(places, spare):
     return wide, wide.assembly(puzzle.permutation(answer)), rest
 
 
-@pytest.mark.parametrize("places", [(1, 3), (0, 4), (2,)])
+@pytest.mark.parametrize("places", [TWO, (2, 3), (2,)])
 @pytest.mark.parametrize("share", [0.7, 0.99])
 def test_blocks_are_left_out_as_by_brute_force(places, share):
     puzzle, start, rest = beginning(places, 2)
@@ -71,12 +71,12 @@ def test_blocks_are_left_out_as_by_brute_force(places, share):
     np.testing.assert_array_equal(real(puzzle, info.candidates.best), expected[-1][0])
     for half in info.candidates.best:
         assert sorted(half) == list(range(puzzle.blocks))
-    if share == 0.7:
+    if places != (2, 3):  # there another block is the one that helps most
         np.testing.assert_array_equal(expected[-1][0], rest)
 
 
 def test_it_ends_where_nothing_helps():
-    puzzle, start, rest = beginning((1, 3), 2)
+    puzzle, start, rest = beginning(TWO, 2)
     exact = puzzle.assembly(puzzle.permutation(rest))
     for method, begin in ((Elimination(), exact), (Elimination(share=0.0), start)):
         some = walk(method, puzzle, begin)
@@ -87,7 +87,7 @@ def test_it_ends_where_nothing_helps():
 
 
 def test_it_ends_where_null_halves_are_used_up():
-    puzzle, start, _ = beginning((1, 3), 1)
+    puzzle, start, _ = beginning(TWO, 1)
     some = walk(Elimination(), puzzle, start)
     while not some.method.finished(some.state):
         some.step()
@@ -95,7 +95,7 @@ def test_it_ends_where_null_halves_are_used_up():
 
 
 def test_errors_that_overflow_are_no_better_ones():
-    puzzle, start, _ = beginning((1, 3), 2)
+    puzzle, start, _ = beginning(TWO, 2)
     some = walk(Elimination(), puzzle.replace(w_out=puzzle.w_out * 1e30), start)
     some.step()
     assert some.method.finished(some.state)
@@ -112,28 +112,28 @@ def one_sided():
 @pytest.mark.parametrize("of", [lambda: reference.random_puzzle(71, n=N, rows=ROWS), one_sided])
 def test_without_null_halves_of_both_kinds_it_is_refused(of):
     puzzle, answer = of()
-    with pytest.raises(UsageError, match="elimination needs null halves.*--spare"):
+    with pytest.raises(UsageError, match=r"elimination needs null halves.*--spare"):
         Elimination().init(setting_of(puzzle, answer))
 
 
 def test_without_the_puzzle_or_with_a_negative_share_it_is_refused():
-    puzzle, start, _ = beginning((1, 3), 2)
+    puzzle, start, _ = beginning(TWO, 2)
     setting = setting_of(puzzle, start)
     setting.puzzle = None
     with pytest.raises(UsageError, match="elimination needs null halves"):
         Elimination().init(setting)
-    with pytest.raises(UsageError, match="share is -0.1"):
+    with pytest.raises(UsageError, match=r"share is -0\.1"):
         Elimination(share=-0.1)
 
 
 def test_of_several_starts_the_first_is_taken():
-    puzzle, start, rest = beginning((1, 3), 2)
+    puzzle, start, rest = beginning(TWO, 2)
     state = Walk(Elimination(), setting_of(puzzle, start, puzzle.assembly(puzzle.permutation(rest)))).state
     np.testing.assert_array_equal((state.ins[0], state.outs[0]), start)
 
 
 def test_stored_between_its_steps_it_goes_on_in_the_same_bits():
-    puzzle, start, _ = beginning((1, 3), 2)
+    puzzle, start, _ = beginning(TWO, 2)
     whole = walk(Elimination(), puzzle, start)
     other = whole.again()
     while not whole.method.finished(whole.state):
@@ -148,9 +148,7 @@ def test_stored_between_its_steps_it_goes_on_in_the_same_bits():
             restored(type(whole.state), arrays | {name: table}, "", puzzle.blocks)
 
 
-@pytest.mark.parametrize(
-    ("places", "share", "gone"), [((1, 3), 0.7, 2), ((2,), 0.7, 1), ((1, 3), 0.0, 0), ((), 0.7, 0)]
-)
+@pytest.mark.parametrize(("places", "share", "gone"), [(TWO, 0.7, 2), ((2,), 0.7, 1), (TWO, 0.0, 0), ((), 0.7, 0)])
 def test_the_blocks_that_an_answer_is_better_without_are_counted(places, share, gone):
     puzzle, answer, _ = with_decoys(*places)
     loss = float(reference.squared_errors(puzzle, *answer).mean())

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from jaxsolve.run import Run
 from jaxsolve.search import MOST_SEED, annealing, grand_canonical
 from jaxsolve.solver import restarts
 from jaxsolve.solver.restarts import Restarts, RestartsArm
@@ -14,7 +15,7 @@ from tests.search.examples import FLOOR, ROWS, copied, noisy, right, same, setti
 CHUNK = 64
 DESIGNS = ["grand_canonical,descent", "iterated,descent", "annealing,descent"]
 SMALL = Restarts(
-    growing_rows=40, growing_work=60.0, iterated_rows=40, iterated_steps=1, annealing_rows=30, annealing_steps=16
+    growing_rows=40, growing_work=60.0, iterated_rows=40, iterated_steps=1, annealing_rows=40, annealing_steps=16
 )
 
 
@@ -84,8 +85,10 @@ def small(monkeypatch):
 def from_a_file(arm):
     """Another arm, at another setting, that goes on from what a file would have."""
     meta, arrays = arm.stored()
-    other = RestartsArm(setting_of(arm._setting.puzzle, seed=arm._setting.seed), SMALL)
+    run = Run(memory=arm._setting.run.memory)
+    other = RestartsArm(setting_of(arm._setting.puzzle, run=run, seed=arm._setting.seed), SMALL)
     other.restore(json.loads(json.dumps(meta)), copied(arrays))
+    run.evaluations = arm._setting.run.evaluations
     return other
 
 
@@ -96,7 +99,7 @@ def place_of(arm):
 
 
 def test_stored_between_any_two_steps_it_goes_on_in_the_same_bits(small):
-    whole = RestartsArm(setting_of(small, seed=5), SMALL)
+    whole = RestartsArm(setting_of(small, run=Run(memory=1e9), seed=5), SMALL)
     other, found, names = from_a_file(whole), [], []
     while len(found) < 4:
         told, told_too = whole.advance(), other.advance()
@@ -128,6 +131,6 @@ def test_what_is_found_are_assemblies_and_their_losses(small):
         info = arm.advance()
         if info.candidates is not None:
             found.append(info.candidates)
-    for some, rows in zip(found, (40, 40, 30), strict=True):
-        expected = [reference.loss(small, *one, rows=rows) for one in zip(some.ins, some.outs, strict=True)]
+    for some in found:
+        expected = [reference.loss(small, *one) for one in zip(some.ins, some.outs, strict=True)]
         np.testing.assert_allclose(some.losses, expected, rtol=1e-4)

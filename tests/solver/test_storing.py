@@ -1,0 +1,116 @@
+"""A run of the solver that was killed goes on from wherever it was kept, as if nothing had happened."""
+
+import numpy as np
+import pytest
+
+from jaxsolve.errors import UsageError
+from jaxsolve.puzzle import demo_puzzle, predict
+from jaxsolve.run import OutOfTime, Run, load_checkpoint, save_checkpoint
+from jaxsolve.solver import Config, solve
+from tests import reference
+
+N = 6
+
+
+def puzzle_of(activation="tanh", affine=False, seed=60, n=N):
+    """A puzzle whose activation nobody has said, and whose answer the weights do not give away."""
+    puzzle, answer = reference.random_puzzle(seed, n=n, rows=2, activation=activation)
+    x = np.random.default_rng(seed).normal(size=(300, puzzle.features))
+    puzzle = puzzle.replace(x=x, y=np.zeros(300))
+    y = predict(puzzle, answer)
+    puzzle = puzzle.replace(y=reference.single(37.5 * y + 120 if affine else y))
+    return puzzle.replace(activation="relu", activation_given=False)
+
+
+def end_of(solution):
+    """All that a run has come to, but for how long it took."""
+    rounds = [(one.neighbourhood, one.moves, one.loss, one.evaluations) for one in solution.rounds]
+    attempt = solution.attempt
+    came = attempt.order_seed, attempt.search, attempt.start_loss, attempt.problem.rows, attempt.descent.loss
+    ends = solution.status, solution.certificate.permutation, solution.certificate.mse, solution.readings
+    return ends, came, rounds, solution.run.evaluations, solution.puzzle.units, solution.exchanged, solution.moved
+
+
+def attempts(most):
+    """A run that ends at the so many-th attempt."""
+    left = [most]
+
+    class Patient(Run):
+        def begin(self, label, start=None, loss=float("inf")):
+            if label.pairing:
+                left[0] -= 1
+                if left[0] < 0:
+                    raise OutOfTime
+            super().begin(label, start, loss)
+
+    return Patient()
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_it_ends_as_if_it_had_not_been_killed(tmp_path, affine):
+    puzzle, places = puzzle_of(affine=affine), []
+
+    def keep(stored):
+        places.append(folder := tmp_path / str(len(places)))
+        folder.mkdir()
+        save_checkpoint(folder, *stored)
+
+    config = Config(seed=3)
+    whole = solve(puzzle, config, attempts(14), keep=keep)
+    assert len(places) > 4
+    for k in (0, len(places) // 2, len(places) - 2):
+        done = load_checkpoint(places[k])
+        again = solve(puzzle, config, attempts(13 - k), resume=done)
+        assert end_of(again) == end_of(whole), f"killed after attempt {k + 1}"
+
+
+@pytest.mark.parametrize("pairing", ["none", "trace"])
+def test_whatever_the_pairs_come_from(tmp_path, pairing):
+    puzzle, kept = demo_puzzle().first_rows(60), []
+    puzzle = puzzle.replace(y=puzzle.y[::-1].copy(), expected_sha256=None)
+    options = {"restarts.growing_work": 20, "restarts.iterated_steps": 2, "restarts.annealing_steps": 256}
+    config = Config(pairing, options=options | {"relaxation.steps": 2, "reannealing.chunks": 1})
+    whole = solve(puzzle, config, attempts(7), keep=kept.append)
+    for k in (1, len(kept) - 2):
+        save_checkpoint(tmp_path, *kept[k])
+        again = solve(puzzle, config, attempts(6 - k), resume=load_checkpoint(tmp_path))
+        assert end_of(again) == end_of(whole)
+
+
+@pytest.fixture(scope="module")
+def kept():
+    stored = []
+    solve(puzzle_of(), Config(seed=3), attempts(3), keep=stored.append)
+    return stored[-1]
+
+
+def test_what_belongs_to_something_else_is_refused(kept):
+    with pytest.raises(UsageError, match="belongs to another puzzle"):
+        solve(puzzle_of(seed=61), Config(seed=3), resume=kept)
+    with pytest.raises(UsageError, match="seed is 4; the run was begun with 3"):
+        solve(puzzle_of(), Config(seed=4), resume=kept)
+    with pytest.raises(UsageError, match="no stored run of the solver"):
+        solve(puzzle_of(), Config(seed=3), resume=({"puzzle": kept[0]["puzzle"]}, {}))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("fits", 3), ("fits", [["relu", 1.0]]), ("refits", "x"), ("weighed", None), ("portfolio", {}),
+        ("portfolio", {"stage": "first", "visit": {"nonsense": 1}, "waiting": []}), ("hypotheses", []),
+        ("hypotheses", [{}]), ("evaluations", float("inf")), ("seconds", float("nan")), ("seconds", []),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_stored_descriptions_that_are_none_are_refused(kept, key, value):
+    meta, arrays = kept
+    with pytest.raises(UsageError, match="this is no stored run"):
+        solve(puzzle_of(), Config(seed=3), resume=(meta | {key: value}, arrays))
+
+
+@pytest.mark.parametrize("damage", [lambda a: a[:0], lambda a: a + 1, lambda a: a.astype(float), lambda a: a[None]])
+def test_stored_assemblies_that_are_none_are_refused(kept, damage):
+    meta, arrays = kept
+    name = "hypotheses.0.attempts.0.end.ins"
+    with pytest.raises(UsageError, match="this is no stored run"):
+        solve(puzzle_of(), Config(seed=3), resume=(meta, arrays | {name: damage(arrays[name])}))
