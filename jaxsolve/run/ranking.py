@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
-from jaxsolve.engine import Moves, Neighbourhood
+from jaxsolve.engine import Neighbourhood
 from jaxsolve.puzzle import Assembly
-from jaxsolve.run.evaluator import Evaluator
 from jaxsolve.run.run import Run
 
 SCREEN_ROWS = 256
@@ -18,12 +17,6 @@ SCREEN_COPIES = 3
 """Copies of what it keeps that this ranking makes on the way."""
 ROOM = 1024
 """Moves that one call of the prediction has room for on each device."""
-FEW_ROWS = 256
-"""Fewest rows on which a race begins."""
-QUOTIENT = 4
-"""By how much the rows of a race grow, and the moves that are left in it shrink, from rung to rung."""
-FINALISTS = 16
-"""Moves that are always left in a race."""
 
 
 def screen_rows(problem: "engine.Problem", partners: bool, memory: float) -> int:
@@ -54,30 +47,3 @@ def screen(problem: "engine.Problem", assembly: Assembly, moves: Neighbourhood, 
 
     losses = run.within_memory(problem, predicted)
     return np.where(np.isnan(losses), np.inf, losses)
-
-
-def race(
-    problem: "engine.Problem", assembly: Assembly, moves: Moves | Neighbourhood, run: Run
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return the moves that are best on few rows, ascending, and their exact losses on all rows of the problem.
-
-    Successive halving: on rows / `QUOTIENT`^k, at least `FEW_ROWS` of them, the best 1 / `QUOTIENT` of the
-    moves, and never fewer than `FINALISTS`, go on to the next k (Jamieson & Talwalkar 2016,
-    https://arxiv.org/abs/1502.07943). The last rung, on all rows, decides.
-    """
-    left = np.arange(moves.size)
-    for rows in rungs(problem.rows):
-        losses = Evaluator(engine.first_rows(problem, rows), assembly, run).losses(moves.take(left))
-        if rows == problem.rows:
-            return left, losses
-        stay = max(FINALISTS, -(-len(left) // QUOTIENT))
-        left = np.sort(left[np.argsort(losses, kind="stable")[:stay]])
-    raise AssertionError("the last rung has all rows")
-
-
-def rungs(rows: int) -> list[int]:
-    """Return the numbers of rows of a race, ascending, the last one all."""
-    ladder = [rows]
-    while ladder[0] >= QUOTIENT * FEW_ROWS:
-        ladder.insert(0, ladder[0] // QUOTIENT)
-    return ladder
