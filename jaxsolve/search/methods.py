@@ -1,7 +1,8 @@
 """Host: the joint searches by name, and pipelines of them from names and options."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from functools import cache
 from types import NoneType
 from typing import Any, get_args, get_type_hints
@@ -61,19 +62,29 @@ def stages_named(names: str | Sequence[str], options: Mapping[str, Any] | None =
     listed = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
     for name in listed:
         if name not in METHODS:
-            raise UsageError(f"no method {name!r}; choose one or several, joined by commas, of {', '.join(METHODS)}")
+            known = ", ".join(METHODS)
+            raise UsageError(
+                f"no method {name!r}{_nearest(name, METHODS)}; choose one or several, joined by commas, of {known}"
+            )
     methods = [METHODS[name]() for name in listed]
     changes: list[dict[str, Any]] = [{} for _ in methods]
     for key, value in (options or {}).items():
         stage, _, option = key.rpartition(".")
         meant = [k for k, name in enumerate(listed) if stage in ("", name) and option in options_of(methods[k])]
         if not meant:
-            has = sorted({option for method in methods for option in options_of(method)})
-            raise UsageError(f"{' and '.join(listed)} has no option {key!r}; it has {', '.join(has)}")
+            every = [(name, option) for name, one in zip(listed, methods, strict=True) for option in options_of(one)]
+            has = sorted({option for _, option in every})
+            near = _nearest(key, [*has, *map(".".join, every)])
+            raise UsageError(f"{' and '.join(listed)} has no option {key!r}{near}; it has {', '.join(has)}")
         for k in meant:
             changes[k][option] = _value(key, value, options_of(methods[k])[option])
     methods = [replace(method, **changed) for method, changed in zip(methods, changes, strict=True)]  # pyright: ignore
     return tuple(Stage(*pair) for pair in zip(listed, methods, strict=True))
+
+
+def _nearest(word: str, words: Iterable[str]) -> str:
+    """Return the word that may have been meant, as a question; nothing where none is near."""
+    return "".join(f" (did you mean {near!r}?)" for near in get_close_matches(word, words, 1))
 
 
 def _value(key: str, value: Any, kind: type) -> Any:
