@@ -1,4 +1,4 @@
-"""Time everything that is registered, on the embedded puzzle.
+"""Time what is registered and `jaxsolve profile` does not measure, on the embedded puzzle.
 
 pip install -e '.[bench]' && pytest bench/micro.py [--benchmark-json FILE]
 """
@@ -6,12 +6,11 @@ pip install -e '.[bench]' && pytest bench/micro.py [--benchmark-json FILE]
 import numpy as np
 import pytest
 
-from jaxsolve import demo_puzzle, engine
+from jaxsolve import demo_puzzle
 from jaxsolve.certificate import certify, with_neighbour
-from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.ordering import SEEDS, Paired, seed_order
 from jaxsolve.pairing import PAIRINGS, pair as pair_by
-from jaxsolve.run import Evaluator, Run, race, screen
+from jaxsolve.run import Run
 from jaxsolve.search import SEARCHES, begin, descend
 
 ROWS = 512
@@ -40,25 +39,6 @@ def test_pairing(benchmark, name):
 def test_seed(benchmark, paired, name):
     """Make a first order."""
     benchmark(seed_order, paired, name)
-
-
-@pytest.mark.parametrize("name", NEIGHBOURHOODS)
-def test_neighbourhood(benchmark, paired, start, name):
-    """Evaluate a whole neighbourhood exactly."""
-    evaluator, moves = Evaluator(paired.problem, start, paired.run), NEIGHBOURHOODS[name](paired.blocks)
-    benchmark(evaluator.losses, moves)
-
-
-@pytest.mark.parametrize("name", NEIGHBOURHOODS)
-def test_screen(benchmark, paired, start, name):
-    """Rank a whole neighbourhood to first order."""
-    benchmark(screen, paired.problem, start, NEIGHBOURHOODS[name](paired.blocks), paired.run)
-
-
-def test_race(benchmark, start, paired):
-    """Find the best moves from a quarter of the rows to all."""
-    problem = engine.place(demo_puzzle())
-    benchmark(race, problem, start, NEIGHBOURHOODS["reorderings"](paired.blocks), paired.run)
 
 
 @pytest.mark.parametrize("name", SEARCHES)

@@ -37,6 +37,11 @@ class Certificate:
     units: Units = GIVEN_UNITS
     """Those of the errors."""
 
+    def __repr__(self) -> str:
+        """Return verdict, error and the first digits of the hash, without the permutation."""
+        error = f"MSE {self.told(self.mse):.3g}{self._share} on {self.rows} rows"
+        return f"Certificate({self.verdict}, {error}, sha256 {self.sha256[:12]}…)"
+
     @property
     def r2(self) -> float:
         """Share of the variance of the predictions that the answer accounts for; NaN where they do not vary."""
@@ -46,6 +51,10 @@ class Certificate:
     def fit_words(self) -> str:
         """R² in words, to be told from 1."""
         return f"R² {self.r2:.6g}" if self.r2 < 1 - 1e-5 else f"R² 1 - {1 - self.r2:.2g}"
+
+    @property
+    def _share(self) -> str:
+        return f", {self.fit_words}" if np.isfinite(self.r2) else ""
 
     @property
     def exact(self) -> bool:
@@ -124,9 +133,8 @@ class Certificate:
             return f"{every}, {evidence.cause.words} ({mse} in float32, {self.told(evidence.cause.left):.3g} so)"
         if evidence is not None and evidence.is_noise:
             return f"{every} to {evidence.floor}{after} ({mse})"
-        share = f", {self.fit_words}" if np.isfinite(self.r2) else ""
         rounding = f"float32 rounding explains at most {self.told(self.tolerance):.1g}"
-        return f"MSE {self.told(self.mse):.6g} over all {self.rows} rows{share}{after}, of which {rounding}"
+        return f"MSE {self.told(self.mse):.6g} over all {self.rows} rows{self._share}{after}, of which {rounding}"
 
     @property
     def _unproven(self) -> str:

@@ -34,12 +34,6 @@ def search(
             help=f"Methods, each beginning where the one before ends: {', '.join(METHODS)}. Default: beam.",
         ),
     ] = None,
-    width: Annotated[int | None, typer.Option(metavar="W", help="States of a beam.")] = None,
-    noise: Annotated[
-        float | None, typer.Option(metavar="SD", help="Noise in the scores of a beam, in units of the MSE.")
-    ] = None,
-    chains: Annotated[int | None, typer.Option(metavar="B", help="Chains that are annealed.")] = None,
-    steps: Annotated[int | None, typer.Option(metavar="S", help="Moves that each chain decides.")] = None,
     option: arguments.Options = None,
     rows: Annotated[
         str | None, typer.Option(metavar="N|all", help="Compare candidates on the first N rows. Default: 1000.")
@@ -84,8 +78,7 @@ def search(
     )
     asked |= {"sha256": arguments.checked_sha256(sha256)} if sha256 else {}
     asked |= ({"exact": True} if exact else {}) | ({} if tolerance is None else {"tolerance": tolerance})
-    given = {"width": width, "noise": noise, "chains": chains, "steps": steps}
-    options = {key: value for key, value in given.items() if value is not None} | arguments.named_options(option)
+    options = arguments.named_options(option)
     size, budget = arguments.bytes_of(memory), arguments.checked_budget(budget)
     if resume is not None and out is not None:
         raise UsageError("--resume goes on in its own folder; leave --out out")
@@ -185,7 +178,7 @@ def _config(
     try:
         before: dict[str, Any] = dict(stored[0]["config"])
         config = JointConfig(**before)
-        stages_named(config.method, config.options)
+        stages = stages_named(config.method, config.options)
         float(stored[0]["seconds"])
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UsageError(f"{resume}: what is kept there is no search ({error})") from error
@@ -194,7 +187,7 @@ def _config(
             named = ["all" if key == "rows" and one is None else one for one in (value, before[key])]
             raise UsageError(f"--{key} is {named[0]}; the search in {resume} was begun with {named[1]}: leave it out")
     for key, value in options.items():
-        if str(before["options"].get(key)) != str(value):
+        if stages_named(config.method, {**config.options, key: value}) != stages:
             raise UsageError(f"{key} is {value}; the search in {resume} was begun otherwise: leave it out")
     return stored, config
 

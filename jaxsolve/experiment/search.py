@@ -83,6 +83,10 @@ class JointSolution:
     guessed: bool = False
     """Whether it was found while the activation was found out, before the search."""
 
+    def __repr__(self) -> str:
+        """Return status, puzzle and certificate, a line each."""
+        return f"JointSolution({self.status} by {self.config.method},\n  {self.puzzle!r},\n  {self.certificate!r})"
+
     @property
     def message(self) -> str:
         """What was found and what is proven, in one sentence."""

@@ -120,6 +120,13 @@ class Puzzle:
     notes: tuple[str, ...] = ()
     """Oddities that do not stop a search but that the user should hear of."""
 
+    def __repr__(self) -> str:
+        """Return name, sizes, activation and units, without the arrays."""
+        shape = f"{self.blocks} blocks of {self.features}/{self.given_hidden}, {self.rows} rows"
+        activation = self.activation if self.activation_given else f"{self.activation} (not given)"
+        units = f", predictions {self.units.words}" if self.units.words else ""
+        return f"Puzzle({self.name!r}: {shape}, {activation}{units})"
+
     @property
     def blocks(self) -> int:
         """Number of residual blocks, N, those with null halves among them."""

@@ -3,7 +3,7 @@
 from jaxsolve.run.checkpoint import load_checkpoint, save_checkpoint
 from jaxsolve.run.evaluator import Evaluator
 from jaxsolve.run.observer import Label, Observer, Pass, Progress
-from jaxsolve.run.ranking import race, rungs, screen, screen_applications, screen_rows
+from jaxsolve.run.ranking import screen, screen_applications, screen_rows
 from jaxsolve.run.run import Outcome, OutOfTime, Run
 
 __all__ = [
@@ -16,8 +16,6 @@ __all__ = [
     "Progress",
     "Run",
     "load_checkpoint",
-    "race",
-    "rungs",
     "save_checkpoint",
     "screen",
     "screen_applications",

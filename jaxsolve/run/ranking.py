@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
-from jaxsolve.engine import Moves, Neighbourhood
+from jaxsolve.engine import Neighbourhood
 from jaxsolve.puzzle import Assembly
-from jaxsolve.run.evaluator import Evaluator
 from jaxsolve.run.run import Run
 
 
@@ -42,37 +41,3 @@ def screen(problem: "engine.Problem", assembly: Assembly, moves: Neighbourhood, 
 
     losses = run.within_memory(problem, predicted)
     return np.where(np.isnan(losses), np.inf, losses)
-
-
-def race(
-    problem: "engine.Problem",
-    assembly: Assembly,
-    moves: Moves | Neighbourhood,
-    run: Run,
-    *,
-    few_rows: int = 256,
-    quotient: int = 4,
-    finalists: int = 16,
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return the moves that are best on few rows, ascending, and their exact losses on all rows of the problem.
-
-    Successive halving: on rows / `quotient`^k, at least `few_rows` of them, the best 1 / `quotient` of the
-    moves, and never fewer than `finalists`, go on to the next k (Jamieson & Talwalkar 2016,
-    https://arxiv.org/abs/1502.07943). The last rung, on all rows, decides.
-    """
-    left = np.arange(moves.size)
-    for rows in rungs(problem.rows, few_rows, quotient):
-        losses = Evaluator(engine.first_rows(problem, rows), assembly, run).losses(moves.take(left))
-        if rows == problem.rows:
-            return left, losses
-        stay = max(finalists, -(-len(left) // quotient))
-        left = np.sort(left[np.argsort(losses, kind="stable")[:stay]])
-    raise AssertionError("the last rung has all rows")
-
-
-def rungs(rows: int, few_rows: int = 256, quotient: int = 4) -> list[int]:
-    """Return the numbers of rows of a race, ascending, the last one all."""
-    ladder = [rows]
-    while ladder[0] >= quotient * few_rows:
-        ladder.insert(0, ladder[0] // quotient)
-    return ladder

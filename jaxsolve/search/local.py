@@ -44,7 +44,6 @@ SEARCHES: dict[str, LocalSearch] = {
     "joint_screened": LocalSearch((("adjacent", "first"), ("joint_moves", "screened"))),
     "shortlisted": LocalSearch((("adjacent", "first"), ("reorderings", "shortlisted"))),
     "joint_shortlisted": LocalSearch((("adjacent", "first"), ("joint_moves", "shortlisted"))),
-    "raced": _each("reorderings", take="raced"),
 }
 
 

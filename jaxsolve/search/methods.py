@@ -1,7 +1,8 @@
 """Host: the joint searches by name, and pipelines of them from names and options."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from functools import cache
 from itertools import starmap
 from types import NoneType
@@ -71,7 +72,10 @@ def stages_named(names: str | Sequence[str], options: Mapping[str, Any] | None =
     listed = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
     for name in listed:
         if name not in METHODS:
-            raise UsageError(f"no method {name!r}; choose one or several, joined by commas, of {', '.join(METHODS)}")
+            known = ", ".join(METHODS)
+            raise UsageError(
+                f"no method {name!r}{_nearest(name, METHODS)}; choose one or several, joined by commas, of {known}"
+            )
     return tuple(starmap(Stage, with_options([(name, METHODS[name]()) for name in listed], options or {})))
 
 
@@ -82,12 +86,19 @@ def with_options(named: Sequence[tuple[str, D]], options: Mapping[str, Any]) -> 
         owner, _, option = key.rpartition(".")
         meant = [k for k, (name, one) in enumerate(named) if owner in ("", name) and option in options_of(one)]
         if not meant:
-            has = sorted({option for _, one in named for option in options_of(one)})
+            every = [(name, option) for name, one in named for option in options_of(one)]
+            has = sorted({option for _, option in every})
             names = " and ".join(dict.fromkeys(name for name, _ in named))
-            raise UsageError(f"{names} has no option {key!r}; it has {', '.join(has)}")
+            near = _nearest(key, [*has, *map(".".join, every)])
+            raise UsageError(f"{names} has no option {key!r}{near}; it has {', '.join(has)}")
         for k in meant:
             changes[k][option] = _value(key, value, options_of(named[k][1])[option])
     return [(name, replace(one, **changed)) for (name, one), changed in zip(named, changes, strict=True)]  # pyright: ignore[reportArgumentType]
+
+
+def _nearest(word: str, words: Iterable[str]) -> str:
+    """Return the word that may have been meant, as a question; nothing where none is near."""
+    return "".join(f" (did you mean {near!r}?)" for near in get_close_matches(word, words, 1))
 
 
 def _value(key: str, value: Any, kind: type) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.engine import Moves, Neighbourhood
-from jaxsolve.run import Evaluator, Run, race, screen
+from jaxsolve.run import Evaluator, Run, screen
 from jaxsolve.search.descent import Descent, take
 
 Sweep = Callable[[Evaluator, Descent, Neighbourhood, Run, float], None]
@@ -87,19 +87,6 @@ def _take_many(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run
     return True
 
 
-def take_raced(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
-    """Take the best move that is left of a race from few rows to all, if it improves on all of them.
-
-    Where it does not, all moves are looked at on all rows.
-    """
-    left, losses = race(evaluator.problem, descent.assembly, moves, run)
-    if losses.size and losses.min() < descent.loss:
-        m = int(losses.argmin())
-        take(evaluator, descent, moves, int(left[m]), float(losses[m]), run)
-    else:
-        take_best(evaluator, descent, moves, run, floor)
-
-
 def apart(moves: Moves, best_first: NDArray[np.intp]) -> list[int]:
     """Return those moves, in the order given, that touch no position that one before them touches."""
     positions = np.arange(moves.ins.shape[1])
@@ -130,5 +117,4 @@ SWEEPS: dict[str, Sweep] = {
     "best": take_best,
     "screened": take_screened,
     "shortlisted": take_shortlisted,
-    "raced": take_raced,
 }

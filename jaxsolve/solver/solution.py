@@ -39,6 +39,10 @@ class Solution:
     """The pairs that a run without an answer has come to, if it has come to any."""
     config: Config = field(default_factory=Config)
 
+    def __repr__(self) -> str:
+        """Return status, puzzle and certificate, a line each."""
+        return f"Solution({self.status},\n  {self.puzzle!r},\n  {self.certificate!r})"
+
     @property
     def rounds(self) -> list[Round]:
         """What the search did, round by round."""

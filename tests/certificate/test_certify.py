@@ -28,6 +28,8 @@ def test_the_original_is_solved(given):
     assert certificate.mse == pytest.approx(reference.loss(puzzle, *answer), rel=1e-9)
     assert certificate.sha256 == sha256_of(puzzle.permutation(answer))
     assert "all 40 predictions are reproduced" in certificate.sentence
+    error = f"MSE {certificate.mse:.3g}, {certificate.fit_words} on 40 rows"
+    assert repr(certificate) == f"Certificate(solved, {error}, sha256 {certificate.sha256[:12]}…)"
 
 
 def test_another_assembly_is_not(given):

@@ -81,7 +81,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 MINE = {
     "solve": (["solve", "{puzzle}", "--out", "out-solve"], ["out-solve"]),
     "solve kept": (["solve", "{puzzle}", "--budget", "0.5", "--search", "bubble", "--order-seed", "random"], []),
-    "search": (["search", "{puzzle}", "--rows", "32", "--width", "2", "--out", "out-search"], ["out-search"]),
+    "search": (["search", "{puzzle}", "--rows", "32", "--set", "width=2", "--out", "out-search"], ["out-search"]),
     "sweep": (["sweep", "{puzzle}", "grid.toml", "--out", "out-sweep"], ["out-sweep"]),
     "inspect": (["inspect", "{puzzle}"], []),
     "pair": (["pair", "{puzzle}"], []),
@@ -118,7 +118,7 @@ def test_commands_keep_to_their_places(places, answer, name):
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="folders and permissions of POSIX")
 def test_folders_of_the_user_are_the_users_alone(places, answer):
-    watched(places, "search", places / "puzzle", "--rows", "32", "--width", "1")
+    watched(places, "search", places / "puzzle", "--rows", "32", "--set", "width=1")
     home = places / "home"
     for folder in (home / ".cache" / "jaxsolve", home / ".local" / "share" / "jaxsolve"):
         inside = [folder, *(path for path in folder.rglob("*") if path.is_dir())]

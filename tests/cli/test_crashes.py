@@ -190,7 +190,7 @@ def test_a_disk_that_becomes_full_ends_it_in_one_line_with_the_last_state_whole(
 
     monkeypatch.setattr(files.os, "fsync", fsync)
     monkeypatch.setattr(checkpoints, "SHARE", np.inf)  # every state is kept, however fast they come
-    few = ["--method", "annealing", "--activation", "relu", "--rows", "64", "--steps", "2000", "--chains", "2"]
+    few = ["--method", "annealing", "--activation", "relu", "--rows", "64", "--set", "steps=2000", "--set", "chains=2"]
     assert run(["search", str(puzzle), *few, "--out", str(out)]) == 2
     printed, err = capsys.readouterr()
     assert printed == ""

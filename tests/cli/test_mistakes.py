@@ -149,7 +149,7 @@ def test_a_puzzle_that_is_none(command, name, capsys):
         ("search ok --start 1,2,99999999999999999999", "no list of piece ids"),
         ("search ok --resume empty", "empty: nothing to resume from"),
         ("search ok --out ok/pieces/x", "ok/pieces/x: this is among the files of the puzzle"),
-        ("search ok --method annealing --chains 99999999999 --activation relu", "fit into memory: take fewer rows"),
+        ("search ok --method annealing --set chains=99999999999 --activation relu", "fit into memory: take fewer rows"),
         ("sweep ok", "Missing argument 'CONFIG.toml'; see 'jaxsolve sweep --help'"),
         ("sweep ok missing.toml", "missing.toml: no readable TOML (No such file"),
         ("sweep ok broken.toml", "broken.toml: no readable TOML (Invalid value"),
@@ -218,5 +218,5 @@ def test_an_empty_folder_has_no_runs_which_is_no_mistake(capsys):
 def test_a_folder_of_ones_own_may_lie_in_the_puzzles(place):
     puzzle = place / "ok"
     shutil.copytree(puzzle, place / "own")
-    assert run(["search", "own", "--width", "1", "--activation", "relu", "--out", "own/run"]) in (0, 1)
+    assert run(["search", "own", "--set", "width=1", "--activation", "relu", "--out", "own/run"]) in (0, 1)
     assert run(["inspect", "own"]) == 0

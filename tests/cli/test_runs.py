@@ -35,8 +35,8 @@ def kept(tmp_path_factory):
     write_puzzle(puzzle.replace(y=puzzle.y[::-1].copy()), folder / "wrong")
     (folder / "grid.toml").write_text("rows = 40\n[grid]\nwidth = [1, 2]\n")
     given, runs = ("--rows", "all", "--activation", "relu"), folder / "runs"
-    call("search", folder / "three", "--width", 36, *given, "--out", runs / "right")
-    call("search", folder / "wrong", "--width", 2, "--seed", 3, *given, "--out", runs / "wrong")
+    call("search", folder / "three", "--set", "width=36", *given, "--out", runs / "right")
+    call("search", folder / "wrong", "--set", "width=2", "--seed", 3, *given, "--out", runs / "wrong")
     call("search", folder / "wrong", "--resume", runs / "wrong", "--activation", "relu")
     call("sweep", folder / "three", folder / "grid.toml", "--activation", "relu", "--out", runs / "swept")
     return runs
@@ -121,7 +121,7 @@ def test_an_old_record_is_shown_and_compared_with_a_new_one(kept):
 
 
 def test_a_killed_run_is_unfinished_and_says_what_was_known(data, kept, tmp_path):
-    command = [*JAXSOLVE, "search", str(kept.parent / "wrong"), "--method", "annealing", "--steps", "100000000"]
+    command = [*JAXSOLVE, "search", str(kept.parent / "wrong"), "--method", "annealing", "--set", "steps=100000000"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ})
     end = time.monotonic() + 60
     while time.monotonic() < end and not any('"frame"' in path.read_text() for path in data.rglob("trace.jsonl")):

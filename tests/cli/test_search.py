@@ -46,22 +46,24 @@ def last_line(result) -> str:
 
 def test_a_solved_search_exits_with_0_and_keeps_its_answer(small, tmp_path):
     right, _, answer = small
-    result = call("search", right, "--width", 36, "--rows", "all", "--json", "--out", tmp_path / "out")
+    result = call("search", right, "--set", "width=36", "--rows", "all", "--json", "--out", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
     found = json.loads(result.stdout)
     assert set(found) >= KEYS
     assert (found["status"], found["permutation"], found["rows"]) == ("solved", answer, 40)
-    assert (found["method"], found["options"]) == ("beam", {"width": 36})
+    assert (found["method"], found["options"]) == ("beam", {"width": "36"})
     assert found["curve"][-1]["loss"] == found["loss"]
     assert json.loads((tmp_path / "out" / "answer.json").read_text()) == found
     assert (tmp_path / "out" / "checkpoint.npz").exists()
-    shown = call("search", right, "--width", 36, "--rows", "all").stdout
+    shown = call("search", right, "--set", "width=36", "--rows", "all").stdout
     assert shown.startswith("Solved: all 40 predictions")
     assert ",".join(map(str, answer)) in shown
 
 
 def test_the_demo_is_searched_and_not_solved_by_little(data_home):
-    result = call("search", "demo", "--width", 1, "--rows", 16, "--pairing", "trace", "--activation", "relu", "--json")
+    result = call(
+        "search", "demo", "--set", "width=1", "--rows", 16, "--pairing", "trace", "--activation", "relu", "--json"
+    )
     assert result.exit_code == 1, result.stderr
     found = json.loads(result.stdout)
     assert (found["status"], found["given_pairs"], found["rows"]) == ("unsolved", "trace", 16)
@@ -71,7 +73,7 @@ def test_the_demo_is_searched_and_not_solved_by_little(data_home):
 
 def test_a_spent_budget_exits_with_1_and_says_how_to_go_on_which_works(small, tmp_path):
     _, wrong, _ = small
-    out, given = tmp_path / "out", ("--method", "annealing", "--steps", 512, "--chains", 2, "--json")
+    out, given = tmp_path / "out", ("--method", "annealing", "--set", "steps=512", "--set", "chains=2", "--json")
     whole = json.loads(call("search", wrong, *given).stdout)
     result = call("search", wrong, *given, "--budget", 1e-9, "--out", out)
     assert (result.exit_code, json.loads(result.stdout)["status"]) == (1, "out_of_time")
@@ -85,22 +87,22 @@ def test_a_spent_budget_exits_with_1_and_says_how_to_go_on_which_works(small, tm
 def test_what_contradicts_a_search_that_is_resumed_is_refused(small, tmp_path):
     right, wrong, answer = small
     out = tmp_path / "out"
-    call("search", wrong, "--width", 2, "--seed", 3, "--out", out)
+    call("search", wrong, "--set", "width=2", "--seed", 3, "--out", out)
     ids = ",".join(map(str, answer))
     for extra, why in (
-        (["--width", 3], "width is 3"),
+        (["--set", "width=3"], "width is 3"),
         (["--method", "annealing"], "--method is annealing"),
         (["--seed", 4], "--seed is 4"),
         (["--rows", 7], "--rows is 7"),
         (["--rows", "all"], "--rows is all"),
-        (["--set", "merge=true"], "merge is true"),
+        (["--set", "signature=1"], "signature is 1"),
         (["--start", ids], "leave --start out"),
         (["--out", tmp_path / "x"], "leave --out out"),
     ):
         result = call("search", wrong, "--resume", out, *extra)
         assert result.exit_code == 2, why
         assert why in last_line(result)
-    assert call("search", wrong, "--resume", out, "--width", 2, "--seed", 3, "--method", "beam").exit_code == 1
+    assert call("search", wrong, "--resume", out, "--set", "width=2", "--seed", 3, "--method", "beam").exit_code == 1
     assert "belongs to another puzzle" in last_line(call("search", right, "--resume", out))
 
 
@@ -116,9 +118,10 @@ def test_it_begins_from_an_answer(small):
     [
         (["--method", "nonsense"], "no method 'nonsense'"),
         (["--set", "nonsense=1"], "beam has no option 'nonsense'"),
+        (["--set", "widht=1"], "no option 'widht' (did you mean 'width'?)"),
         (["--set", "width"], "--set 'width' has no value"),
         (["--set", "width=x"], "width is 'x'"),
-        (["--chains", "2"], "beam has no option 'chains'"),
+        (["--set", "chains=2"], "beam has no option 'chains'"),
         (["--rows", "few"], "--rows is 'few'"),
         (["--rows", "0"], "rows is 0"),
         (["--budget", "0"], "--budget is 0"),
@@ -128,7 +131,7 @@ def test_it_begins_from_an_answer(small):
         (["--resume", "/nowhere"], "/nowhere: nothing to resume from"),
         (["--start", "1,2,3"], "3 piece ids"),
         (["--start", "/nowhere"], "/nowhere: no readable answer"),
-        (["--width", "1000", "--memory", "1kB", "--activation", "relu"], "fit into memory"),
+        (["--set", "width=1000", "--memory", "1kB", "--activation", "relu"], "fit into memory"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_with_2(small, arguments, why):
@@ -158,10 +161,10 @@ def test_a_search_that_is_killed_goes_on_as_if_nothing_had_happened(tmp_path):
     settings = [
         "--method",
         "annealing",
-        "--steps",
-        "10000",
-        "--chains",
-        "2",
+        "--set",
+        "steps=10000",
+        "--set",
+        "chains=2",
         "--rows",
         "64",
         "--activation",

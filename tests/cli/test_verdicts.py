@@ -143,7 +143,7 @@ def test_a_wrong_order_is_not_said_to_fit_an_activation(given):
 
 def test_a_guess_that_solves_ends_a_search_and_a_sweep(tmp_path):
     ids = json.loads(call("solve", "demo", "--json", "--no-record").stdout)["permutation"]
-    found = call("search", "demo", "--json", "--out", tmp_path / "search", "--method", "beam", "--width", 1)
+    found = call("search", "demo", "--json", "--out", tmp_path / "search", "--method", "beam", "--set", "width=1")
     assert found.exit_code == 0, found.stderr
     told = json.loads(found.stdout)
     assert (told["status"], told["permutation"], told["guessed"]) == ("solved", ids, True)
@@ -163,8 +163,8 @@ def test_a_guess_leaves_no_frames_in_the_record_of_a_search(given, tmp_path):
         folder / "shuffled",
         "--method",
         "beam",
-        "--width",
-        2,
+        "--set",
+        "width=2",
         "--out",
         tmp_path / "run",
         "--json",

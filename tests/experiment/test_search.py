@@ -30,6 +30,7 @@ def test_a_beam_that_sees_everything_solves_and_proves(puzzle):
     assert solution.status == "solved"
     assert solution.certificate.permutation == puzzle.permutation(answer)
     assert solution.message.startswith("Solved: all 40 predictions are reproduced to float32 rounding")
+    assert repr(solution) == f"JointSolution(solved by beam,\n  {solution.puzzle!r},\n  {solution.certificate!r})"
 
 
 def test_what_does_not_fit_is_judged_on_all_rows_and_called_unsolved(puzzle):

@@ -25,6 +25,7 @@ def demo():
 def test_the_demo_is_solved_and_proven(demo):
     solution = solve(demo)
     assert solution.status == "solved"
+    assert repr(solution) == f"Solution(solved,\n  {solution.puzzle!r},\n  {solution.certificate!r})"
     assert solution.certificate.sha256 == demo.expected_sha256 == sha256_of(solution.certificate.permutation)
     assert solution.certificate.exact
     assert solution.message.startswith("Solved: all 2000 predictions are reproduced")
@@ -92,6 +93,7 @@ def test_what_ends_before_there_is_an_order_has_no_answer_and_says_what_it_has(d
     solution = solve(demo, Config(budget=1e-9))
     assert solution.status == "unsolved"
     assert solution.certificate is solution.attempt is None
+    assert repr(solution).endswith("\n  None)")
     assert "before there was a whole network; 16 pairs by " in solution.message
     assert solution.message.endswith("certain, but no order.")
 
