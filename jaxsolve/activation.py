@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxsolve import engine
+from jaxsolve.architecture import usual
 from jaxsolve.attempts import Attempt, attempts
 from jaxsolve.certificate import Certificate, reachable
 from jaxsolve.config import AUTO, NONE, Config
-from jaxsolve.puzzle import ACTIVATIONS, Assembly, Puzzle, mean_squared_error, read_as
+from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, read_as
 from jaxsolve.run import OutOfTime, Run
 from jaxsolve.search import begin, descend
 from jaxsolve.starts import LINES, Start, first_start
@@ -52,7 +53,7 @@ def rank_activations(
         Compare on the first so many rows; None: on all, in float64.
     """
     found, dtype = {}, np.float64 if rows is None else np.float32
-    for name in sorted(ACTIVATIONS, key=lambda name: name != puzzle.activation):
+    for name in usual(puzzle.activation):
         sample = read_as(puzzle, name).first_rows(rows)
         losses = [mean_squared_error(sample, assembly, dtype) for assembly in assemblies]
         found[name] = float(np.nan_to_num(losses, nan=np.inf).min(initial=np.inf))
@@ -207,7 +208,7 @@ def equally_good(puzzle: Puzzle, certificate: Certificate) -> dict[str, float]:
 def in_doubt(made: Sequence[Reading]) -> bool:
     """Return whether the best answer may be bad for no other reason than its activation: others were not tried."""
     puzzle, best = made[0].puzzle, min(reading.best.mse for reading in made if reading.tried)
-    left = {*ACTIVATIONS} - {*SAME} - {reading.puzzle.activation for reading in made}
+    left = {*usual(puzzle.activation)} - {*SAME} - {reading.puzzle.activation for reading in made}
     return bool(left) and not puzzle.activation_given and best > FITTING * float(np.var(puzzle.y))
 
 

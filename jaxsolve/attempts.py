@@ -7,12 +7,13 @@ from itertools import cycle, islice
 import numpy as np
 
 from jaxsolve import backend, engine
+from jaxsolve.architecture import Network
 from jaxsolve.blind import FROM_THE_BEST, joint_starts
 from jaxsolve.certificate import Certificate, certify, reachable
 from jaxsolve.config import AUTO, NONE, Config
 from jaxsolve.guided import Found, guided_rounds
 from jaxsolve.pairing import Pairing
-from jaxsolve.puzzle import Assembly, Network, Puzzle, padded
+from jaxsolve.puzzle import Assembly, Puzzle, padded
 from jaxsolve.run import Evaluator, OutOfTime, Run
 from jaxsolve.search import Descent, Population, begin, search_named, unjudged
 from jaxsolve.starts import AUTO_ROWS, LINES, Start, first_orders, paired_by, ranked_pairings, round_start

@@ -8,13 +8,11 @@ import numpy as np
 
 from jaxsolve.analysis.subject import Subject
 from jaxsolve.analysis.summary import NotMeasuredError
+from jaxsolve.architecture import Network
 from jaxsolve.backend import CORES
-from jaxsolve.puzzle import Network
 from jaxsolve.puzzle.network import CHUNK_ROWS
 from jaxsolve.puzzle.types import Floats
 
-STEP = 1e-6
-"""Half the distance over which the slope of an activation is taken, in float64."""
 THREADS = min(CORES, 8)
 """Each holds what it has seen of its rows: sums of D and H numbers, and H² for one block at a time."""
 
@@ -68,8 +66,8 @@ def _sums(subject: Subject, network: Network, x: Floats) -> tuple[ForwardPass, F
         norm = np.linalg.norm(h, axis=1)
         norms = [norm.sum()]
         for i, j in zip(*subject.assembly, strict=True):
-            inputs = h @ network.w_in[i].T + network.b_in[i]
-            update = network.activation(inputs) @ network.w_out[j].T + network.b_out[j]
+            inputs = network.inputs(h, i)
+            update = network.second(network.activate(inputs), j)
             size, moves = np.linalg.norm(update, axis=1), norm > 0
             ratio = (size[moves] / norm[moves]).sum()
             delta = np.linalg.norm(network.residual(x, i, j), axis=1).sum()
@@ -87,7 +85,7 @@ def _jacobian(network: Network, inputs: Floats, i: int, j: int) -> tuple[float, 
     With s the slopes of a row's hidden units, ||J_r||²_F = Σ_kl (W_outᵀW_out)_kl (W_in W_inᵀ)_kl s_k s_l.
     """
     w_in, w_out = network.w_in[i], network.w_out[j]
-    slopes = (network.activation(inputs + STEP) - network.activation(inputs - STEP)) / (2 * STEP)
+    slopes = network.slopes(inputs)
     trace = slopes.sum(axis=0) @ np.einsum("kd,dk->k", w_in, w_out)
     square = ((slopes.T @ slopes) * (w_out.T @ w_out) * (w_in @ w_in.T)).sum()
     return float(trace), float(square)
