@@ -11,7 +11,8 @@ from jaxtyping import install_import_hook
 
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # workers and processes share a GPU
 
-with install_import_hook(["jaxsolve.backend", "jaxsolve.engine"], "beartype.beartype"):
+with install_import_hook(["jaxsolve.architecture.device", "jaxsolve.backend", "jaxsolve.engine"], "beartype.beartype"):
+    import jaxsolve.architecture.device
     import jaxsolve.engine.annealing
     import jaxsolve.engine.construction
     import jaxsolve.engine.expansion

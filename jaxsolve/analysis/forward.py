@@ -8,8 +8,8 @@ import numpy as np
 
 from jaxsolve.analysis.subject import Subject
 from jaxsolve.analysis.summary import NotMeasuredError
+from jaxsolve.architecture import Network
 from jaxsolve.backend import CORES
-from jaxsolve.puzzle import Network
 from jaxsolve.puzzle.network import CHUNK_ROWS
 from jaxsolve.puzzle.types import Floats
 
@@ -66,8 +66,8 @@ def _sums(subject: Subject, network: Network, x: Floats) -> tuple[ForwardPass, F
         norm = np.linalg.norm(h, axis=1)
         norms = [norm.sum()]
         for i, j in zip(*subject.assembly, strict=True):
-            inputs = h @ network.w_in[i].T + network.b_in[i]
-            update = network.activation(inputs) @ network.w_out[j].T + network.b_out[j]
+            inputs = network.inputs(h, i)
+            update = network.second(network.activate(inputs), j)
             size, moves = np.linalg.norm(update, axis=1), norm > 0
             ratio = (size[moves] / norm[moves]).sum()
             delta = np.linalg.norm(network.residual(x, i, j), axis=1).sum()
@@ -85,8 +85,7 @@ def _jacobian(network: Network, inputs: Floats, i: int, j: int) -> tuple[float, 
     With s the slopes of a row's hidden units, ||J_r||²_F = Σ_kl (W_outᵀW_out)_kl (W_in W_inᵀ)_kl s_k s_l.
     """
     w_in, w_out = network.w_in[i], network.w_out[j]
-    step = 1e-6  # half the distance over which slopes are taken, in float64
-    slopes = (network.activation(inputs + step) - network.activation(inputs - step)) / (2 * step)
+    slopes = network.slopes(inputs)
     trace = slopes.sum(axis=0) @ np.einsum("kd,dk->k", w_in, w_out)
     square = ((slopes.T @ slopes) * (w_out.T @ w_out) * (w_in @ w_in.T)).sum()
     return float(trace), float(square)

@@ -7,9 +7,8 @@ import numpy as np
 
 from jaxsolve.analysis.subject import Subject
 from jaxsolve.analysis.summary import NotMeasuredError, Summary, summary_of
+from jaxsolve.architecture import Network
 from jaxsolve.backend import CORES
-from jaxsolve.puzzle import Network
-from jaxsolve.puzzle.network import Array
 from jaxsolve.puzzle.types import Flags, Floats
 
 
@@ -76,12 +75,7 @@ def residuals(subject: Subject, *, work: float = 1e12, least_rows: int = 256, ch
 
 def _sums(network: Network, x: Floats) -> Floats:
     """Return ||r(x)||/||x|| of every pair, summed over rows, `[N, N]`."""
-    outs, d, h = network.w_out.shape
-    weights, found = network.w_out.reshape(-1, h).T, np.empty((len(network.w_in), outs))
-    inputs, weight = x.astype(np.float32), 1 / np.linalg.norm(x, axis=1)
-    for i, (w_in, b_in) in enumerate(zip(network.w_in, network.b_in, strict=True)):
-        update: Array = network.activation(inputs @ w_in.T + b_in) @ weights
-        update += network.b_out.ravel()
-        squares = np.einsum("rjd,rjd->rj", *[update.reshape(len(x), outs, d)] * 2)
-        found[i] = weight @ np.sqrt(squares, dtype=np.float64)
-    return found
+    h, weight = x.astype(np.float32), 1 / np.linalg.norm(x, axis=1)
+    updates = (network.every_second(network.hidden(h, i)) for i in range(len(network.w_in)))
+    squares = (np.einsum("rjd,rjd->rj", update, update) for update in updates)
+    return np.stack([weight @ np.sqrt(one, dtype=np.float64) for one in squares])

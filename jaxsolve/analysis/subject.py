@@ -7,10 +7,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxsolve.architecture import Network
 from jaxsolve.errors import AnswerError, UsageError
 from jaxsolve.ordering import QUICK_SEEDS, Paired, seed_order
 from jaxsolve.pairing import PAIRINGS, rank_pairings
-from jaxsolve.puzzle import Assembly, Network, Puzzle, fitting, mean_squared_error, running, unpadded
+from jaxsolve.puzzle import Assembly, Puzzle, fitting, mean_squared_error, running, unpadded
 from jaxsolve.puzzle.types import Flags, Floats
 from jaxsolve.run import Run
 

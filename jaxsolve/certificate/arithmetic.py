@@ -6,17 +6,18 @@ whole layer is in half precision, what leaves it is rounded, too.
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
+from jaxsolve.architecture import Network
+from jaxsolve.architecture.activations import Array
 from jaxsolve.backend import CORES
-from jaxsolve.puzzle import Assembly, Puzzle, activation_of
+from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.puzzle.network import CHUNK_ROWS
 from jaxsolve.puzzle.types import Floats
 
-Array = NDArray[Any]
 Rounding = Callable[[Array], Array]
 
 TF32_DROPPED = 13
@@ -89,25 +90,36 @@ def predicted_in(
     `sums` is the type of all that is not rounded: with another one, sums fall to the other side of a rounding here and
     there, as with another order of summation. The puzzle is not padded.
     """
-    result, state = arithmetic.result, arithmetic.state
-    activation, units = activation_of(puzzle.activation), puzzle.units
-
-    def layer(h: Array, weight: Array, bias: Any) -> Array:
-        operands = arithmetic.operand(h).astype(sums), arithmetic.operand(weight.astype(np.float32)).astype(sums)
-        return result(operands[0] @ operands[1].T + arithmetic.bias(np.asarray(bias, sums))).astype(sums)
+    network, x = _Rounded(puzzle, arithmetic, sums), puzzle.x[:rows]
 
     def part(x: Array) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):
-            return output_of(state(x.astype(np.float32)).astype(sums))
+            return network.predict(arithmetic.state(x.astype(np.float32)).astype(sums), assembly)
 
-    def output_of(h: Array) -> Array:
-        for i, j in zip(*assembly, strict=True):
-            hidden = result(activation(layer(h, puzzle.w_in[i], puzzle.b_in[i]))).astype(sums)
-            h = state(h + layer(hidden, puzzle.w_out[j], puzzle.b_out[j])).astype(sums)
-        bias = puzzle.b_last * units.scale + units.offset
-        return layer(h, puzzle.w_last[None] * units.scale, bias)[:, 0].astype(np.float64)
-
-    x = puzzle.x[:rows]
     with ThreadPoolExecutor(CORES) as threads:
         output = np.concatenate([*threads.map(part, (x[k : k + CHUNK_ROWS] for k in range(0, len(x), CHUNK_ROWS)))])
-    return (output - units.offset) / units.scale
+    return (output - puzzle.units.offset) / puzzle.units.scale
+
+
+class _Rounded(Network):
+    """A network whose numbers are rounded before they are used again; its readout is in the units of the outputs."""
+
+    def __init__(self, puzzle: Puzzle, arithmetic: Arithmetic, sums: DTypeLike) -> None:
+        super().__init__(puzzle, puzzle.activation)
+        self._way, self._sums, units = arithmetic, sums, puzzle.units
+        self._last = self.w_last[None] * units.scale, np.array([self.b_last * units.scale + units.offset])
+
+    def layer(self, h: Array, weight: Array, bias: Array) -> Array:
+        operand = self._way.operand
+        operands = operand(h).astype(self._sums), operand(weight.astype(np.float32)).astype(self._sums)
+        found = operands[0] @ operands[1].mT + self._way.bias(bias.astype(self._sums))
+        return self._way.result(found).astype(self._sums)
+
+    def activate(self, inputs: Array) -> Array:
+        return self._way.result(super().activate(inputs)).astype(self._sums)
+
+    def block(self, h: Array, i: int, j: int) -> Array:
+        return self._way.state(super().block(h, i, j)).astype(self._sums)
+
+    def readout(self, h: Array) -> Array:
+        return self.layer(h, *self._last)[:, 0].astype(np.float64)

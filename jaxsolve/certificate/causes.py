@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxsolve.architecture import activation_of
 from jaxsolve.certificate.arithmetic import ARITHMETICS, predicted_in
 from jaxsolve.certificate.grid import quantum
 from jaxsolve.certificate.rounding import CEILING, ROUNDING_FACTOR, tolerance
@@ -122,10 +123,10 @@ def _listed(names: list[str]) -> str:
 
 
 def _slopes(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float) -> Iterator[Cause]:
-    """Yield the leaky ReLU that fits best, of a puzzle that is read with ReLU."""
-    if puzzle.activation != "relu":
+    """Yield the leaky ReLU that fits best, of a puzzle that is read with ReLU, or one of another slope."""
+    if puzzle.activation.partition(":")[0] not in ("relu", "leaky_relu"):
         return
-    few, slope, step = puzzle.first_rows(ROWS), 0.0, 1e-3
+    few, slope, step = puzzle.first_rows(ROWS), activation_of(puzzle.activation).option or 0.0, 1e-3
     for _ in range(SLOPES):
         here, ahead = (_leaky(few, assembly, s) for s in (slope, slope + step))
         by = (ahead - here) / step
@@ -142,7 +143,7 @@ def _slopes(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float) -> 
 
 
 def _leaky(puzzle: Puzzle, assembly: Assembly, slope: float) -> Floats:
-    return predict(puzzle, assembly, activation=lambda x: np.where(x > 0, x, slope * x))
+    return predict(puzzle.replace(activation=f"leaky_relu:{slope!r}"), assembly)
 
 
 def _maps(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float) -> Iterator[Cause]:

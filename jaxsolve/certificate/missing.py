@@ -5,9 +5,10 @@ from typing import Literal
 
 import numpy as np
 
-from jaxsolve.certificate.neighbour import STEP, some_rows
+from jaxsolve.architecture import Network
+from jaxsolve.certificate.neighbour import some_rows
 from jaxsolve.certificate.residual import loo_predictions
-from jaxsolve.puzzle import Assembly, Network, Puzzle
+from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.puzzle.types import Floats
 
 FILL_ROWS = 1500
@@ -73,14 +74,14 @@ def find_gap(puzzle: Puzzle, assembly: Assembly, kind: Literal["in", "out"], row
     network, rows = Network(puzzle, puzzle.activation), some_rows(puzzle, FILL_ROWS)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         states = network.states(puzzle.x[rows], assembly)
-        left = puzzle.y[rows] - (states[-1] @ network.w_last + network.b_last)
+        left = -network.readout_errors(states[-1], puzzle.y[rows])
         gains = np.full(len(states), -np.inf)
         gradient = np.broadcast_to(network.w_last, states[-1].shape)
         for p in reversed(range(len(states))):
             if p < len(assembly.ins):
-                gradient = _behind(network, states[p], gradient, assembly.ins[p], assembly.outs[p])
+                gradient = network.pullback(states[p], gradient, assembly.ins[p], assembly.outs[p])
             if kind == "in":
-                units = network.activation(states[p] @ network.w_in[row].T + network.b_in[row])
+                units = network.hidden(states[p], row)
                 gains[p] = _gain((gradient @ gradient.T) * (1 + units @ units.T), left)
             else:
                 pulled = gradient @ network.w_out[row]
@@ -89,13 +90,6 @@ def find_gap(puzzle: Puzzle, assembly: Assembly, kind: Literal["in", "out"], row
                 )
     ids = puzzle.in_ids if kind == "in" else puzzle.out_ids
     return Gap(kind, int(ids[row]), gains)
-
-
-def _behind(network: Network, h: Floats, gradient: Floats, i: int, j: int) -> Floats:
-    """Return the gradient before a block, `[R, D]`, of the gradient after it and the states `h` before it."""
-    hidden = h @ network.w_in[i].T + network.b_in[i]
-    slope = (network.activation(hidden + STEP) - network.activation(hidden - STEP)) / (2 * STEP)
-    return gradient + ((gradient @ network.w_out[j]) * slope) @ network.w_in[i]
 
 
 def _random_units(h: Floats) -> Floats:

@@ -8,10 +8,11 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxsolve.architecture import Network
+from jaxsolve.architecture.activations import Array
 from jaxsolve.backend import CORES
 from jaxsolve.engine import NEIGHBOURHOODS, Moves, Neighbourhood, exchanges, of_segments, union
-from jaxsolve.puzzle import Assembly, Network, Puzzle, mean_squared_error, predict
-from jaxsolve.puzzle.network import Array
+from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, predict
 from jaxsolve.puzzle.types import Floats
 
 T = TypeVar("T")
@@ -23,8 +24,6 @@ SCREEN_NUMBERS = 32 << 20
 EXACT_ROWS = 512
 EXACT_MOVES = 24
 """Moves with the lowest predicted loss that are evaluated exactly."""
-STEP = 1e-3
-"""Half the distance over which the slope of an activation is taken."""
 RANKING = np.float32
 """Precision that ranks."""
 FAR = 1e4
@@ -160,7 +159,7 @@ def first_order_changes(
     first, second = assembly
     w_in, w_out = network.w_in[first], network.w_out[second].swapaxes(0, 1)
     states = network.states(puzzle.x[rows].astype(RANKING), assembly)
-    error = (states[n] @ network.w_last + network.b_last - puzzle.y[rows]).astype(RANKING)
+    error = network.readout_errors(states[n], puzzle.y[rows]).astype(RANKING)
     shape = len(error), n, puzzle.hidden
     update = np.diff(states, axis=0)
     withheld = (update @ w_in.swapaxes(1, 2)).swapaxes(0, 1)
@@ -169,19 +168,18 @@ def first_order_changes(
     gradient = np.broadcast_to(network.w_last, states[n].shape)
     pulled, biased = np.zeros(shape, RANKING), np.zeros((len(error), n), RANKING)
     for p in reversed(range(n + 1)):
-        hidden = (states[p] @ w_in.reshape(-1, puzzle.features).T).reshape(shape) + network.b_in[first]
+        hidden = network.inputs(states[p], first)
         own_hidden = hidden[:, min(p, n - 1)].copy()
         if partners and p < n:
-            replaced[1, p] = np.einsum("rnh,rh->nr", network.activation(hidden), pulled[:, p]) + biased[:, p]
-            replaced[2, p] = np.einsum("rh,rnh->nr", network.activation(own_hidden), pulled) + biased.T
+            replaced[1, p] = np.einsum("rnh,rh->nr", network.activate(hidden), pulled[:, p]) + biased[:, p]
+            replaced[2, p] = np.einsum("rh,rnh->nr", network.activate(own_hidden), pulled) + biased.T
         hidden[:, :p] -= withheld[:, :p]
-        added = network.activation(hidden)
+        added = network.activate(hidden)
         if p < n:
             own[p] = (gradient * update[p]).sum(axis=1)
             replaced[0, p] = np.einsum("rnh,rnh->nr", added, pulled) + biased.T
             replaced[:, p] -= own[p]
-            ahead, behind = (network.activation(own_hidden + step) for step in (RANKING(STEP), -RANKING(STEP)))
-            gradient = gradient + (pulled[:, p] * (ahead - behind) / (2 * STEP)) @ w_in[p]
+            gradient = gradient + (pulled[:, p] * network.slopes(own_hidden)) @ w_in[p]
         pulled = (gradient @ w_out.reshape(puzzle.features, -1)).reshape(shape)
         biased = gradient @ network.b_out[second].T
         inserted[p] = np.einsum("rnh,rnh->nr", added, pulled) + biased.T

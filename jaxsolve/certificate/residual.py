@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from jaxsolve.architecture import Network
 from jaxsolve.certificate.neighbour import changes_in_parts, some_rows
-from jaxsolve.puzzle import Assembly, Network, Puzzle
+from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.puzzle.types import Floats
 
 EXPLAIN_ROWS = 1500
@@ -80,8 +81,7 @@ def _states(puzzle: Puzzle, assembly: Assembly, rows: np.ndarray) -> Floats:
     states = network.states(puzzle.x[rows], assembly)
     tables = [states[0]]
     for t in sorted({n // 3, 2 * n // 3, n - 1}):
-        hidden = network.activation(states[t] @ network.w_in[assembly.ins[t]].T + network.b_in[assembly.ins[t]])
-        tables += [states[t + 1], hidden]
+        tables += [states[t + 1], network.hidden(states[t], assembly.ins[t])]
     tables = [table - table.mean(axis=0) for table in tables]
     scaled = [table / max(float(np.linalg.norm(table)), 1e-300) for table in tables]
     return np.nan_to_num(np.concatenate(scaled, axis=1), posinf=0.0, neginf=0.0)

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
+from jaxsolve.architecture import ACTIVATIONS
 from jaxsolve.cli import interrupts, terminal
 from jaxsolve.errors import UsageError
 from jaxsolve.pairing import PAIRINGS
 from jaxsolve.puzzle import (
-    ACTIVATIONS,
     LINKS,
     Answer as AnswerFile,
     Puzzle,

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from jaxsolve.architecture import usual
 from jaxsolve.cli import arguments, codes, interrupts, live, started, terminal
 from jaxsolve.cli.answers import answer_of
 from jaxsolve.cli.checkpoints import Checkpoints
 from jaxsolve.cli.keeping import Keeper, check_apart
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import UsageError
-from jaxsolve.puzzle import ACTIVATIONS, read_answer, read_as
+from jaxsolve.puzzle import read_answer, read_as
 from jaxsolve.search import METHODS
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def _run(
 
 def _read_as(puzzle: "Puzzle", stored: "Stored") -> "Puzzle":
     """Return a puzzle with the activation of a search that goes on, told by its fingerprint."""
-    readings = [puzzle] if puzzle.activation_given else [read_as(puzzle, name) for name in ACTIVATIONS]
+    readings = [puzzle] if puzzle.activation_given else [read_as(puzzle, name) for name in usual(puzzle.activation)]
     return next((one for one in readings if one.fingerprint == stored[0].get("puzzle")), puzzle)
 
 

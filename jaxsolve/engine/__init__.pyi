@@ -43,7 +43,6 @@ from .neighbourhood import (
     path_losses as path_losses,
 )
 from .network import (
-    ACTIVATIONS as ACTIVATIONS,
     Pieces as Pieces,
     Problem as Problem,
     first_rows as first_rows,

@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsolve.architecture.device import block, readout_errors
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import AXIS, EACH, SAME, Plain, plain_way, spread
-from jaxsolve.backend.precision import product
 from jaxsolve.backend.shapes import Array, Float, Int
-from jaxsolve.engine.network import Problem, block
+from jaxsolve.engine.network import Problem
 
 MOVE_KINDS = ("swap", "partner", "reversal", "insertion")
 """Two blocks change places; two blocks exchange one half; a segment is reversed; a segment moves."""
@@ -109,7 +109,7 @@ def _tiled(problem: Problem, way: Plain) -> tuple[Array, Array, Array]:
 
 
 def _squares(problem: Problem, h: Array, y: Array, counts: Array) -> Array:
-    error = product(h, problem.pieces.w_last, problem.tier) + problem.pieces.b_last - y
+    error = readout_errors(problem, h, y)
     return counts * error * error
 
 

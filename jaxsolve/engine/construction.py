@@ -3,10 +3,11 @@
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsolve.architecture.device import block, readout_loss
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import EACH, SAME, collected, collected_spec, spread
 from jaxsolve.backend.shapes import Array, Float, Int
-from jaxsolve.engine.network import Problem, block, prefix_states, readout_loss
+from jaxsolve.engine.network import Problem, prefix_states
 from jaxsolve.puzzle import Assembly
 
 
@@ -30,7 +31,8 @@ def insertion_losses(
 
         def loss(p: Int[Array, ""], k: Int[Array, ""]) -> Float[Array, ""]:
             def evaluate() -> Float[Array, ""]:
-                return readout_loss(problem, lax.fori_loop(p, length, step, block(problem, prefix[p], k, partner[k])))
+                h = lax.fori_loop(p, length, step, block(problem, prefix[p], k, partner[k]))
+                return readout_loss(problem, h, problem.y)
 
             return lax.cond((k >= n) | used[k % n] | (p > length), lambda: jnp.float32(jnp.inf), evaluate)
 

@@ -16,11 +16,12 @@ import jax.numpy as jnp
 from jax import lax
 from jax.sharding import PartitionSpec
 
+from jaxsolve.architecture.device import block, hidden, projected, read, readout_errors
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import AXIS, SAME, Plain, plain_way, spread
 from jaxsolve.backend.precision import product
 from jaxsolve.backend.shapes import Array, Float, Int
-from jaxsolve.engine.network import ACTIVATIONS, Problem, block
+from jaxsolve.engine.network import Problem
 
 TILE = 512
 """Most rows that are gone through together: what is between the products of a tile stays in a core's cache."""
@@ -103,22 +104,19 @@ def _summed(
     A core goes through the states and first halves that there are one by one, an accelerator through `LANES` states
     and all first halves side by side.
     """
-    p, (tile, own) = problem.pieces, tiles(problem.rows, problem.over.size)
-    projected = product(p.w_out, p.w_last, problem.tier)
-    biases = product(p.b_out, p.w_last, problem.tier)
-    act = ACTIVATIONS[problem.activation]
+    (weights, biases), (tile, own) = projected(problem), tiles(problem.rows, problem.over.size)
     y, counts = _own(problem.y, tile, own), _own(jnp.ones(problem.rows), tile, own)
     seconds = 1 if paired else outs.shape[1]
 
     def of_state(h: Array, ins: Array, outs: Array, left: Array) -> Array:
         def of_tile(part: tuple[Array, Array, Array]) -> Array:
             h, y, counts = part
-            base = product(h, p.w_last, problem.tier) + p.b_last - y
+            base = readout_errors(problem, h, y)
 
             def of_first(k: Array) -> Array:
                 i, js = ins[k], outs[k][None] if paired else outs
-                acted = act(product(h, p.w_in[i], problem.tier) + p.b_in[i])
-                error = product(acted, projected[js].T, problem.tier) + (base[:, None] + biases[js])
+                units = hidden(problem, h, i)
+                error = product(units, weights[js].T, problem.tier) + (base[:, None] + biases[js])
                 return product(counts, error * error, problem.tier)
 
             if way == "side_by_side":
@@ -226,8 +224,8 @@ def outputs(
 
     def on_one_device(problem: Problem, states: Array, parents: Array, ins: Array, outs: Array) -> Array:
         few = states[:, : min(rows, tile)]
-        read = lambda h: product(h, problem.pieces.w_last, problem.tier)
-        mine = lax.map(lambda child: read(block(problem, few[child[0]], child[1], child[2])), (parents, ins, outs))
+        of_child = lambda child: read(problem, block(problem, few[child[0]], child[1], child[2]))
+        mine = lax.map(of_child, (parents, ins, outs))
         return lax.all_gather(mine, AXIS)[0]
 
     run = spread(on_one_device, problem.over, (SAME, ROWS, SAME, SAME, SAME), SAME)

@@ -15,9 +15,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsolve.architecture.device import kernel_activation
 from jaxsolve.backend.precision import Tier
 from jaxsolve.backend.shapes import Array, Float, Int
-from jaxsolve.engine.network import ACTIVATIONS, Problem
+from jaxsolve.engine.network import Problem
 
 Ref = Any
 """An array in memory, as a kernel sees it."""
@@ -31,17 +32,6 @@ PRODUCTS: dict[Tier, lax.DotAlgorithmPreset] = {
     "accept": lax.DotAlgorithmPreset.TF32_TF32_F32_X3,
 }
 """Products on tensor cores: three of TF32 have the accuracy of float32."""
-
-
-def _erf(x: Array) -> Array:
-    """Return the error function to 1.5e-7, which Triton does not have (Abramowitz & Stegun 1964, 7.1.26)."""
-    z = jnp.abs(x)
-    t = 1.0 / (1.0 + 0.3275911 * z)
-    tail = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t
-    return jnp.sign(x) * (1.0 - tail * jnp.exp(-z * z))
-
-
-KERNEL_ACTIVATIONS = {**ACTIVATIONS, "gelu": lambda x: 0.5 * x * (1.0 + _erf(x * 0.5**0.5))}
 
 
 def widths(width: int) -> list[slice]:
@@ -77,7 +67,7 @@ def _forward(
     """Write the sum of squared errors of candidate c over the r-th `size` rows to `sums[c, r]`; all are references."""
     from jax.experimental import pallas as pl
 
-    act = KERNEL_ACTIVATIONS[activation]
+    act = kernel_activation(activation)
     narrow, wide = widths(states.shape[2]), widths(w_in.shape[2])
     c, r = pl.program_id(0), pl.program_id(1)
     tile = pl.ds(r * size, size)

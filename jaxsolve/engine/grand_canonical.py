@@ -16,12 +16,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsolve.architecture.device import block, readout_errors
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import AXIS, EACH, SAME, spread
-from jaxsolve.backend.precision import product
 from jaxsolve.backend.shapes import Array, Int
 from jaxsolve.engine.growth_moves import GROWTH_KINDS, Proposal, proposal
-from jaxsolve.engine.network import Problem, block, probe
+from jaxsolve.engine.network import Problem, probe
 
 TILE = 64
 """Most rows of a tile."""
@@ -134,7 +134,7 @@ class _Rows(NamedTuple):
 
 def _squares(rows: _Rows, h: Array, c: Array, readout: tuple[Array, Array]) -> Array:
     """Return the squared errors of a readout on a tile."""
-    error = product(h, readout[0], rows.problem.tier) + readout[1] - rows.y[c]
+    error = readout_errors(rows.problem, h, rows.y[c], readout)
     return rows.weights[c] * error * error
 
 
@@ -280,7 +280,7 @@ def grown_canonically(
             start = network, kept, none, none, jnp.float32(0.0)
             network, kept, *did = lax.scan(step, start, seeds[1] + jnp.arange(steps))[0]
             kept = _all_brought_up(rows, network, kept, readout)
-            error = product(_last(rows, network, kept), p.w_last, problem.tier) + p.b_last - problem.y
+            error = readout_errors(problem, _last(rows, network, kept), problem.y)
             proposed, accepted, applied = did
             judged = jnp.sum(kept.errors) / problem.rows, jnp.mean(error * error)
             return network, Growth(proposed, accepted, applied, *judged), kept

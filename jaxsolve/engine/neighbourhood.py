@@ -14,13 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxsolve.architecture.device import block, readout_loss
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import EACH, SAME, by_device, collected, collected_spec, spread
 from jaxsolve.backend.precision import Tier
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.fused import fused_losses
 from jaxsolve.engine.moves import as_moves
-from jaxsolve.engine.network import Problem, block, first_rows, readout_loss
+from jaxsolve.engine.network import Problem, first_rows
 from jaxsolve.engine.paths import Paths, plan
 from jaxsolve.puzzle import Assembly
 
@@ -130,7 +131,7 @@ def _in_turn(
         h = lax.fori_loop(
             jnp.maximum(start, paths.keep[m]), problem.blocks, lambda t, h: block(problem, h, i[t], j[t]), h
         )
-        return losses.at[m].set(readout_loss(problem, h)), states
+        return losses.at[m].set(readout_loss(problem, h, problem.y)), states
 
     return lax.fori_loop(0, paths.count, walk, (jnp.zeros(paths.source.shape, jnp.float32), states))
 
@@ -145,7 +146,7 @@ def _side_by_side(
 ) -> tuple[Float[Array, " M"], Float[Array, "S R D"]]:
     n = problem.blocks
     states = _renewed(problem, assembly, states, paths.source[0])
-    losses = jnp.zeros(paths.source.shape, jnp.float32).at[0].set(readout_loss(problem, states[n]))
+    losses = jnp.zeros(paths.source.shape, jnp.float32).at[0].set(readout_loss(problem, states[n], problem.y))
 
     def group(g: Int[Array, ""], losses: Float[Array, " M"]) -> Float[Array, " M"]:
         cut = lambda table: lax.dynamic_slice_in_dim(table, 1 + g * LANES, LANES)
@@ -153,7 +154,7 @@ def _side_by_side(
         step = jax.vmap(lambda h, i, j: block(problem, h, i, j))
         h = jnp.broadcast_to(states[start], (LANES, *states.shape[1:]))
         h = lax.fori_loop(start, n, lambda t, h: step(h, i[:, t], j[:, t]), h)
-        found = jax.vmap(lambda h: readout_loss(problem, h))(h)
+        found = jax.vmap(lambda h: readout_loss(problem, h, problem.y))(h)
         return lax.dynamic_update_slice_in_dim(losses, found, 1 + g * LANES, 0)
 
     return lax.fori_loop(0, (paths.count - 1 + LANES - 1) // LANES, group, losses), states

@@ -1,9 +1,7 @@
-"""Device: the residual network, its states and its mean squared error."""
+"""Device: the problem that searches look at: the pieces, and the rows that they are judged on."""
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,31 +9,14 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh
 
+from jaxsolve.architecture.device import Pieces, block, read
 from jaxsolve.backend.devices import mesh, put
 from jaxsolve.backend.precision import Tier, product
-from jaxsolve.backend.shapes import Array, Float, Int, Num
+from jaxsolve.backend.shapes import Array, Float, Num
 from jaxsolve.puzzle import Assembly, Puzzle
 
 PROBE_RIDGE = 1e-6
 """Of the mean square of the states: what keeps a probe of fewer dimensions than there are defined."""
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "relu": jax.nn.relu,
-    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
-    "gelu_tanh": lambda x: jax.nn.gelu(x, approximate=True),
-    "tanh": jnp.tanh,
-    "silu": jax.nn.silu,
-}
-
-
-class Pieces(NamedTuple):
-    """The weights, halves stacked in the order of their ids, and laid out as products read them: h @ w."""
-
-    w_in: Num[Array, "N D H"]
-    b_in: Num[Array, "N H"]
-    w_out: Num[Array, "N H D"]
-    b_out: Num[Array, "N D"]
-    w_last: Num[Array, " D"]
-    b_last: Num[Array, ""]
 
 
 @jax.tree_util.register_dataclass
@@ -108,25 +89,6 @@ def _cut(problem: Problem, rows: slice) -> Problem:
     return problem if len(chosen) == problem.rows else chosen_rows(problem, chosen)  # they are where they belong
 
 
-def residual(problem: Problem, h: Float[Array, "R D"], i: Int[Array, ""], j: Int[Array, ""]) -> Float[Array, "R D"]:
-    """Return what the block of first half `i` and second half `j` adds to the states `h`."""
-    p = problem.pieces
-    hidden = product(h, p.w_in[i], problem.tier) + p.b_in[i]
-    return product(ACTIVATIONS[problem.activation](hidden), p.w_out[j], problem.tier) + p.b_out[j]
-
-
-def block(problem: Problem, h: Float[Array, "R D"], i: Int[Array, ""], j: Int[Array, ""]) -> Float[Array, "R D"]:
-    """Return the states after a block, h + residual(h)."""
-    return h + residual(problem, h, i, j)
-
-
-def readout_loss(problem: Problem, h: Float[Array, "R D"]) -> Float[Array, ""]:
-    """Return the mean squared error of the readout applied to the states `h`."""
-    p = problem.pieces
-    error = product(h, p.w_last, problem.tier) + p.b_last - problem.y
-    return jnp.mean(error * error)
-
-
 def probe(
     problem: Problem, h: Float[Array, "R D"], ridge: Float[Array, ""] | float = PROBE_RIDGE
 ) -> tuple[Float[Array, " D"], Float[Array, ""], Float[Array, " R"]]:
@@ -141,7 +103,7 @@ def probe(
     gram = product(centred.T, centred, problem.tier) / problem.rows
     pull = ridge * jnp.mean(h * h) + jnp.finfo(jnp.float32).tiny
     factor = jax.scipy.linalg.cho_factor(gram + pull * jnp.eye(len(gram)))
-    away = target - product(centred, p.w_last, problem.tier)
+    away = target - read(problem, centred)
     found = p.w_last + jax.scipy.linalg.cho_solve(factor, product(centred.T, away, problem.tier) / problem.rows)
     bias = jnp.mean(problem.y) - product(mean, found, problem.tier)
     return found, bias, product(centred, found, problem.tier) - target

@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsolve.architecture.device import all_hidden, all_pulled, block, readout, readout_loss
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import AXIS, EACH, SAME, spread
-from jaxsolve.backend.precision import product
 from jaxsolve.backend.shapes import Array, Bool, Float, Int
-from jaxsolve.engine.network import ACTIVATIONS, Problem, block, readout_loss
+from jaxsolve.engine.network import Problem
 
 ROWS = 256
 """Rows whose effects are formed together."""
@@ -22,9 +22,9 @@ ROWS = 256
 
 def _outputs(problem: Problem, x: Array, ins: Array, outs: Array, begin: Array) -> Array:
     """Return what the blocks from position `begin` on make of some inputs."""
-    n, p = problem.blocks, problem.pieces
+    n = problem.blocks
     step = lambda h, t: (jnp.where(t >= begin, block(problem, h, ins[t], outs[t]), h), None)
-    return product(lax.scan(step, x, jnp.arange(n))[0], p.w_last, problem.tier) + p.b_last
+    return readout(problem, lax.scan(step, x, jnp.arange(n))[0])
 
 
 @compiled()
@@ -42,11 +42,9 @@ def prepended_losses(
     left
         First and second halves that may be used; the losses of others are infinite.
     """
-    act = ACTIVATIONS[problem.activation]
     missing = -problem.rows % ROWS
 
     def on_one_device(problem: Problem, ins: Array, outs: Array, begin: Array, left: Array) -> Array:
-        p = problem.pieces
         xs = jnp.pad(jnp.asarray(problem.x), ((0, missing), (0, 0))).reshape(-1, ROWS, problem.x.shape[1])
         ys = jnp.pad(jnp.asarray(problem.y), (0, missing)).reshape(-1, ROWS)
         weights = jnp.pad(jnp.ones(problem.rows), (0, missing)).reshape(-1, ROWS)
@@ -58,10 +56,9 @@ def prepended_losses(
                 x, y, weight = part
                 predicted, back = jax.vjp(lambda x: _outputs(problem, x, ins, outs, begin), x)
                 g = back(jnp.ones_like(predicted))[0]
-                hidden = act(jnp.einsum("rd,ndh->rnh", x, p.w_in, precision=lax.Precision.HIGHEST) + p.b_in)
-                pulled = jnp.einsum("rd,nhd->rnh", g, p.w_out, precision=lax.Precision.HIGHEST)
-                change = jnp.einsum("rih,rjh->rij", hidden, pulled, precision=lax.Precision.HIGHEST)
-                error = (predicted - y)[:, None, None] + change + product(g, p.b_out.T, problem.tier)[:, None]
+                units, (pulled, biases) = all_hidden(problem, x), all_pulled(problem, g)
+                change = jnp.einsum("rih,rjh->rij", units, pulled, precision=lax.Precision.HIGHEST)
+                error = (predicted - y)[:, None, None] + change + biases[:, None]
                 return sums + jnp.sum(weight[:, None, None] * error * error, axis=0), None
 
             start = jnp.zeros((problem.blocks, problem.blocks), jnp.float32)
@@ -85,7 +82,8 @@ def suffix_losses(
         def of_network(network: tuple[Array, Array]) -> Array:
             ins, outs = network
             step = lambda t, h: block(problem, h, ins[t], outs[t])
-            return readout_loss(problem, lax.fori_loop(begin, problem.blocks, step, jnp.asarray(problem.x)))
+            h = lax.fori_loop(begin, problem.blocks, step, jnp.asarray(problem.x))
+            return readout_loss(problem, h, problem.y)
 
         losses = lax.map(of_network, (ins, outs))
         return lax.all_gather(jnp.where(jnp.isnan(losses), jnp.inf, losses), AXIS, tiled=True)

@@ -5,15 +5,15 @@ predictions with respect to the states behind it. A second half j behind the hid
 to first order: the target varies with the right one.
 """
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsolve.architecture.device import all_pulled, hidden, projected, pullback
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import SAME, spread
 from jaxsolve.backend.precision import product
 from jaxsolve.backend.shapes import Array, Float
-from jaxsolve.engine.network import ACTIVATIONS, Problem, block, prefix_states, probe
+from jaxsolve.engine.network import Problem, prefix_states, probe
 from jaxsolve.puzzle import Assembly
 
 
@@ -22,22 +22,21 @@ def partner_gains(problem: Problem, assembly: Assembly) -> Float[Array, "N N"]:
     """Return the gain of every second half (column) behind the first half that runs at each position (row)."""
 
     def on_one_device(problem: Problem, assembly: Assembly) -> Array:
-        p, (ins, outs) = problem.pieces, assembly
+        ins, outs = assembly
         states = prefix_states(problem, assembly)
 
         def backward(g: Array, at: tuple[Array, Array, Array]) -> tuple[Array, Array]:
             h, i, j = at
-            return jax.vjp(lambda h: block(problem, h, i, j), h)[1](g)[0], jnp.mean(g, axis=0)
+            return pullback(problem, h, g, i, j), jnp.mean(g, axis=0)
 
-        last = jnp.broadcast_to(p.w_last, states[0].shape)
+        last = jnp.broadcast_to(problem.pieces.w_last, states[0].shape)
         _, gradients = lax.scan(backward, last, (states[:-1], ins, outs), reverse=True)
-        pulled = jnp.einsum("nhd,td->tnh", p.w_out, gradients, precision=lax.Precision.HIGHEST)
+        pulled, _ = all_pulled(problem, gradients)
 
         def of_position(at: tuple[Array, Array, Array]) -> Array:
             h, i, pull = at
-            acted = ACTIVATIONS[problem.activation](product(h, p.w_in[i], problem.tier) + p.b_in[i])
             left = -probe(problem, h)[2]
-            return product(pull, product(left, acted, problem.tier) / problem.rows, problem.tier)
+            return product(pull, product(left, hidden(problem, h, i), problem.tier) / problem.rows, problem.tier)
 
         return lax.map(of_position, (states[:-1], ins, pulled))
 
@@ -50,13 +49,12 @@ def input_gains(problem: Problem) -> Float[Array, "N N"]:
     """Return the gain of every second half (column) behind every first half (row) as the only block of a network."""
 
     def on_one_device(problem: Problem) -> Array:
-        p, x = problem.pieces, jnp.asarray(problem.x)
+        x = jnp.asarray(problem.x)
         left = -probe(problem, x)[2]
-        pulled = product(p.w_out, p.w_last, problem.tier)
+        pulled, _ = projected(problem)
 
         def of_first(i: Array) -> Array:
-            acted = ACTIVATIONS[problem.activation](product(x, p.w_in[i], problem.tier) + p.b_in[i])
-            return product(pulled, product(left, acted, problem.tier) / problem.rows, problem.tier)
+            return product(pulled, product(left, hidden(problem, x, i), problem.tier) / problem.rows, problem.tier)
 
         return lax.map(of_first, jnp.arange(problem.blocks))
 

@@ -15,12 +15,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsolve.architecture.device import first_halves, mixed_second, readout_errors
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import AXIS, EACH, SAME, plain_way, spread
 from jaxsolve.backend.precision import product
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.mixtures import HALVES, PAIRS, ROOM, Mixture, Rows
-from jaxsolve.engine.network import ACTIVATIONS, Problem
+from jaxsolve.engine.network import Problem
 
 TIGHT = 1e3
 """Damping of what would change the sums of shares, in units of that of other changes."""
@@ -35,19 +36,6 @@ def _chunk(table: Array, k: Array, size: int, axis: int = 0) -> Array:
     return lax.dynamic_slice_in_dim(table, k * size, size, axis)
 
 
-def _first(problem: Problem, h: Array, ins: Array) -> tuple[Array, Array]:
-    """Return the first halves' weights side by side, `[D, U·H]`, and what they make of states, `[R, U·H]`."""
-    w = jnp.moveaxis(problem.pieces.w_in[ins], 1, 0).reshape(h.shape[1], -1)
-    return w, product(h, w, problem.tier) + problem.pieces.b_in[ins].reshape(-1)
-
-
-def _second(problem: Problem, shares: Array) -> tuple[Array, Array]:
-    """Return what second halves add to each first half, by shares, `[U, N]`: weights, `[U·H, D]`, and bias, `[D]`."""
-    p = problem.pieces
-    w = jnp.tensordot(shares, p.w_out, 1, precision=lax.Precision.HIGHEST)
-    return w.reshape(-1, w.shape[-1]), product(shares.sum(axis=0), p.b_out, problem.tier)
-
-
 def _spans(of: Mixture) -> Int[Array, "T 2 3"]:
     """Return the chunks that each position begins with, and those that it ends before."""
     return jnp.stack([jnp.concatenate([jnp.zeros((1, 3), jnp.int32), of.ends[:-1]]), of.ends], axis=1)
@@ -58,20 +46,19 @@ def mixed(problem: Problem, rows: Rows, mixture: Mixture) -> tuple[Float[Array, 
     """Return the errors of a mixture's predictions, and the states before every position."""
 
     def on_one_device(problem: Problem, rows: Rows, mixture: Mixture) -> tuple[Array, Array]:
-        p, act, size = problem.pieces, ACTIVATIONS[problem.activation], HALVES[plain_way(problem.over)]
-        table = _table(problem, mixture)
+        table, size = _table(problem, mixture), HALVES[plain_way(problem.over)]
 
         def position(h: Array, span: Array) -> tuple[Array, Array]:
             def chunk(k: Array, after: Array) -> Array:
-                w, bias = _second(problem, _chunk(table, k, size))
-                hidden = act(_first(problem, h, _chunk(mixture.ins, k, size))[1])
+                w, bias = mixed_second(problem, _chunk(table, k, size))
+                _, hidden, _ = first_halves(problem, h, _chunk(mixture.ins, k, size))
                 return after + product(hidden, w, problem.tier) + bias
 
             return lax.fori_loop(span[0, 0], span[1, 0], chunk, h), h
 
         def of_tile(tile: Rows) -> tuple[Array, Array]:
             last, states = lax.scan(position, tile.x, _spans(mixture))
-            return (product(last, p.w_last, problem.tier) + p.b_last - tile.y) * tile.counts, states
+            return readout_errors(problem, last, tile.y) * tile.counts, states
 
         errors, states = lax.map(of_tile, rows)
         return lax.all_gather(errors, AXIS, tiled=True), states
@@ -94,7 +81,7 @@ def influences(
     """
 
     def on_one_device(problem: Problem, rows: Rows, mixture: Mixture, states: Array) -> Array:
-        p, act, size = problem.pieces, ACTIVATIONS[problem.activation], HALVES[plain_way(problem.over)]
+        p, size = problem.pieces, HALVES[plain_way(problem.over)]
         blocks, features, units = p.w_in.shape
         table, most = _table(problem, mixture), -(-blocks // size) * size
         alone = jnp.ones(units)
@@ -111,9 +98,8 @@ def influences(
 
             def firsts(k: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
                 before_it, hidden = carry
-                w, before = _first(problem, h, _chunk(mixture.ins, k, size))
-                own, slopes = jax.jvp(act, (before,), (jnp.ones_like(before),))
-                back = slopes * product(g, _second(problem, _chunk(table, k, size))[0].T, problem.tier)
+                w, own, slopes = first_halves(problem, h, _chunk(mixture.ins, k, size))
+                back = slopes * product(g, mixed_second(problem, _chunk(table, k, size))[0].T, problem.tier)
                 return before_it + product(back, w.T, problem.tier), kept(hidden, k - begin[0], own)
 
             pulled = lax.fori_loop(begin[1], end[1], seconds, pulled)

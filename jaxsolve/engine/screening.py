@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsolve.architecture.device import hidden, pullback, pulled, readout_errors
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import AXIS, EACH, SAME, collected, collected_spec, spread
-from jaxsolve.backend.precision import product
 from jaxsolve.backend.shapes import Array, Float, Int
-from jaxsolve.engine.network import ACTIVATIONS, Problem, block, prefix_states
+from jaxsolve.engine.network import Problem, prefix_states
 from jaxsolve.puzzle import Assembly
 
 TOGETHER = 64
@@ -45,36 +45,33 @@ def _weigh(
     problem: Problem, assembly: Assembly, mine: Int[Array, " T"], partners: bool
 ) -> tuple[Float[Array, " R"], Float[Array, "N R"], Float[Array, "T N R"], Float[Array, "T K N R"]]:
     """Return errors, own effects, and effects of insertion and replacement at some of the P positions."""
-    n, p, (ins, outs) = problem.blocks, problem.pieces, assembly
-    activation = ACTIVATIONS[problem.activation]
+    n, (ins, outs) = problem.blocks, assembly
     states = prefix_states(problem, assembly)
-    error = product(states[n], p.w_last, problem.tier) + p.b_last - problem.y
+    error = readout_errors(problem, states[n], problem.y)
 
     def backward(g: Float[Array, "R D"], at: tuple[Array, Array, Array]) -> tuple[Array, Array]:
         h, i, j = at
-        return jax.vjp(lambda h: block(problem, h, i, j), h)[1](g)[0], g
+        return pullback(problem, h, g, i, j), g
 
-    last = jnp.broadcast_to(p.w_last, states[n].shape)
+    last = jnp.broadcast_to(problem.pieces.w_last, states[n].shape)
     first, after = lax.scan(backward, last, (states[:n], ins, outs), reverse=True)
     before = jnp.concatenate([first[None], after])
     own = jnp.sum(after * (states[1:] - states[:n]), axis=2)
 
     def at_position(t: Int[Array, ""]) -> tuple[Float[Array, "N R"], Float[Array, "K N R"]]:
         h, g, own_t = states[t], (before[t], after[jnp.minimum(t, n - 1)]), jnp.minimum(t, n - 1)
-        act = lambda h, s: activation(product(h, p.w_in[ins[s]], problem.tier) + p.b_in[ins[s]])
-        pull = lambda g, s: product(g, p.w_out[outs[s]].T, problem.tier)
-        bias = lambda g, s: product(g, p.b_out[outs[s]], problem.tier)
-        weigh = lambda acted, g, s: jnp.sum(acted * pull(g, s), axis=1) + bias(g, s)
-        own_act, own_pull, own_bias = act(h, own_t), pull(g[1], own_t), bias(g[1], own_t)
+        act = lambda h, s: hidden(problem, h, ins[s])
+        pull = lambda g, s: pulled(problem, g, outs[s])
+        weigh = lambda acted, pulled: jnp.sum(acted * pulled[0], axis=1) + pulled[1]
+        own_act, own_pull = act(h, own_t), pull(g[1], own_t)
 
         def of(s: Int[Array, ""]) -> tuple[Float[Array, " R"], Float[Array, "K R"]]:
             without = h - jnp.where(s < t, states[s + 1] - states[s], 0.0)
             acted = act(without, s)
-            replaced = [weigh(acted, g[1], s)]
+            replaced = [weigh(acted, pull(g[1], s))]
             if partners:
-                first_alone = jnp.sum(act(h, s) * own_pull, axis=1) + own_bias
-                replaced += [first_alone, weigh(own_act, g[1], s)]
-            return weigh(acted, g[0], s), jnp.stack(replaced) - own[own_t]
+                replaced += [weigh(act(h, s), own_pull), weigh(own_act, pull(g[1], s))]
+            return weigh(acted, pull(g[0], s)), jnp.stack(replaced) - own[own_t]
 
         inserted, replaced = lax.map(of, jnp.arange(n))
         return inserted, jnp.moveaxis(replaced, 0, 1)

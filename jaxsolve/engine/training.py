@@ -14,11 +14,10 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh, PartitionSpec
 
+from jaxsolve.architecture.device import Bare, Pieces, hidden, readout_errors, second
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import AXIS, SAME, mesh, put, spread
-from jaxsolve.backend.precision import product
 from jaxsolve.backend.shapes import Array, Float, Int
-from jaxsolve.engine.network import ACTIVATIONS, Pieces
 from jaxsolve.engine.optimisers import OPTIMISERS
 
 PART_ROWS = {"cpu": 250}
@@ -167,14 +166,14 @@ def _summed_gradients(net: Pieces, given: Training, parts: Int[Array, "parts row
 
 def _squared_errors(net: Pieces, given: Training, rows: Int[Array, " rows"]) -> Float[Array, ""]:
     """Return the sum of squared errors of some rows."""
-    act = ACTIVATIONS[given.activation]
+    bare = Bare(net, given.activation, "accept")
 
-    def block(h: Array, weights: tuple[Array, ...]) -> tuple[Array, None]:
-        w_in, b_in, w_out, b_out = weights
-        return h + product(act(product(h, w_in, "accept") + b_in), w_out, "accept") + b_out, None
+    def step(h: Array, halves: tuple[Array, Array, Array, Array]) -> tuple[Array, None]:
+        alone = bare._replace(pieces=Pieces(*halves, net.w_last, net.b_last))
+        return second(alone, hidden(alone, h, ...), ..., onto=h), None
 
     # only what the products gave is kept for the way back: all else is cheaper to compute again than to read
-    thrifty = jax.checkpoint(block, policy=jax.checkpoint_policies.dots_saveable, prevent_cse=False)
+    thrifty = jax.checkpoint(step, policy=jax.checkpoint_policies.dots_saveable, prevent_cse=False)
     h, _ = lax.scan(thrifty, given.x[rows], net[:4])
-    error = product(h, net.w_last, "accept") + net.b_last - given.y[rows]
+    error = readout_errors(bare, h, given.y[rows])
     return jnp.sum(jnp.where(rows != NO_ROW, error * error, 0.0))

@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from jaxsolve.architecture import canonical
 from jaxsolve.engine import OPTIMISERS
 from jaxsolve.errors import UsageError
 from jaxsolve.generation.data import DATA
 from jaxsolve.generation.initial import INITIAL
-from jaxsolve.puzzle.network import ACTIVATIONS
 
 MOST = {
     "blocks": 100_000,
@@ -68,6 +68,7 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "activation", canonical(self.activation))
         self._check_names()
         self._check_sizes()
         self._check_numbers()
@@ -91,7 +92,6 @@ class Recipe:
 
     def _check_names(self) -> None:
         named = (
-            ("--activation", self.activation, ACTIVATIONS),
             ("--initial", self.initial, INITIAL),
             ("--optimiser", self.optimiser, OPTIMISERS),
         )

@@ -19,10 +19,7 @@ def delta_greedy(paired: Paired) -> Order:
     order, left = [], np.arange(paired.blocks)
 
     def updates(h: NDArray[np.float32], some: NDArray[np.integer]) -> NDArray[np.float32]:
-        hidden = h @ network.w_in[some].reshape(-1, h.shape[1]).T + network.b_in[some].ravel()
-        hidden = network.activation(hidden).reshape(len(h), len(some), -1).swapaxes(0, 1)
-        outs = paired.partner[some]
-        return hidden @ network.w_out[outs].swapaxes(1, 2) + network.b_out[outs, None]
+        return network.second(network.hidden(h, some).swapaxes(0, 1), paired.partner[some])
 
     def sizes(h: NDArray[np.float32]) -> NDArray[np.float64]:
         with np.errstate(over="ignore", invalid="ignore"):  # threads have settings of their own

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
-from jaxsolve.puzzle import Assembly, Network, Puzzle
+from jaxsolve.architecture import Network
+from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.run import Evaluator, Run
 
 Order = NDArray[np.int32]

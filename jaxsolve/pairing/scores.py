@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve.puzzle import Network, Puzzle
+from jaxsolve.architecture import Network
+from jaxsolve.puzzle import Puzzle
 from jaxsolve.puzzle.types import Flags
 
 Scores = NDArray[np.float64]
@@ -103,8 +104,7 @@ def responses(puzzle: Puzzle, told: Array) -> Array:
     network, rows = Network(puzzle, puzzle.activation, np.float32), max(1, puzzle.rows)
     with np.errstate(all="ignore"):
         told, x = (told / max(1e-30, float(told.std()))).astype(np.float32), puzzle.x.astype(np.float32)
-        act = lambda i: network.activation(x @ network.w_in[i].T + network.b_in[i])
-        found = np.stack([told @ act(i) / rows for i in range(len(network.w_in))]).astype(np.float64)
+        found = np.stack([told @ network.hidden(x, i) / rows for i in range(len(network.w_in))]).astype(np.float64)
     return np.where(np.isfinite(found), found, 0.0)
 
 

@@ -2,7 +2,7 @@
 
 from jaxsolve.puzzle.demo import demo_puzzle
 from jaxsolve.puzzle.limits import Limits
-from jaxsolve.puzzle.network import ACTIVATIONS, Network, activation_of, mean_squared_error, predict
+from jaxsolve.puzzle.network import mean_squared_error, predict
 from jaxsolve.puzzle.padding import fitting, padded, read_as, running, unpadded, unused
 from jaxsolve.puzzle.read import check_sha256, read_puzzle
 from jaxsolve.puzzle.types import GIVEN_UNITS, Assembly, Puzzle, Units, sha256_of
@@ -10,16 +10,13 @@ from jaxsolve.puzzle.units import LINKS, conditioned, in_units
 from jaxsolve.puzzle.write import Answer, read_answer, read_whole_answer, write_network, write_puzzle
 
 __all__ = [
-    "ACTIVATIONS",
     "GIVEN_UNITS",
     "LINKS",
     "Answer",
     "Assembly",
     "Limits",
-    "Network",
     "Puzzle",
     "Units",
-    "activation_of",
     "check_sha256",
     "conditioned",
     "demo_puzzle",

@@ -1,16 +1,17 @@
 """Host: null halves, which let a permutation leave pieces out: decoys, and halves whose partners are missing.
 
-A null half has weights and biases of zero and a negative id, and a block with one on either side adds exactly 0. So
-that a null first half silences also the bias of the second half behind it, that bias is carried by one more hidden
-unit, the last: every real first half holds it at the constant ``act(1)``, null ones at ``act(0) = 0``, and second
-halves weigh it with ``b_out / act(1)``. Searches see an ordinary puzzle, with as many halves of either kind.
+A null half has weights of zero and a negative id, and a block with one on either side adds exactly 0. Null second
+halves have biases of zero; null first halves hold all hidden units where the activation is exactly 0 (`closed`). So
+that they silence also the bias of the second half behind them, that bias is carried by one more hidden unit, the last:
+every real first half holds it at a constant (`carrier`), ``act(1)`` for most activations, and second halves weigh it
+with ``b_out / act(1)``. Searches see an ordinary puzzle, with as many halves of either kind.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from jaxsolve.puzzle.network import activation_of
+from jaxsolve.architecture import activation_of, canonical
 from jaxsolve.puzzle.types import Assembly, Floats, Puzzle
 
 
@@ -26,15 +27,17 @@ def padded(puzzle: Puzzle, spare: int = 0) -> Puzzle:
     if not more_ins and not more_outs:
         return puzzle
     w_in, b_in, w_out, b_out = puzzle.w_in, puzzle.b_in, puzzle.w_out, puzzle.b_out
+    activation = activation_of(puzzle.activation)
     if not puzzle.padded:
-        w_in, b_in = _append(w_in, 1, axis=1), _append(b_in, 1, axis=1, value=1.0)
-        w_out, b_out = np.concatenate([w_out, (b_out / _constant(puzzle))[..., None]], axis=2), np.zeros_like(b_out)
+        point, constant = activation.carrier
+        w_in, b_in = _append(w_in, 1, axis=1), _append(b_in, 1, axis=1, value=point)
+        w_out, b_out = np.concatenate([w_out, (b_out / constant)[..., None]], axis=2), np.zeros_like(b_out)
     # first halves count down the odd numbers and second halves the even ones: padding twice gives the same ids
     odd = -2 * (int(puzzle.null_ins.sum()) + np.arange(more_ins)) - 1
     even = -2 * (int(puzzle.null_outs.sum()) + np.arange(more_outs)) - 2
     return puzzle.replace(
         w_in=_append(w_in, more_ins),
-        b_in=_append(b_in, more_ins),
+        b_in=_append(b_in, more_ins, value=activation.closed),
         w_out=_append(w_out, more_outs),
         b_out=_append(b_out, more_outs),
         in_ids=np.concatenate([puzzle.in_ids, odd]),
@@ -50,7 +53,7 @@ def unpadded(puzzle: Puzzle) -> Puzzle:
     if not puzzle.padded:
         return puzzle
     ins, outs = ~puzzle.null_ins, ~puzzle.null_outs
-    b_out = puzzle.w_out[outs, :, -1] * _constant(puzzle)
+    b_out = puzzle.w_out[outs, :, -1] * activation_of(puzzle.activation).carrier[1]
     if puzzle.dtype != "float64":
         b_out = b_out.astype(np.float32).astype(np.float64)
     return puzzle.replace(
@@ -65,6 +68,7 @@ def unpadded(puzzle: Puzzle) -> Puzzle:
 
 def read_as(puzzle: Puzzle, activation: str) -> Puzzle:
     """Return a puzzle, perhaps padded, of the same pieces with another activation of their blocks."""
+    activation = canonical(activation)
     if activation == puzzle.activation:
         return puzzle
     real = unpadded(puzzle).replace(activation=activation)
@@ -112,11 +116,6 @@ def unused(puzzle: Puzzle, permutation: Sequence[int]) -> list[int]:
     """Return the ids of the pieces that an answer leaves out, ascending."""
     ids = np.concatenate([puzzle.in_ids, puzzle.out_ids])
     return np.setdiff1d(ids[ids >= 0], permutation).tolist()
-
-
-def _constant(puzzle: Puzzle) -> float:
-    """Return what the unit that carries biases is held at."""
-    return float(activation_of(puzzle.activation)(np.ones(1))[0])
 
 
 def _append(table: Floats, more: int, axis: int = 0, value: float = 0.0) -> Floats:

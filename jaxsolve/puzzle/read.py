@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxsolve.architecture import canonical
+from jaxsolve.architecture.roles import Piece, assign_roles, missing_ids
 from jaxsolve.errors import PuzzleError
 from jaxsolve.puzzle.limits import Limits
-from jaxsolve.puzzle.network import activation_of
 from jaxsolve.puzzle.padding import padded
-from jaxsolve.puzzle.pieces import FLOATS, Piece, assign_roles, missing_ids, read_pieces
+from jaxsolve.puzzle.pieces import FLOATS, read_pieces
 from jaxsolve.puzzle.source import TABLE, Source, open_source
 from jaxsolve.puzzle.table import read_table
 from jaxsolve.puzzle.types import Puzzle
@@ -40,8 +41,7 @@ def read_puzzle(path: str | Path, *, activation: str = "relu", limits: Limits | 
         expected.
     """
     given = activation != AUTO
-    activation = activation if given else "relu"
-    activation_of(activation)
+    activation = canonical(activation if given else "relu")
     if not str(path):
         raise PuzzleError("an empty name for the puzzle; expected a folder or zip file")
     limits = limits or Limits.from_environment()

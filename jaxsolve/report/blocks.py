@@ -9,7 +9,7 @@ import numpy as np
 from jaxsolve.analysis import Analysis, PairScore, Subject, analyze, subject_of
 from jaxsolve.errors import JaxsolveError, UsageError
 from jaxsolve.figures import FIGURES, best_score, pair_heatmap, pair_histogram
-from jaxsolve.puzzle import ACTIVATIONS, Puzzle, read_as, read_puzzle
+from jaxsolve.puzzle import Puzzle, read_as, read_puzzle
 from jaxsolve.puzzle.demo import DEMO_FILE
 from jaxsolve.records import Record
 from jaxsolve.report.figure import Figure
@@ -46,7 +46,7 @@ def puzzle_of(record: Record, given: str | None = None) -> Puzzle:
         raise NotDrawnError(f"the record does not say where the puzzle is; {ELSEWHERE}")
     try:
         where = DEMO_FILE if path == "demo" else Path(path)
-        puzzle = read_puzzle(where, activation=activation if activation in ACTIVATIONS else "relu")
+        puzzle = read_puzzle(where, activation=activation if isinstance(activation, str) else "relu")
     except (JaxsolveError, ValueError, OSError) as error:
         if given is not None and isinstance(error, JaxsolveError):
             raise
@@ -69,9 +69,8 @@ def measured(record: Record, puzzle: Puzzle, *, rows: int = 2000) -> Analysis:
     if permutation is None:
         raise NotDrawnError("there is no answer yet whose blocks could be measured")
     activation = (record.fields["report"] or {}).get("activation")
-    if activation in ACTIVATIONS:
-        puzzle = read_as(puzzle, activation)
     try:
+        puzzle = read_as(puzzle, activation) if isinstance(activation, str) else puzzle
         subject = subject_of(puzzle, permutation, rows=rows)
         return analyze(subject, ("pair_scores", "products", "forward"))
     except JaxsolveError as error:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxsolve.architecture import Network
 from jaxsolve.errors import UsageError
-from jaxsolve.puzzle import Assembly, Network, Puzzle
+from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.search.method import Count, Info, Population, Setting, Work, check_options, population
 
 

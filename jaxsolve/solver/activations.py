@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jaxsolve.architecture import usual
 from jaxsolve.certificate import Certificate
-from jaxsolve.puzzle import ACTIVATIONS, Assembly, Puzzle, mean_squared_error, read_as
+from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, read_as
 
 SAME = {"gelu_tanh": "gelu"}
 """Activations that differ so little from another that only the right answer tells them apart."""
@@ -25,7 +26,7 @@ def rank_activations(
         Compare on the first so many rows; None: on all, in float64.
     """
     found, dtype = {}, np.float64 if rows is None else np.float32
-    for name in sorted(ACTIVATIONS, key=lambda name: name != puzzle.activation):
+    for name in usual(puzzle.activation):
         sample = read_as(puzzle, name).first_rows(rows)
         losses = [mean_squared_error(sample, assembly, dtype) for assembly in assemblies]
         found[name] = float(np.nan_to_num(losses, nan=np.inf).min(initial=np.inf))

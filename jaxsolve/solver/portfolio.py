@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from jaxsolve.architecture import usual
 from jaxsolve.ordering import LINES
-from jaxsolve.puzzle import ACTIVATIONS, Assembly, Puzzle, read_as
+from jaxsolve.puzzle import Assembly, Puzzle, read_as
 from jaxsolve.solver.activations import SAME, akin, rank_activations
 from jaxsolve.solver.attempt import Attempt
 from jaxsolve.solver.config import AUTO, NONE
@@ -181,7 +182,7 @@ class Portfolio:
     def in_doubt(self) -> bool:
         """Return whether the best answer may be bad for no other reason than its activation: others were not tried."""
         puzzle, best = self.hypotheses[0].puzzle, min(one.mse for one in self.hypotheses)
-        left = {*ACTIVATIONS} - {*SAME} - {one.puzzle.activation for one in self.hypotheses}
+        left = {*usual(puzzle.activation)} - {*SAME} - {one.puzzle.activation for one in self.hypotheses}
         return bool(left) and not puzzle.activation_given and best > self.policy.fitting * float(np.var(puzzle.y))
 
     def stored(self) -> dict[str, Any]:

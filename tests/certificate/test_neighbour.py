@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from jaxsolve.architecture import ACTIVATIONS
 from jaxsolve.certificate.neighbour import first_order_losses, single_moves
-from jaxsolve.puzzle import ACTIVATIONS, Assembly
+from jaxsolve.puzzle import Assembly
 from tests import reference
 
 STEP = 1e-5

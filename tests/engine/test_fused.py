@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from jaxsolve import engine
+from jaxsolve.architecture import ACTIVATIONS
 from jaxsolve.engine.fused import SMALLEST, fused_losses, widths
-from jaxsolve.engine.network import ACTIVATIONS
 from tests import reference
 
 

@@ -11,8 +11,8 @@ with install_import_hook("jaxsolve.engine.training", "beartype.beartype"):
     import jaxsolve.engine.training
 
 from jaxsolve import backend, engine
+from jaxsolve.architecture import ACTIVATIONS, activation_of
 from jaxsolve.generation.initial import INITIAL
-from jaxsolve.puzzle import ACTIVATIONS
 
 N, D, H, ROWS, BATCH = 3, 4, 6, 20, 7
 RATE, DECAY = 0.01, 0.02
@@ -26,13 +26,14 @@ def slope(name, z):
     cdf = np.array([[0.5 * math.erfc(-v / math.sqrt(2)) for v in row] for row in z])
     s, c = 1 / (1 + np.exp(-z)), math.sqrt(2 / math.pi)
     t = np.tanh(c * (z + 0.044715 * z**3))
-    return {
+    known = {
         "relu": (np.where(z > 0, z, 0), (z > 0) * 1.0),
         "gelu": (z * cdf, cdf + z * phi),
         "gelu_tanh": (z * (1 + t) / 2, (1 + t) / 2 + z * (1 - t * t) * c * (1 + 3 * 0.044715 * z * z) / 2),
         "tanh": (np.tanh(z), 1 - np.tanh(z) ** 2),
         "silu": (z * s, s * (1 + z * (1 - s))),
-    }[name]
+    }
+    return known.get(name) or (activation_of(name).function(z), activation_of(name).slope(z))
 
 
 def gradients(net, x, y, activation):

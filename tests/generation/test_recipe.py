@@ -15,7 +15,7 @@ from jaxsolve.generation import Recipe
         ({"batch": 0}, "--batch is 0; expected 1 to"),
         ({"features": 6, "hidden": 6}, "--hidden is 6 with 6 features"),
         ({"hidden": 1}, "--hidden is 1 with any number of features"),
-        ({"activation": "sine"}, "--activation: there is no 'sine'; choose one of relu, gelu"),
+        ({"activation": "sine"}, "no activation 'sine'; choose one of relu, gelu"),
         ({"initial": "ones"}, "--initial: there is no 'ones'; choose one of pytorch"),
         ({"optimiser": "magic"}, "--optimiser: there is no 'magic'; choose one of adam"),
         ({"data": "nothing.csv"}, "--data: no kind and no CSV file 'nothing.csv'; choose one of votes"),

@@ -1,0 +1,6 @@
+"""Host: the residual network, spelled once: its activations, its NumPy twin, and in `device` its JAX one."""
+
+from jaxsolve.architecture.activations import ACTIVATIONS, Activation, activation_of, canonical, usual
+from jaxsolve.architecture.network import Network
+
+__all__ = ["ACTIVATIONS", "Activation", "Network", "activation_of", "canonical", "usual"]

@@ -1,0 +1,89 @@
+"""Host: the network in NumPy: what judges answers, in float64 and without a compiler to trust."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from jaxsolve.architecture.activations import Array, activation_of
+
+Index = Any
+"""A half, or several, `[K]`: then results have an axis more."""
+
+
+class Network:
+    """Pieces as arrays of one type, ready to run in any order: those of a puzzle, or those on a device."""
+
+    def __init__(self, pieces: Any, activation: str, dtype: DTypeLike = np.float64) -> None:
+        with np.errstate(over="ignore"):  # what a type cannot hold becomes infinite
+            weights = pieces.w_in, pieces.b_in, pieces.w_out, pieces.b_out, pieces.w_last, pieces.b_last
+            self.w_in, self.b_in, self.w_out, self.b_out, self.w_last, self.b_last = (
+                np.asarray(weight, dtype) for weight in weights
+            )
+        self._activation = activation_of(activation)
+
+    def layer(self, h: Array, weight: Array, bias: Array) -> Array:
+        """Return what a linear layer, `[*K, O, I]` and `[*K, O]`, makes of `h`, `[*K, R, I]`."""
+        found = h @ weight.mT
+        found += bias[..., None, :]
+        return found
+
+    def activate(self, inputs: Array) -> Array:
+        """Return the hidden units of their inputs."""
+        return self._activation.function(inputs)
+
+    def slopes(self, inputs: Array) -> Array:
+        """Return the derivatives of hidden units by their inputs."""
+        return self._activation.slope(inputs)
+
+    def inputs(self, h: Array, i: Index) -> Array:
+        """Return what first half `i` puts into its hidden units, `[R, H]`, or several do, `[R, K, H]`."""
+        weight, bias = self.w_in[i], self.b_in[i]
+        return self.layer(h, weight.reshape(-1, weight.shape[-1]), bias.ravel()).reshape(len(h), *bias.shape)
+
+    def hidden(self, h: Array, i: Index) -> Array:
+        """Return the hidden units of first half `i` on the states `h`, `[R, H]`, or of several, `[R, K, H]`."""
+        return self.activate(self.inputs(h, i))
+
+    def second(self, units: Array, j: Index) -> Array:
+        """Return what second half `j` makes of hidden units, `[R, D]`; or several of `[K, R, H]` or `[R, H]`."""
+        return self.layer(units, self.w_out[j], self.b_out[j])
+
+    def every_second(self, units: Array) -> Array:
+        """Return what every second half makes of hidden units, `[R, N, D]`."""
+        weights = self.w_out.reshape(-1, units.shape[-1])
+        return self.layer(units, weights, self.b_out.ravel()).reshape(len(units), *self.b_out.shape)
+
+    def residual(self, h: Array, i: int, j: int) -> Array:
+        """Return what first half `i` and second half `j` add to the states `h`, `[R, D]`."""
+        return self.second(self.hidden(h, i), j)
+
+    def block(self, h: Array, i: int, j: int) -> Array:
+        """Return the states after a block, h + residual(h)."""
+        return h + self.residual(h, i, j)
+
+    def pullback(self, h: Array, gradient: Array, i: int, j: int) -> Array:
+        """Return the gradient before a block, `[R, D]`, of that after it and the states `h` before it."""
+        return gradient + ((gradient @ self.w_out[j]) * self.slopes(self.inputs(h, i))) @ self.w_in[i]
+
+    def readout(self, h: Array) -> Array:
+        """Return the predictions that the last states make, `[R]`."""
+        return h @ self.w_last + self.b_last
+
+    def readout_errors(self, h: Array, y: Array) -> Array:
+        """Return by how much those are above the target."""
+        return self.readout(h) - y
+
+    def states(self, h: Array, assembly: Iterable[Any]) -> list[Array]:
+        """Return the states before every position and after the last, from the states `h` on."""
+        states = [h]
+        for i, j in zip(*assembly, strict=True):
+            states.append(self.block(states[-1], i, j))
+        return states
+
+    def predict(self, h: Array, assembly: Iterable[Any]) -> Array:
+        """Return the predictions of an assembly that begins in the states `h`, `[R]`."""
+        for i, j in zip(*assembly, strict=True):
+            h = self.block(h, i, j)
+        return self.readout(h)
