@@ -1,9 +1,8 @@
 from .annealing import (
     MOVE_KINDS as MOVE_KINDS,
+    AnnealingParameters as AnnealingParameters,
+    Cache as Cache,
     Chains as Chains,
-    Cooling as Cooling,
-    Counts as Counts,
-    Kept as Kept,
     annealed as annealed,
     chains_placed as chains_placed,
 )
@@ -16,15 +15,16 @@ from .expansion import (
     outputs as outputs,
 )
 from .grand_canonical import (
-    Climate as Climate,
-    Ensemble as Ensemble,
+    GROWTH_KINDS as GROWTH_KINDS,
     Growth as Growth,
+    GrowthCache as GrowthCache,
+    GrowthParameters as GrowthParameters,
     Networks as Networks,
     ensemble_placed as ensemble_placed,
     grown_canonically as grown_canonically,
 )
-from .growth_moves import GROWTH_KINDS as GROWTH_KINDS
 from .memory import check_memory as check_memory, rows_that_fit as rows_that_fit
+from .metropolis import Counts as Counts
 from .mixtures import Mixture as Mixture, Rows as Rows, mixture as mixture, room_for as room_for, tiled as tiled
 from .moves import (
     NEIGHBOURHOODS as NEIGHBOURHOODS,

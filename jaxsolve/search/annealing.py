@@ -149,7 +149,7 @@ class Annealing:
         nothing = np.zeros((setting.blocks,) * 2)
         prior = nothing if setting.prior is None else self.prior * setting.prior
         places = nothing if setting.places is None else self.places * setting.places
-        cooling = engine.Cooling(
+        parameters = engine.AnnealingParameters(
             filled(setting, state.temperature).astype(np.float32),
             np.float32(self._factor),
             self._shares(setting.partner is not None).astype(np.float32),
@@ -161,7 +161,7 @@ class Annealing:
         chains = engine.Chains(*(filled(setting, part) for part in state[:6]))
         seeds = np.array([setting.seed, int(state.step)], np.int32)
         with backend.watched():
-            chains, counts, work = engine.annealed(setting.problem, chains, work, cooling, seeds, steps=steps)
+            chains, counts, work = engine.annealed(setting.problem, chains, work, parameters, seeds, steps=steps)
             chains = [np.array(part)[: self.chains] for part in chains]
             counts = [np.array(part)[: self.chains] for part in counts]
         proposed, accepted = (part.sum(axis=0, dtype=np.int64) for part in counts[:2])

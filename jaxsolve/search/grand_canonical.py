@@ -146,7 +146,7 @@ class GrandCanonical:
         scale = max(float(state.scale), float(np.finfo(np.float32).tiny))
         half = self.partner / 2
         shares = np.array([self.swap, half, half, self.insertion, self.add, self.remove])
-        climate = engine.Climate(
+        parameters = engine.GrowthParameters(
             np.float32(scale * self.hot * (self.cold / self.hot) ** done),
             np.float32(price),
             np.float32(self.loose * (self.tight / self.loose) ** done),
@@ -157,18 +157,19 @@ class GrandCanonical:
         seeds = np.array([setting.seed, int(state.step)], np.int32)
         with backend.watched():
             networks, growth, work = engine.grown_canonically(
-                setting.problem, networks, work, climate, seeds, steps=CHUNK_STEPS
+                setting.problem, networks, work, parameters, seeds, steps=CHUNK_STEPS
             )
             networks = [np.array(part)[: self.chains] for part in networks]
-            growth = engine.Growth(*(np.array(part)[: self.chains] for part in growth))
+            cut = lambda parts: [np.array(part)[: self.chains] for part in parts]
+            (proposed, accepted, applied), (probed, losses) = cut(growth.counts), cut(growth[1:])
         state = state._replace(
             **dict(zip(engine.Networks._fields, networks, strict=True)),
-            probed=growth.probed.astype(np.float64),
-            losses=np.where(np.isnan(growth.losses), np.inf, growth.losses).astype(np.float64),
+            probed=probed.astype(np.float64),
+            losses=np.where(np.isnan(losses), np.inf, losses).astype(np.float64),
             step=state.step + CHUNK_STEPS,
-            proposed=state.proposed + growth.proposed.sum(axis=0, dtype=np.int64),
-            accepted=state.accepted + growth.accepted.sum(axis=0, dtype=np.int64),
-            applied=state.applied + float(growth.applied.sum(dtype=np.float64)),
+            proposed=state.proposed + proposed.sum(axis=0, dtype=np.int64),
+            accepted=state.accepted + accepted.sum(axis=0, dtype=np.int64),
+            applied=state.applied + float(applied.sum(dtype=np.float64)),
         )
         return state, work
 

@@ -1,7 +1,7 @@
 """Host: the best assemblies that methods near an answer share, and what they say of pairs and of depths."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,9 @@ class Incumbents(NamedTuple):
 class NearIncumbents:
     """Options that methods near incumbents have in common."""
 
+    OTHER_ROWS: ClassVar[bool] = True
+    """Whether losses are on other rows than those of the setting's problem."""
+
     decided_on: int = 1024
     """Rows on which moves are decided at first; four times as many each time that they turn out to mislead."""
     compared_on: int = 4
@@ -76,10 +79,11 @@ class NearIncumbents:
         return guide.incumbents(guide.judged(starts)), starts.best
 
     def guide(self, setting: Setting, incumbents: Incumbents | None = None) -> "Guide":
-        """Return what holds the incumbents of a setting: the same for all methods that work there."""
-        guide = setting.shared.get("guide")
-        if guide is None:
-            guide = setting.shared["guide"] = Guide(setting, self)
+        """Return what holds the incumbents of a setting: the same for methods of the same numbers."""
+        numbers = self.decided_on, self.compared_on, self.misleading, self.kept
+        if numbers not in setting.shared:
+            setting.shared[numbers] = Guide(setting, self)
+        guide = setting.shared[numbers]
         if incumbents is not None:
             guide.decide_on(int(incumbents.rows))
         return guide

@@ -96,7 +96,7 @@ class Setting:
     """The puzzle, for methods that look at its weights; None: they cannot be used."""
     floor: float = 0.0
     """Mean squared error at which there is nothing left to search."""
-    shared: dict[str, Any] = field(default_factory=dict)
+    shared: dict[Any, Any] = field(default_factory=dict)
     """What methods that work in turn at the same setting hold together, made anew from their states."""
 
     @property

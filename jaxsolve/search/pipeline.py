@@ -2,8 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from jaxsolve.errors import UsageError
 from jaxsolve.run import Label, Pass
 from jaxsolve.search.method import Method, Population, Setting, State, Work, population
-from jaxsolve.search.storing import flattened, restored
+from jaxsolve.search.storing import blamed_on_storage, flattened, restored
 
 ELITES = 64
 """Assemblies that a stage hands on."""
@@ -98,6 +97,8 @@ class Stepper:
 
     def _note(self) -> None:
         found = self.stage.method.found(self.state)
+        if found.size and getattr(self.stage.method, "OTHER_ROWS", False):
+            found = population(found.ins, found.outs, self.setting.losses(found.ins, found.outs))
         if found.size:
             known = found if self.elites is None else self.elites.with_more(found)
             self.elites = population(*known).take(slice(ELITES))
@@ -150,7 +151,7 @@ class Pipeline:
 
     def advance(self) -> None:
         """Do one step of the stage that runs, or let the next one begin where it has ended."""
-        with self.setting.run.phase("search"), self._as_stored():
+        with self.setting.run.phase("search"), blamed_on_storage(self._restored):
             stepper = self._stepper = self._stepper or self._of_stage(None)
             stepper.begin()
             if stepper.over:
@@ -225,16 +226,6 @@ class Pipeline:
                 self._stepper = self._of_stage(restored(kind, arrays, "state.", self.setting.blocks))
                 self._restored = True
         except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
-            raise UsageError(f"this is no stored search ({type(error).__name__}: {error})") from error
-
-    @contextmanager
-    def _as_stored(self) -> Iterator[None]:
-        """Take what fails with a state that was read, before there is another one, for damage of it; `UsageError`."""
-        try:
-            yield
-        except (ValueError, TypeError, IndexError, KeyError, OverflowError, ZeroDivisionError) as error:
-            if not self._restored:
-                raise
             raise UsageError(f"this is no stored search ({type(error).__name__}: {error})") from error
 
     def _digest(self) -> None:

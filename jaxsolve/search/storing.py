@@ -1,11 +1,14 @@
 """Host: states as flat tables of arrays, and back, for files that nobody has to be trusted with."""
 
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxsolve.errors import UsageError
 from jaxsolve.search.method import Amount, Count
 
 T = TypeVar("T")
@@ -58,6 +61,17 @@ def restored(kind: type[T], arrays: Arrays, prefix: str, blocks: int, *, whole: 
     return kind(**parts)
 
 
+@contextmanager
+def blamed_on_storage(read: bool) -> Iterator[None]:
+    """Take what fails with a state that was just `read` for damage of it; `UsageError`."""
+    try:
+        yield
+    except (ValueError, TypeError, IndexError, KeyError, OverflowError, ZeroDivisionError) as error:
+        if not read:
+            raise
+        raise UsageError(f"this is no stored search ({type(error).__name__}: {error})") from error
+
+
 def _inner(hint: Any) -> Any:
     """Return the named tuple that a field is, or may be; None: it is an array."""
     kinds = get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
@@ -75,7 +89,7 @@ def _check(hints: dict[str, Any], parts: dict[str, Any], blocks: int, *, whole: 
             continue
         if hints[name] in (Count, Amount) and (rows.ndim or rows.dtype.kind not in "iuf"):
             raise ValueError(f"{name} of shape {rows.shape} and type {rows.dtype}")
-        if name.endswith(("ins", "outs")):
+        if name.split("_")[-1] in ("ins", "outs"):
             alike = rows.shape == parts[name.replace("outs", "ins")].shape
             of_all = not whole or (rows.ndim == 2 and rows.shape[1] == blocks)
             if rows.ndim != 2 or not len(rows) or rows.dtype != np.int32 or not (alike and of_all):

@@ -87,8 +87,8 @@ class TurnsArm:
 
     def unfinished(self) -> Population | None:
         """Return what the method whose turn it is has found so far."""
-        state = self._states.get(self._whose)
-        return None if state is None else self._methods[self._whose].found(state)
+        state = self._states.get(self.name)
+        return None if state is None else self._methods[self.name].found(state)
 
     def stored(self) -> tuple[dict[str, Any], Arrays]:
         """Return what `restore` takes, as plain values and arrays."""
@@ -101,8 +101,10 @@ class TurnsArm:
     def restore(self, meta: dict[str, Any], arrays: Arrays) -> None:
         """Go back to where an arm was stored."""
         blocks, self._turn, self.name = self._setting.blocks, int(meta["turn"]), str(meta["name"])
-        self._setting.starts = restored(Population, arrays, "starts.", blocks, whole=True)
+        own = lambda kind, name: restored(kind, arrays, f"{name}.", blocks, whole=True)
+        if "starts.ins" in arrays:
+            self._setting.starts = own(Population, "starts")
         for name in meta["begun"]:
-            self._states[name] = restored(self._methods[name].state_type, arrays, f"{name}.", blocks)
+            self._states[name] = own(self._methods[name].state_type, name)
         if "incumbents.rows" in arrays:
-            self._setting.shared["incumbents"] = restored(Incumbents, arrays, "incumbents.", blocks)
+            self._setting.shared["incumbents"] = own(Incumbents, "incumbents")

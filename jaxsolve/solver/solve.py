@@ -8,6 +8,7 @@ import numpy as np
 from jaxsolve.certificate import information
 from jaxsolve.puzzle import Assembly, Puzzle, conditioned, mean_squared_error
 from jaxsolve.run import Outcome, Run
+from jaxsolve.search.storing import blamed_on_storage
 from jaxsolve.solver.acceptance import SINGLED_OUT, Judge, accepted, concluded_in_time, gaps, status_of
 from jaxsolve.solver.activations import equally_good
 from jaxsolve.solver.attempt import Attempt
@@ -68,12 +69,16 @@ def solve(
     if lacking is not None and (config.sha256 or puzzle.expected_sha256) is None:
         return Solution("unidentifiable", None, None, run, puzzle, lacking=lacking, config=config)
     reading, judge = Reading(given, puzzle, start), None
+    read = resume is not None
     with run.stoppable() as outcome:
         judge = _begun(reading, config, run, first)
         if resume is not None:
             judge = restored(resume, reading, judge, lambda: _begun(reading, config, run, None))
         while (hypothesis := judge.portfolio.select()) is not None:
-            taken, attempt = run.evaluations, hypothesis.advance()
+            taken = run.evaluations
+            with blamed_on_storage(read):
+                attempt = hypothesis.advance()
+            read = False
             if attempt is None:
                 judge.portfolio.exhausted()
                 continue

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxsolve import backend, engine
-from jaxsolve.engine.annealing import LONGEST, MOVE_KINDS, _proposal, row_tiles
+from jaxsolve.engine.annealing import MOVE_KINDS, proposal, shuffled_tiles
 from tests import reference
 
 N, ROWS, STEPS, SEED = 5, 150, 120, 3
@@ -16,10 +16,10 @@ SHARES = (0.4, 0.3, 0.15, 0.15)
 NOTHING = np.zeros((N, N), np.float32)
 
 
-def cooling(chains, temperature=0.3, factor=0.99, shares=SHARES, prior=NOTHING, places=NOTHING, doubt=np.inf):
+def parameters(chains, temperature=0.3, factor=0.99, shares=SHARES, prior=NOTHING, places=NOTHING, confidence=np.inf):
     hot = np.full(chains, temperature, np.float32)
-    steady = np.float32(shares), np.float32(1.5), prior, places, np.float32(doubt)
-    return engine.Cooling(hot, np.float32(factor), *steady)
+    steady = np.float32(shares), np.float32(1.5), prior, places, np.float32(confidence)
+    return engine.AnnealingParameters(hot, np.float32(factor), *steady)
 
 
 def starts(chains, partner=None):
@@ -29,18 +29,18 @@ def starts(chains, partner=None):
 
 
 def begun(problem, ins, outs, way=None):
-    sums, kept = engine.chains_placed(problem, ins, outs, way=way)
+    sums, cache = engine.chains_placed(problem, ins, outs, way=way)
     sums = np.asarray(sums)
-    return engine.Chains(ins, outs, sums, ins, outs, sums), kept
+    return engine.Chains(ins, outs, sums, ins, outs, sums), cache
 
 
 def run(problem, ins, outs, given, calls=2, way=None):
     """Chains after `STEPS` steps in some calls, and all that they did."""
-    (chains, kept), total, steps = begun(problem, ins, outs, way), 0.0, STEPS // calls
+    (chains, cache), total, steps = begun(problem, ins, outs, way), 0.0, STEPS // calls
     for call in range(calls):
         now = given._replace(temperature=given.temperature * np.float32(given.factor) ** (call * steps))
         seeds = np.array([SEED, call * steps], np.int32)
-        chains, did, kept = engine.annealed(problem, chains, kept, now, seeds, steps=steps, way=way)
+        chains, did, cache = engine.annealed(problem, chains, cache, now, seeds, steps=steps, way=way)
         chains = engine.Chains(*map(np.asarray, chains))
         total = total + np.concatenate([did.proposed, did.accepted, did.applied[:, None]], axis=1)
     return chains, total
@@ -54,12 +54,12 @@ def drawn(numbers, shares, given):
         common = jax.random.fold_in(jax.random.key(SEED), s)
         f = jax.random.randint(common, (), 0, N - 1)
         u = jax.random.uniform(jax.random.fold_in(common, 1 + number), (5,))
-        return f, *_proposal(N, f, u, given), u[4]
+        return f, *proposal(N, f, u[:4], given), u[4]
 
     return jax.vmap(lambda s: jax.vmap(lambda number: one(s, number))(numbers))(jnp.arange(STEPS))
 
 
-def looked_at(errors, before, limit, doubt, tile, tiles):
+def looked_at(errors, before, limit, confidence, tile, tiles):
     """Tiles of rows until a move is refused, by the squared errors of all rows after and before it."""
     if tiles == 1:
         return 1
@@ -69,14 +69,14 @@ def looked_at(errors, before, limit, doubt, tile, tiles):
         if errors[:rows].sum() > before.sum() + ROWS * limit:
             return k
         deviation = np.sqrt(changes.var() / rows * (1 - rows / ROWS)) if rows else np.inf
-        if rows and np.isfinite(doubt) and changes.mean() > limit + doubt * deviation:
+        if rows and np.isfinite(confidence) and changes.mean() > limit + confidence * deviation:
             return k
     return tiles
 
 
 def by_the_book(puzzle, ins, outs, given, way):
     """What Metropolis chains that evaluate everything do, in NumPy: where they are, their best, and their counts."""
-    tile, tiles = row_tiles(engine.place(puzzle), way)
+    tiles, tile = shuffled_tiles(engine.place(puzzle), way).y.shape
     order = np.asarray(jax.random.permutation(jax.random.key(0), ROWS))
     draws = list(map(np.asarray, drawn(np.arange(len(ins)), given.shares, given)))
     errors_of = lambda halves: reference.squared_errors(puzzle, *halves)[order]
@@ -90,7 +90,7 @@ def by_the_book(puzzle, ins, outs, given, way):
             to = at[0][of_ins], at[1][of_outs]
             worse = given.prior[to].sum() - given.prior[at].sum() + places(to[0]) - places(at[0])
             limit = temperature * (-np.log1p(-float(u)) - worse)
-            seen = looked_at(errors_of(to), errors_of(at), limit, float(given.doubt), tile, tiles)
+            seen = looked_at(errors_of(to), errors_of(at), limit, float(given.confidence), tile, tiles)
             accept = seen == tiles and loss(*to) <= loss(*at) + limit
             applied += seen * tile * (N - f) / ROWS
             counts[:, kind] += 1, accept
@@ -110,7 +110,7 @@ PRIOR, PLACES = np.random.default_rng(4).normal(size=(2, N, N)).astype(np.float3
 
 
 @pytest.mark.parametrize(
-    ("activation", "prior", "places", "way", "doubt"),
+    ("activation", "prior", "places", "way", "confidence"),
     [
         ("relu", NOTHING, NOTHING, "in_turn", np.inf),
         ("relu", PRIOR, NOTHING, "in_turn", np.inf),
@@ -120,10 +120,10 @@ PRIOR, PLACES = np.random.default_rng(4).normal(size=(2, N, N)).astype(np.float3
         ("silu", PRIOR, PLACES, "side_by_side", 0.5),
     ],
 )
-def test_decisions_are_those_of_a_slow_loop_that_evaluates_everything(activation, prior, places, way, doubt):
+def test_decisions_are_those_of_a_slow_loop_that_evaluates_everything(activation, prior, places, way, confidence):
     puzzle, problem = placed(activation=activation)
-    assert row_tiles(problem, "in_turn")[1] == 3
-    halves, given = starts(4), cooling(4, prior=prior, places=places, doubt=doubt)
+    assert len(shuffled_tiles(problem, "in_turn").y) == 3
+    halves, given = starts(4), parameters(4, prior=prior, places=places, confidence=confidence)
     chains, counts = run(problem, *halves, given, way=way)
     ends = by_the_book(puzzle, *halves, given, way)
     assert 0 < counts[:, len(MOVE_KINDS) : -1].sum() < 4 * STEPS
@@ -137,16 +137,16 @@ def test_decisions_are_those_of_a_slow_loop_that_evaluates_everything(activation
 
 def test_doubtful_moves_are_refused_with_fewer_rows_and_nothing_else_is_accepted():
     problem = placed()[1]
-    sure, counts = run(problem, *starts(4), cooling(4, 1e-12), way="in_turn")
-    found, did = run(problem, *starts(4), cooling(4, 1e-12, doubt=4.0), way="in_turn")
+    sure, counts = run(problem, *starts(4), parameters(4, 1e-12), way="in_turn")
+    found, did = run(problem, *starts(4), parameters(4, 1e-12, confidence=4.0), way="in_turn")
     np.testing.assert_array_equal(found.ins, sure.ins)
     assert did[:, -1].sum() < counts[:, -1].sum()
 
 
 def test_neither_devices_nor_company_change_a_bit():
     halves = starts(4)
-    together, counts = run(placed()[1], *halves, cooling(4), way="in_turn")
-    found, did = run(placed(devices=1)[1], *(part[:3] for part in halves), cooling(3), way="in_turn")
+    together, counts = run(placed()[1], *halves, parameters(4), way="in_turn")
+    found, did = run(placed(devices=1)[1], *(part[:3] for part in halves), parameters(3), way="in_turn")
     for one, other in zip(found, together, strict=True):
         np.testing.assert_array_equal(one, other[:3])
     np.testing.assert_array_equal(did, counts[:3])
@@ -155,21 +155,21 @@ def test_neither_devices_nor_company_change_a_bit():
 def test_kept_states_are_those_of_the_assembly():
     puzzle, problem = placed()
     ins, outs = starts(4)
-    chains, kept = begun(problem, ins, outs)
+    chains, cache = begun(problem, ins, outs)
     expected = [ROWS * np.mean(reference.squared_errors(puzzle, *half)) for half in zip(ins, outs, strict=True)]
     np.testing.assert_allclose(chains.sums, expected, rtol=1e-5)
-    chains, _, kept = engine.annealed(
-        problem, chains, kept, cooling(4), np.array([SEED, 0], np.int32), steps=STEPS // 2
+    chains, _, cache = engine.annealed(
+        problem, chains, cache, parameters(4), np.array([SEED, 0], np.int32), steps=STEPS // 2
     )
     _, anew = engine.chains_placed(problem, np.asarray(chains.ins), np.asarray(chains.outs))
     for b in range(4):
         for t in range(N + 1):
-            np.testing.assert_array_equal(kept.states[b, kept.slot[b, t], t], anew.states[b, 0, t])
+            np.testing.assert_array_equal(cache.states[b, cache.slot[b, t], t], anew.states[b, 0, t])
 
 
 def test_hardly_any_temperature_accepts_nothing_worse():
     _, problem = placed()
-    chains, counts = run(problem, *starts(4), cooling(4, 1e-12))
+    chains, counts = run(problem, *starts(4), parameters(4, 1e-12))
     assert (counts[:, len(MOVE_KINDS) : -1].sum(axis=1) > 0).all()
     np.testing.assert_array_equal(chains.sums, chains.best_sums)
     np.testing.assert_array_equal(chains.ins, chains.best_ins)
@@ -180,7 +180,7 @@ def test_blocks_end_where_places_cost_nothing_whatever_their_partners():
     places = np.full((N, N), 20, np.float32)
     places[there, np.arange(N)] = 0
     _, problem = placed()
-    chains, counts = run(problem, *starts(4), cooling(4, 1e6, 1.0, places=places))
+    chains, counts = run(problem, *starts(4), parameters(4, 1e6, 1.0, places=places))
     np.testing.assert_array_equal(chains.ins, np.tile(there, (4, 1)))
     accepted = dict(zip(MOVE_KINDS, counts[:, len(MOVE_KINDS) : -1].sum(axis=0), strict=True))
     assert accepted["partner"] > accepted["swap"]
@@ -189,7 +189,7 @@ def test_blocks_end_where_places_cost_nothing_whatever_their_partners():
 def test_given_pairs_stay_pairs_and_halves_stay_permutations():
     _, problem = placed()
     partner = np.random.default_rng(2).permutation(N).astype(np.int32)
-    chains, counts = run(problem, *starts(4, partner), cooling(4, shares=(0.5, 0, 0.25, 0.25)))
+    chains, counts = run(problem, *starts(4, partner), parameters(4, shares=(0.5, 0, 0.25, 0.25)))
     for ins, outs in ((chains.ins, chains.outs), (chains.best_ins, chains.best_outs)):
         np.testing.assert_array_equal(np.sort(ins), np.tile(np.arange(N), (4, 1)))
         np.testing.assert_array_equal(outs, partner[ins])
@@ -199,7 +199,7 @@ def test_given_pairs_stay_pairs_and_halves_stay_permutations():
 
 
 def test_counts_add_up_to_the_steps():
-    counts = run(placed()[1], *starts(4), cooling(4))[1]
+    counts = run(placed()[1], *starts(4), parameters(4))[1]
     proposed, accepted = counts[:, : len(MOVE_KINDS)], counts[:, len(MOVE_KINDS) : -1]
     assert (proposed.sum(axis=1) == STEPS).all()
     assert (accepted <= proposed).all()
@@ -209,7 +209,7 @@ def test_counts_add_up_to_the_steps():
 @pytest.mark.parametrize("kind", range(len(MOVE_KINDS)))
 def test_moves_keep_what_is_before_them_and_are_what_they_are_called(kind):
     shares = np.eye(len(MOVE_KINDS), dtype=np.float32)[kind]
-    f, ins, outs, kinds, _ = map(np.asarray, drawn(np.arange(4), shares, cooling(4, shares=shares)))
+    f, ins, outs, kinds, _ = map(np.asarray, drawn(np.arange(4), shares, parameters(4, shares=shares)))
     assert (kinds == kind).all()
     for first, i, j in zip(f.ravel(), ins.reshape(-1, N), outs.reshape(-1, N), strict=True):
         moved, name = (i if (i != np.arange(N)).any() else j), MOVE_KINDS[kind]
@@ -228,12 +228,12 @@ def test_moves_keep_what_is_before_them_and_are_what_they_are_called(kind):
         if name == "insertion":
             by = (moved[first] - first) % (end + 1 - first)
             np.testing.assert_array_equal(moved[first : end + 1], np.roll(np.arange(first, end + 1), -by))
-            assert min(by, end + 1 - first - by) <= LONGEST
+            assert min(by, end + 1 - first - by) <= 4
 
 
 def test_a_move_and_the_one_that_takes_it_back_are_equally_likely():
     numbers = np.arange(300)
-    f, ins, outs, *_ = map(np.asarray, drawn(numbers, np.float32(SHARES), cooling(1)))
+    f, ins, outs, *_ = map(np.asarray, drawn(numbers, np.float32(SHARES), parameters(1)))
     words = np.concatenate([f[..., None], ins, outs], axis=-1).reshape(-1, 1 + 2 * N)
     back = np.concatenate([f[..., None], np.argsort(ins), np.argsort(outs)], axis=-1).astype(np.int32)
     back = back.reshape(words.shape)
