@@ -160,8 +160,9 @@ def test_what_is_no_stored_search_is_refused(tmp_path, damage):
 
 def test_a_floor_ends_it_at_once():
     one = pipeline()
-    one.drive(floor=1e9)
-    assert not one.finished
+    one.setting.floor = 1e9
+    one.drive()
+    assert one.finished
     assert one.at == 0
     assert int(one.state.step) == 16
 
