@@ -139,7 +139,7 @@ def _summed(
     return lax.fori_loop(0, -(-count // lanes), some, sums)
 
 
-@compiled(static=("keep", "each", "paired", "way"))
+@compiled(static=("keep", "paired", "way"))
 def best_expansions(
     problem: Problem,
     states: Float[Array, "W Rp D"],
@@ -150,7 +150,6 @@ def best_expansions(
     noise: Float[Array, "B II JJ"],
     *,
     keep: int,
-    each: bool = False,
     paired: bool = False,
     way: Plain | None = None,
 ) -> Expansions:
@@ -167,8 +166,8 @@ def best_expansions(
         `paired`, `outs[b, k]` goes with `ins[b, k]` alone.
     noise
         What is added to losses before they are ranked: for each expansion, or one number for all of a state.
-    keep, each
-        How many are returned, the best of all states, or with `each` the best of every state.
+    keep
+        How many are returned.
     way
         Whether a device goes through states and first halves in turn or side by side; None: what suits it.
     """
@@ -192,19 +191,15 @@ def best_expansions(
             allowed &= jnp.arange(n_out) < left[mine][:, None, None]
         losses = jnp.where(allowed & ~jnp.isnan(losses), losses, jnp.inf)
         ranked = losses + noise[mine]
-        groups = own if each else 1
-        flat, ranked = losses.reshape(groups, -1), ranked.reshape(groups, -1)
-        best, at = lax.top_k(-ranked, min(keep, flat.shape[1]))
-        w = jnp.arange(own)[:, None] + 0 * at if each else at // (n_in * n_out)
+        best, at = lax.top_k(-ranked.ravel(), min(keep, losses.size))
+        w = at // (n_in * n_out)
         of_in, of_out = at // n_out % n_in, at % n_out
         halves = ins[mine][w, of_in], outs[mine][w, of_in if paired else of_out]
-        found = -best, jnp.take_along_axis(flat, at, axis=1), first + mine[w], *halves
-        return Expansions(*(lax.all_gather(part.ravel(), AXIS, tiled=True) for part in found))
+        found = -best, losses.ravel()[at], first + mine[w], *halves
+        return Expansions(*(lax.all_gather(part, AXIS, tiled=True) for part in found))
 
     given = problem, states, jnp.asarray(first), *map(fill, (ins, outs, left, noise))
     found = spread(on_one_device, problem.over, (SAME, ROWS, *[SAME] * 5), SAME)(*given)
-    if each:
-        return Expansions(*(part[: count * keep] for part in found))
     order = jnp.lexsort((found.state, found.ranked))[:keep]  # of equals, the first state's first
     return Expansions(*(part[order] for part in found))
 

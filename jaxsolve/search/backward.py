@@ -13,11 +13,6 @@ from numpy.typing import NDArray
 from jaxsolve import backend, engine
 from jaxsolve.search.method import Count, Population, Setting, Work, check_options, filled, population
 
-POOL = 4
-"""Candidates that are evaluated exactly for each place of the beam."""
-AT_ONCE = 64
-"""States whose expansions are ranked by one call."""
-
 
 class BackwardState(NamedTuple):
     """The ends of networks, the best first."""
@@ -40,10 +35,14 @@ class BackwardBeam:
     """States that are kept."""
     noise: float = 0.0
     """Standard deviation of what is added to the exact scores, in units of the mean squared error."""
+    pool: int = 4
+    """Candidates that are evaluated exactly for each place of the beam."""
+    at_once: int = 64
+    """States whose expansions are ranked by one call."""
 
     def __post_init__(self) -> None:
         """Refuse what is no beam; `UsageError` names the option."""
-        check_options(self, positive=("width",))
+        check_options(self, positive=("width", "pool", "at_once"))
 
     @property
     def state_type(self) -> type:
@@ -76,7 +75,7 @@ class BackwardBeam:
             np.concatenate([new[:, None], words[parent]], axis=1).astype(np.int32)
             for new, words in ((first, state.ins), (second, state.outs))
         )
-        losses = _exact(setting, ins, outs)
+        losses = self._exact(setting, ins, outs)
         noise = self.noise * setting.rng(ins.shape[1]).standard_normal(len(losses))
         keep = np.argsort(losses + noise, kind="stable")[: self.width]
         keep = keep[np.argsort(losses[keep], kind="stable")]
@@ -93,8 +92,8 @@ class BackwardBeam:
         if setting.partner is not None:
             left[:, 1] = True
         parts = []
-        for start in range(0, count, AT_ONCE):
-            some = slice(start, start + AT_ONCE)
+        for start in range(0, count, self.at_once):
+            some = slice(start, start + self.at_once)
             setting.run.spend((n - length) ** 2 * len(state.ins[some]))
             padded = (filled(setting, _padded(words[some], n)) for words in (state.ins, state.outs))
             with backend.watched():
@@ -105,26 +104,24 @@ class BackwardBeam:
         losses = np.concatenate(parts)
         if setting.partner is not None:
             losses = np.where(setting.partner[:, None] == np.arange(n), losses, np.inf)
-        order = np.argsort(losses.ravel(), kind="stable")[: POOL * self.width]
+        order = np.argsort(losses.ravel(), kind="stable")[: self.pool * self.width]
         allowed = np.isfinite(losses.ravel()[order])
         if not allowed.any():  # every one overflows: any that may be used is as good
             usable = left[:, 0, :, None] & left[:, 1, None] & (losses >= 0)
             order, allowed = np.flatnonzero(usable.ravel())[:1], np.ones(1, bool)
         return np.unravel_index(order[allowed], losses.shape)  # pyright: ignore[reportReturnType]
 
+    def _exact(self, setting: Setting, ins: NDArray[np.int32], outs: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Return the losses of the ends of networks on the inputs."""
+        setting.run.spend(len(ins))
+        n, count = setting.blocks, len(ins)
+        index = np.resize(np.arange(count), -(-count // self.at_once) * self.at_once)
+        padded = (filled(setting, _padded(words[index], n)) for words in (ins, outs))
+        with backend.watched():
+            losses = engine.suffix_losses(setting.problem, *padded, np.int32(n - ins.shape[1]))
+        return np.asarray(losses, np.float64)[:count]
+
 
 def _padded(words: NDArray[np.int32], blocks: int) -> NDArray[np.int32]:
     """Return the ends of networks at the end of N positions."""
     return np.pad(words, ((0, 0), (blocks - words.shape[1], 0)))
-
-
-def _exact(setting: Setting, ins: NDArray[np.int32], outs: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Return the losses of the ends of networks on the inputs."""
-    setting.run.spend(len(ins))
-    n, count = setting.blocks, len(ins)
-    room = -(-count // AT_ONCE) * AT_ONCE
-    index = np.resize(np.arange(count), room)
-    padded = (filled(setting, _padded(words[index], n)) for words in (ins, outs))
-    with backend.watched():
-        losses = engine.suffix_losses(setting.problem, *padded, np.int32(n - ins.shape[1]))
-    return np.asarray(losses, np.float64)[:count]

@@ -16,13 +16,6 @@ from jaxsolve.errors import UsageError
 from jaxsolve.run import Evaluator
 from jaxsolve.search.method import Count, Population, Setting, Work, check_memory, check_options, population
 
-POOL = 4
-"""Candidates for each place of the beam, where more than their score decides."""
-PROBES = 16
-"""Rows whose outputs make the signature of a state."""
-BUCKETS = 4
-"""Programs for as many widths of what is left: a program has room for more than there is, and that costs time."""
-
 
 class BeamState(NamedTuple):
     """The partial networks of a beam, the best first."""
@@ -56,22 +49,20 @@ class Beam:
 
     width: int = 10
     """States that are kept."""
-    last_width: int | None = None
-    """Width at the end, approached geometrically from `width`; None: the same."""
     noise: float = 0.0
     """Standard deviation of what is added to the scores, in units of the mean squared error."""
     signature: int = 0
     """Most states with the same signature: outputs on a few rows, rounded to `grid`; 0: any number."""
     grid: float = 0.1
     """Step to which outputs are rounded in signatures, in standard deviations of the target."""
-    merge: bool = False
-    """Whether of states that use the same pairs, in whatever order, only the best is kept."""
-    rollout: int = 0
-    """Last blocks for which candidates are compared by where completing them greedily leads."""
+    signature_rows: int = 16
+    """Rows whose outputs make the signature of a state."""
+    pool: int = 4
+    """Candidates for each place of the beam, where signatures decide, too."""
 
     def __post_init__(self) -> None:
         """Refuse what is no beam; `UsageError` names the option."""
-        check_options(self, positive=("width", "last_width"))
+        check_options(self, positive=("width", "signature_rows", "pool"))
         if not self.grid > 0:
             raise UsageError(f"grid is {self.grid}; expected more than 0")
 
@@ -82,7 +73,7 @@ class Beam:
 
     def init(self, setting: Setting) -> BeamState:
         """Return the beam of the network without blocks."""
-        check_memory(setting, "width", max(self.width, self.last_width or 0), setting.problem.x.size)
+        check_memory(setting, "width", self.width, setting.problem.x.size)
         none = np.zeros((1, 0), np.int32)
         return BeamState(none, none, np.array([np.inf]), np.int64(setting.blocks))
 
@@ -106,32 +97,21 @@ class Beam:
 
     def step(self, setting: Setting, state: BeamState, work: Work) -> tuple[BeamState, Work]:
         """Return the beam one block later."""
-        length = state.ins.shape[1]
-        width = self._width(length, setting.blocks)
-        rollout = setting.blocks - length <= self.rollout
-        choosy = bool(self.signature or self.merge or rollout)
-        pool = _expand(setting, state, work, width * POOL if choosy else width, self.noise)
-        if self.merge:
-            pool = pool.take(_capped(_pair_sets(state, pool), 1))
+        pool = _expand(setting, state, work, self.width * (self.pool if self.signature else 1), self.noise)
         if self.signature:
             pool = pool.take(_capped(self._signatures(setting, work, pool), self.signature))
-        if rollout:
-            pool = pool.take(np.argsort(_rolled_out(setting, state, work, pool), kind="stable"))
-        best = pool.take(slice(width))
+        best = pool.take(slice(self.width))
         best = best.take(np.argsort(best.losses, kind="stable")) if self.finished(_grown(state, best)) else best
         return _grown(state, best), _grow(setting, work, best.parent, best.ins, best.outs)
-
-    def _width(self, length: int, blocks: int) -> int:
-        if self.last_width is None or blocks < 2:
-            return self.width
-        return round(self.width * (self.last_width / self.width) ** (length / (blocks - 1)))
 
     def _signatures(self, setting: Setting, work: Work, pool: Children) -> NDArray[np.int64]:
         """Return the rounded outputs of candidates on a few rows, `[K, S]`."""
         index = np.resize(np.arange(len(pool.parent)), _room(len(pool.parent)))
         children = pool.take(index)
         found = np.asarray(
-            engine.outputs(setting.problem, work, children.parent, children.ins, children.outs, rows=PROBES)
+            engine.outputs(
+                setting.problem, work, children.parent, children.ins, children.outs, rows=self.signature_rows
+            )
         )[: len(pool.parent)]
         step = self.grid * max(float(np.std(np.asarray(setting.problem.y))), np.finfo(np.float32).tiny)
         return np.round(found / step).astype(np.int64)
@@ -166,14 +146,14 @@ def _filled(table: NDArray[np.int32], rows: int, columns: int) -> NDArray[np.int
     return np.pad(table, ((0, rows - len(table)), (0, columns - table.shape[1])))
 
 
-def _expand(setting: Setting, state: BeamState, work: Work, keep: int, noise: float, each: bool = False) -> Children:
-    """Return the best expansions of a beam, or with `each` the best of each of its states."""
+def _expand(setting: Setting, state: BeamState, work: Work, keep: int, noise: float) -> Children:
+    """Return the best expansions of a beam."""
     n, problem = setting.blocks, setting.problem
     ins = _left(state.ins, n)
     paired = setting.partner is not None
     outs = _left(state.outs, n) if setting.partner is None else setting.partner[ins]
     left, count = ins.shape[1], len(ins)
-    bucket = -(-n // BUCKETS)
+    bucket = -(-n // 4)  # four programs: each has room for more than there is, and that costs time
     columns = min(n, -(-left // bucket) * bucket)
     flops = 2 * problem.rows * n * problem.pieces.b_in.shape[1] * (problem.pieces.w_in.shape[1] + n)
     at_once = int(np.clip(Evaluator.work * problem.over.size / flops, 1, min(Evaluator.room, _room(count))))
@@ -192,8 +172,7 @@ def _expand(setting: Setting, state: BeamState, work: Work, keep: int, noise: fl
                 _filled(outs[rows], at_once, columns),
                 np.where(np.arange(at_once) < have, left, 0).astype(np.int32),
                 _noise(setting, state, noise, first, at_once, columns, 1 if paired else columns),
-                keep=1 if each else _room(keep),
-                each=each,
+                keep=_room(keep),
                 paired=paired,
             )
             parts.append([np.asarray(part) for part in found])
@@ -202,8 +181,7 @@ def _expand(setting: Setting, state: BeamState, work: Work, keep: int, noise: fl
     if not defined.any():  # every expansion overflows: any of them is as good as the others
         return Children(np.zeros(1, np.int32), ins[:1, 0], outs[:1, 0], np.array([np.inf]))
     order = np.flatnonzero(defined)
-    if not each:
-        order = order[np.lexsort((parent[order], ranked[order]))][:keep]
+    order = order[np.lexsort((parent[order], ranked[order]))][:keep]
     return Children(parent[order], i[order], j[order], losses[order].astype(np.float64))
 
 
@@ -226,23 +204,3 @@ def _capped(signatures: NDArray[np.integer], cap: int) -> NDArray[np.intp]:
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
     place = np.arange(len(group)) - np.repeat(starts, np.diff(np.append(starts, len(group))))
     return np.sort(order[place < cap])
-
-
-def _pair_sets(state: BeamState, pool: Children) -> NDArray[np.int64]:
-    """Return the pairs that candidates use, each as one number, ascending, `[K, L + 1]`."""
-    grown = _grown(state, pool)
-    return np.sort(grown.ins.astype(np.int64) * int(state.blocks) + grown.outs, axis=1)
-
-
-def _rolled_out(setting: Setting, state: BeamState, work: Work, pool: Children) -> NDArray[np.float64]:
-    """Return the losses to which candidates lead if each is completed greedily, `[K]`."""
-    state, work = _grown(state, pool), _grow(setting, work, pool.parent, pool.ins, pool.outs)
-    losses = pool.losses
-    while state.ins.shape[1] < setting.blocks:
-        best = _expand(setting, state, work, 1, 0.0, each=True)
-        if len(best.parent) < len(losses):  # some overflow whatever comes next
-            losses = np.full(len(losses), np.inf)
-            break
-        state, work = _grown(state, best), _grow(setting, work, best.parent, best.ins, best.outs)
-        losses = best.losses
-    return losses

@@ -20,15 +20,10 @@ from jaxsolve.run import Evaluator
 from jaxsolve.search.descent import Descent
 from jaxsolve.search.local import one_pass, search_named
 from jaxsolve.search.method import Count, Population, Setting, Work, check_options, population
-from jaxsolve.search.proposals import ORDERS, PARTNERS, PROPOSALS, Asked
+from jaxsolve.search.proposals import ORDERS, PARTNERS, PROPOSALS, ProposalContext
 
-KINDS = tuple(PROPOSALS)
 PER_ELITE = ("ins", "outs", "losses", "settled", "tries")
 """Fields of a state with an entry for each elite."""
-SETTLED = 1e-3
-"""Relative gain of a round below which an order has settled."""
-BOLD = 0.1
-"""Share of partners changed above which a proposal may take its time: its order settles before it is judged."""
 
 
 class IteratedState(NamedTuple):
@@ -46,10 +41,6 @@ class IteratedState(NamedTuple):
     """`[E]` times that other partners were proposed to it"""
     step: Count
     """`[]`"""
-    won: NDArray[np.int64]
-    """`[proposals]` races won by each kind of proposal, by `PROPOSALS`"""
-    improved: NDArray[np.int64]
-    """`[proposals]` of them, those that came out better than any elite before"""
     known: NDArray[np.int64]
     """`[K]` hashes of the pairings that were tried"""
 
@@ -68,6 +59,10 @@ class Iterated:
     """How far: passes through the neighbourhood."""
     depth: int = 8
     """How far the winner goes down, in passes, before the next proposals."""
+    least_gain: float = 1e-3
+    """Relative gain of a round below which an order has settled."""
+    bold: float = 0.1
+    """Share of partners changed above which a proposal may take its time: its order settles before it is judged."""
 
     def __post_init__(self) -> None:
         """Refuse what is no search; `UsageError` names the option."""
@@ -82,8 +77,8 @@ class Iterated:
         """Return what the setting begins with, as it is."""
         begin = setting.begin(self.elites if setting.starts is None else min(self.elites, setting.starts.size))
         begin = population(*begin)
-        tries, none = np.zeros(begin.size, np.int64), np.zeros(len(KINDS), np.int64)
-        return IteratedState(*begin, tries > 0, tries, np.int64(0), none, none, np.zeros(0, np.int64))
+        tries = np.zeros(begin.size, np.int64)
+        return IteratedState(*begin, tries > 0, tries, np.int64(0), np.zeros(0, np.int64))
 
     def place(self, setting: Setting, state: IteratedState) -> Work:
         """Return how well the data like all pairs on the inputs."""
@@ -107,27 +102,25 @@ class Iterated:
         """
         e, rng = self._next(state), setting.rng(int(state.step))
         elite = Assembly(state.ins[e], state.outs[e])
-        asked = Asked(setting, elite, Population(*state[:3]), rng, work)
+        context = ProposalContext(setting, elite, Population(*state[:3]), rng, work)
         kinds = _kinds(setting, bool(state.settled[e]))
         known = {*state.known.tolist(), pairing_hash(elite)}
         proposed = [
-            (KINDS.index(name), one)
-            for name in kinds
-            for one in PROPOSALS[name](asked)
+            (kind, one)
+            for kind, name in enumerate(PROPOSALS)
+            if name in kinds
+            for one in PROPOSALS[name](context)
             if name not in PARTNERS or pairing_hash(one) not in known
         ]
         raced = self._raced(setting, proposed)
-        bold = [one for one in raced[1:] if _changed(one[1].assembly, elite) > BOLD * setting.blocks]
-        won, improved = state.won.copy(), state.improved.copy()
+        bold = [one for one in raced[1:] if _changed(one.assembly, elite) > self.bold * setting.blocks]
         tries = state.tries + state.settled * (np.arange(len(state.tries)) == e)
         state = state._replace(step=state.step + 1, tries=tries)
-        for kind, start in raced[:1] + (bold[:1] if state.settled[e] else []):
+        for start in raced[:1] + (bold[:1] if state.settled[e] else []):
             done = self._descended(setting, start.assembly, start.loss, self.depth)
-            won[kind] += 1
-            improved[kind] += done.loss < state.losses.min()
             known.add(pairing_hash(done.assembly))
             state = self._joined(state, done) if state.settled[e] else self._moved(state, e, done)
-        return self._kept(state._replace(won=won, improved=improved, known=np.array(sorted(known), np.int64))), work
+        return self._kept(state._replace(known=np.array(sorted(known), np.int64))), work
 
     def _next(self, state: IteratedState) -> int:
         """Return the elite to go on with: the best that has not settled, else the better ones more often."""
@@ -139,7 +132,7 @@ class Iterated:
     def _moved(self, state: IteratedState, e: int, done: Descent) -> IteratedState:
         """Return the elites with one of them where its order has come to."""
         ins, outs, losses, settled = (part.copy() for part in state[:4])
-        settled[e] = not done.loss < losses[e] * (1 - SETTLED)
+        settled[e] = not done.loss < losses[e] * (1 - self.least_gain)
         if done.loss < losses[e]:
             ins[e], outs[e], losses[e] = *done.assembly, done.loss
         return state._replace(ins=ins, outs=outs, losses=losses, settled=settled)
@@ -157,8 +150,8 @@ class Iterated:
         keep = np.concatenate([order[state.settled[order]][: max(0, self.elites - len(young))], young])
         return state._replace(**{name: getattr(state, name)[keep] for name in PER_ELITE})
 
-    def _raced(self, setting: Setting, proposed: list[tuple[int, Assembly]]) -> list[tuple[int, Descent]]:
-        """Return the proposals that came into the race, with their kinds, the best first; every kind has one in it."""
+    def _raced(self, setting: Setting, proposed: list[tuple[int, Assembly]]) -> list[Descent]:
+        """Return the proposals that came into the race, the best first; every kind has one in it."""
         kinds = np.array([kind for kind, _ in proposed])
         ins, outs = (np.stack(half) for half in zip(*(assembly for _, assembly in proposed), strict=True))
         losses = setting.losses(ins, outs)
@@ -167,8 +160,7 @@ class Iterated:
         few = list(dict.fromkeys([*sorted(first, key=losses.__getitem__), *order.tolist()]))
         few = few[: max(self.finalists, len(first))]
         down = [self._descended(setting, Assembly(ins[k], outs[k]), float(losses[k]), self.passes) for k in few]
-        best = np.argsort([one.loss for one in down], kind="stable")
-        return [(int(kinds[few[k]]), down[k]) for k in best]
+        return sorted(down, key=lambda one: one.loss)
 
     def _descended(self, setting: Setting, assembly: Assembly, loss: float, passes: int) -> Descent:
         """Return where the order comes to in some passes; partners only change where they are proposed to."""

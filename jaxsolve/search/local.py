@@ -20,11 +20,6 @@ class LocalSearch:
 
     levels: tuple[tuple[str, str], ...]
 
-    @property
-    def neighbourhoods(self) -> tuple[str, ...]:
-        """The neighbourhoods of the levels."""
-        return tuple(neighbourhood for neighbourhood, _ in self.levels)
-
 
 def _each(*neighbourhoods: str, take: str = "first") -> LocalSearch:
     return LocalSearch(tuple((neighbourhood, take) for neighbourhood in neighbourhoods))

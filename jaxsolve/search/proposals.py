@@ -19,22 +19,9 @@ from jaxsolve.puzzle import Assembly
 from jaxsolve.run import screen
 from jaxsolve.search.method import Population, Setting
 
-LINEAR_ROWS = 1000
-"""Rows of the linearised problem: it takes N² numbers for each."""
-RIDGES = (0.1, 1.0, 10.0)
-"""Penalties on changes of the linearised assignment, in units of what the mean row explains."""
-STAYS = (0.3, 1.0)
-"""Weights for staying put beside the change that the linearised problem wants."""
-NOISE = 0.5
-"""Standard deviation of the noise in scores, in units of their own."""
-HELD = 1e6
-"""Score of a pair that stays."""
-KICKS = 16
-"""Random proposals."""
-
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class ProposalContext:
     """What proposals are made from."""
 
     setting: Setting
@@ -69,76 +56,99 @@ class Asked:
         return standardised(np.nan_to_num(gains))
 
 
-def by_position(asked: Asked) -> list[Assembly]:
+def by_position(context: ProposalContext) -> list[Assembly]:
     """Propose the partners that gain most where they would run."""
-    return [asked.repaired(asked.by_position)]
+    return [context.repaired(context.by_position)]
 
 
-def by_inputs(asked: Asked) -> list[Assembly]:
+def by_inputs(context: ProposalContext) -> list[Assembly]:
     """Propose the partners that the data prefer on the inputs, whatever the order."""
-    return [asked.repaired(asked.by_inputs)]
+    return [context.repaired(context.by_inputs)]
 
 
-def by_both(asked: Asked) -> list[Assembly]:
+def by_both(context: ProposalContext) -> list[Assembly]:
     """Propose the partners that are good in both ways."""
-    return [asked.repaired(asked.by_position + 0.5 * asked.by_inputs)]
+    return [context.repaired(context.by_position + 0.5 * context.by_inputs)]
 
 
-def by_consensus(asked: Asked) -> list[Assembly]:
+def by_consensus(context: ProposalContext) -> list[Assembly]:
     """Propose to keep the pairs that many elites have, and to draw the others by the data."""
-    if asked.elites.size < 3:
+    if context.elites.size < 3:
         return []
-    counts = np.zeros((asked.blocks, asked.blocks))
-    for ins, outs in zip(asked.elites.ins, asked.elites.outs, strict=True):
-        counts[ins, outs] += 1 / asked.elites.size
-    return [asked.repaired(4 * counts[asked.assembly.ins] + asked.by_position + 0.5 * asked.by_inputs)]
+    counts = np.zeros((context.blocks, context.blocks))
+    for ins, outs in zip(context.elites.ins, context.elites.outs, strict=True):
+        counts[ins, outs] += 1 / context.elites.size
+    return [context.repaired(4 * counts[context.assembly.ins] + context.by_position + 0.5 * context.by_inputs)]
 
 
-def partly(asked: Asked) -> list[Assembly]:
-    """Propose to change only as many partners as chance says, those that gain most by scores with noise in them."""
-    found, rows = [], np.arange(asked.blocks)
-    for scores in (asked.by_position, asked.by_inputs, asked.by_position + 0.5 * asked.by_inputs):
-        noisy = scores + NOISE * asked.rng.standard_normal(scores.shape)
+def partly(context: ProposalContext, *, noise: float = 0.5) -> list[Assembly]:
+    """Propose to change only as many partners as chance says, those that gain most by scores with noise in them.
+
+    `noise` is the standard deviation of the noise in scores, in units of their own.
+    """
+    found, rows = [], np.arange(context.blocks)
+    for scores in (context.by_position, context.by_inputs, context.by_position + 0.5 * context.by_inputs):
+        noisy = scores + noise * context.rng.standard_normal(scores.shape)
         wanted = assign(noisy)
-        gain = noisy[rows, wanted] - noisy[rows, asked.assembly.outs]
-        held = np.argsort(gain)[: asked.rng.integers(0, asked.blocks)]
-        noisy[held, asked.assembly.outs[held]] = HELD
-        found.append(asked.repaired(noisy))
+        gain = noisy[rows, wanted] - noisy[rows, context.assembly.outs]
+        held = np.argsort(gain)[: context.rng.integers(0, context.blocks)]
+        noisy[held, context.assembly.outs[held]] = 1e6  # more than any score: these pairs stay
+        found.append(context.repaired(noisy))
     return found
 
 
-def linearised_order(asked: Asked) -> list[Assembly]:
+def linearised_order(context: ProposalContext) -> list[Assembly]:
     """Propose the orders that the linearised network asks for."""
-    return _linearised(asked, 0)
+    return _linearised(context, 0)
 
 
-def linearised_partners(asked: Asked) -> list[Assembly]:
+def linearised_partners(context: ProposalContext) -> list[Assembly]:
     """Propose the partners that the linearised network asks for."""
-    return _linearised(asked, 2)
+    return _linearised(context, 2)
 
 
-def _linearised(asked: Asked, kind: int) -> list[Assembly]:
+def _linearised(
+    context: ProposalContext,
+    kind: int,
+    *,
+    rows: int = 1000,
+    ridges: tuple[float, ...] = (0.1, 1.0, 10.0),
+    stays: tuple[float, ...] = (0.3, 1.0),
+) -> list[Assembly]:
     """Return the assemblies that would explain the error if the network were linear in its blocks.
 
     The effect of every block, or second half (2), at every position on the predictions of every row makes a
     least-squares problem over matrices whose rows and columns add up to nothing; the permutation nearest to its ridge
     solution is a proposal.
+
+    Parameters
+    ----------
+    context, kind
+        What is proposed from, and what changes: blocks (0) or second halves (2).
+    rows
+        Rows of the problem: it takes N² numbers for each.
+    ridges
+        Penalties on changes of the assignment, in units of what the mean row explains.
+    stays
+        Weights for staying put beside the change that is wanted.
     """
-    few = engine.first_rows(asked.setting.problem, LINEAR_ROWS, tier="screen")
-    asked.setting.run.spend(6)
+    few = engine.first_rows(context.setting.problem, rows, tier="screen")
+    context.setting.run.spend(6)
     with backend.watched():
-        changes = engine.first_order_changes(few, asked.assembly, partners=kind > 0)
+        changes = engine.first_order_changes(few, context.assembly, partners=kind > 0)
         error, replaced = np.asarray(changes.error, np.float64), np.asarray(changes.replaced[kind])
     found = []
-    for wanted in _ridge_solutions(replaced, error):
-        for stay in STAYS:
-            to = assign(stay * np.eye(asked.blocks) + wanted)
-            ins = asked.assembly.ins if kind else asked.assembly.ins[to]
-            found.append(Assembly(ins, asked.assembly.outs[to]))
+    for wanted in _ridge_solutions(replaced, error, ridges):
+        for stay in stays:
+            to = assign(stay * np.eye(context.blocks) + wanted)
+            ins = context.assembly.ins if kind else context.assembly.ins[to]
+            found.append(Assembly(ins, context.assembly.outs[to]))
     return found
 
 
-def _ridge_solutions(effects: NDArray[np.float32], error: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+def _ridge_solutions(
+    effects: NDArray[np.float32], error: NDArray[np.float64], ridges: tuple[float, ...]
+) -> list[NDArray[np.float64]]:
     """Return, for several penalties, the change of the permutation matrix, `[N, N]`, that would explain the error."""
     n, rows = len(effects), len(error)
     centred = effects - effects.mean(axis=0) - effects.mean(axis=1, keepdims=True) + effects.mean(axis=(0, 1))
@@ -149,41 +159,41 @@ def _ridge_solutions(effects: NDArray[np.float32], error: NDArray[np.float64]) -
     size = np.trace(kernel) / rows
     if not size > 0:
         return []
-    solved = (np.linalg.solve(kernel + ridge * size * np.eye(rows), error) for ridge in RIDGES)
+    solved = (np.linalg.solve(kernel + ridge * size * np.eye(rows), error) for ridge in ridges)
     return [-(flat @ dual).reshape(n, n) for dual in solved]
 
 
-def kicked(asked: Asked) -> list[Assembly]:
-    """Propose a few random moves, one to four at a time."""
-    kinds = ["swaps", "insertions"] + ([] if asked.setting.partner is not None else ["partner_swaps"])
+def kicked(context: ProposalContext, *, count: int = 16) -> list[Assembly]:
+    """Propose `count` times a few random moves, one to four at a time."""
+    kinds = ["swaps", "insertions"] + ([] if context.setting.partner is not None else ["partner_swaps"])
     found = []
-    for k in range(KICKS):
-        assembly = asked.assembly
+    for k in range(count):
+        assembly = context.assembly
         for _ in range(1 + k % 4):
-            moves = NEIGHBOURHOODS[asked.rng.choice(kinds)](asked.blocks)
+            moves = NEIGHBOURHOODS[context.rng.choice(kinds)](context.blocks)
             if moves.size:
-                (ins,), (outs,), _ = moves.take(asked.rng.integers(moves.size, size=1))
+                (ins,), (outs,), _ = moves.take(context.rng.integers(moves.size, size=1))
                 assembly = Assembly(assembly.ins[ins], assembly.outs[outs])
         found.append(assembly)
     return found
 
 
-def mended(asked: Asked) -> list[Assembly]:
-    """Propose the exchanges of partners that promise most to first order."""
-    if asked.blocks < 2:
+def mended(context: ProposalContext, *, count: int = 16) -> list[Assembly]:
+    """Propose the `count` exchanges of partners that promise most to first order."""
+    if context.blocks < 2:
         return []
-    moves = NEIGHBOURHOODS["partner_swaps"](asked.blocks)
-    best = np.argsort(screen(asked.setting.problem, asked.assembly, moves, asked.setting.run), kind="stable")[:KICKS]
-    ins, outs, _ = moves.take(best)
-    return [Assembly(asked.assembly.ins[i], asked.assembly.outs[o]) for i, o in zip(ins, outs, strict=True)]
+    moves = NEIGHBOURHOODS["partner_swaps"](context.blocks)
+    predicted = screen(context.setting.problem, context.assembly, moves, context.setting.run)
+    ins, outs, _ = moves.take(np.argsort(predicted, kind="stable")[:count])
+    return [Assembly(context.assembly.ins[i], context.assembly.outs[o]) for i, o in zip(ins, outs, strict=True)]
 
 
-def as_it_is(asked: Asked) -> list[Assembly]:
+def as_it_is(context: ProposalContext) -> list[Assembly]:
     """Propose to go on downhill."""
-    return [asked.assembly]
+    return [context.assembly]
 
 
-Proposal = Callable[[Asked], list[Assembly]]
+Proposal = Callable[[ProposalContext], list[Assembly]]
 ORDERS: dict[str, Proposal] = {"linearised_order": linearised_order, "as_it_is": as_it_is}
 """Proposals that leave partners alone."""
 PARTNERS: dict[str, Proposal] = {

@@ -11,23 +11,16 @@ from jaxsolve.search.descent import Descent, take
 
 Sweep = Callable[[Evaluator, Descent, Neighbourhood, Run, float], None]
 
-FIRST_LOOK = 8
-"""Moves that a sweep looks at together at first."""
-ACCELERATOR_LOOK = 64
-"""Fewest moves that it looks at together where several run side by side."""
-SHORTLIST = 128
-"""Moves that are evaluated exactly where first-order prediction has ranked all of them."""
 
-
-def take_each(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
+def first_improvement(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
     """Try every move once, taking each that improves at once.
 
     Looking at several moves together, taking the first that improves and going on behind it decides as
     trying one after the other does. What is looked at behind it is lost, so that fewer are looked at
     together while moves are taken, and more again while none is.
     """
-    narrowest = 1 if evaluator.way == "in_turn" else ACCELERATOR_LOOK
-    start, width = 0, max(narrowest, FIRST_LOOK)
+    narrowest = 1 if evaluator.way == "in_turn" else 64  # side by side, few take as long as many
+    start, width = 0, max(narrowest, 8)  # what is looked at behind a taken move is lost
     while start < moves.size and descent.loss > floor:
         window = moves.take(slice(start, start + width))
         losses = evaluator.losses(window)
@@ -39,14 +32,14 @@ def take_each(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run:
             start, width = start + width, min(Evaluator.room, 2 * width)
 
 
-def take_best(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
+def best_improvement(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
     """Look at every move and take the best, the first of equals, if it improves."""
     losses = evaluator.losses(moves)
     if losses.size and losses.min() < descent.loss:
         take(evaluator, descent, moves, int(losses.argmin()), float(losses.min()), run)
 
 
-def take_screened(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
+def screened_improvement(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
     """Rank all moves to first order, evaluate the best exactly, and take as many of them at once as helps.
 
     Where none of the shortlist improves, those behind it are evaluated, four times as many each time: only
@@ -55,14 +48,16 @@ def take_screened(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, 
     _take_ranked(evaluator, descent, moves, run, moves.size)
 
 
-def take_shortlisted(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
+def shortlisted_improvement(
+    evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float
+) -> None:
     """Do the same, but leave it at the best of the ranking: what ends such a search may not be a local optimum."""
-    _take_ranked(evaluator, descent, moves, run, 5 * SHORTLIST)
+    _take_ranked(evaluator, descent, moves, run, 5 * 128)  # the shortlist, and the four times as many behind it
 
 
 def _take_ranked(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, at_most: int) -> None:
     ranked = np.argsort(screen(evaluator.problem, descent.assembly, moves, run), kind="stable")[:at_most]
-    start, size = 0, SHORTLIST
+    start, size = 0, 128  # these hold 30 to 32 of the best 32 moves (bench/screening.py)
     while start < len(ranked) and not _take_many(evaluator, descent, moves.only(ranked[start : start + size]), run):
         start, size = start + size, 4 * size
 
@@ -113,8 +108,8 @@ def together(moves: Moves, chosen: list[int]) -> tuple[Moves, list[int]]:
 
 
 SWEEPS: dict[str, Sweep] = {
-    "first": take_each,
-    "best": take_best,
-    "screened": take_screened,
-    "shortlisted": take_shortlisted,
+    "first": first_improvement,
+    "best": best_improvement,
+    "screened": screened_improvement,
+    "shortlisted": shortlisted_improvement,
 }

@@ -10,9 +10,7 @@ import time
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from typer.testing import CliRunner
 
-from jaxsolve.cli.app import app
 from jaxsolve.cli.terminal import one_line
 from jaxsolve.ordering import SEEDS
 from jaxsolve.pairing import PAIRINGS
@@ -20,6 +18,7 @@ from jaxsolve.puzzle import demo_puzzle, write_puzzle
 from jaxsolve.records import to_json
 from jaxsolve.search import SEARCHES
 from tests import reference
+from tests.cli import call
 
 KEYS = {
     "status", "message", "permutation", "sha256", "mse", "pairs", "pairing", "order_seed", "search", "rows", "rounds",
@@ -31,10 +30,6 @@ KEYS = {
 def data_home(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     return tmp_path / "data"
-
-
-def call(*arguments: object):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def lines(text: str) -> list[str]:

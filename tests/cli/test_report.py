@@ -8,16 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from jaxsolve.cli.app import app
 from jaxsolve.files import unsealed
+from tests.cli import call
 
 STORED = Path(__file__).parent.parent / "records" / "format-1"
-
-
-def call(*arguments: object):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

@@ -10,11 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from jaxsolve.cli.app import app
 from jaxsolve.puzzle import write_puzzle
 from tests import reference
+from tests.cli import call
 
 STORED = Path(__file__).parent.parent / "records" / "format-1"
 JAXSOLVE = [sys.executable, "-c", "from jaxsolve.cli import main; main()"]
@@ -40,10 +39,6 @@ def kept(tmp_path_factory):
     call("search", folder / "wrong", "--resume", runs / "wrong", "--activation", "relu")
     call("sweep", folder / "three", folder / "grid.toml", "--activation", "relu", "--out", runs / "swept")
     return runs
-
-
-def call(*arguments: object):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def listed(*arguments: object) -> list[dict]:

@@ -8,11 +8,10 @@ import sys
 import time
 
 import pytest
-from typer.testing import CliRunner
 
-from jaxsolve.cli.app import app
 from jaxsolve.puzzle import write_puzzle
 from tests import reference
+from tests.cli import call
 
 KEYS = {
     "status", "message", "permutation", "sha256", "mse", "pairs", "method", "options", "rows", "loss", "given_pairs",
@@ -34,10 +33,6 @@ def small(tmp_path_factory):
     write_puzzle(puzzle, folder / "right")
     write_puzzle(puzzle.replace(y=puzzle.y[::-1].copy()), folder / "wrong")
     return folder / "right", folder / "wrong", puzzle.permutation(answer)
-
-
-def call(*arguments: object):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def last_line(result) -> str:

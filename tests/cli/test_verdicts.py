@@ -7,12 +7,11 @@ import sys
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from jaxsolve.cli.app import app
 from jaxsolve.puzzle import demo_puzzle, write_puzzle
 from jaxsolve.solver import solve
 from tests import reference
+from tests.cli import call
 from tests.reference import single
 
 
@@ -21,10 +20,6 @@ def data_home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
         yield
-
-
-def call(*arguments):
-    return CliRunner().invoke(app, [*map(str, arguments)])
 
 
 @pytest.fixture(scope="module")

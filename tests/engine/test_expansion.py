@@ -27,14 +27,14 @@ def grown(problem, words=WORDS):
     return engine.grown(problem, engine.inputs_spread(problem), zeros, words[:, 0].copy(), words[:, 1].copy())
 
 
-def expanded(problem, at_once=4, ins=INS, outs=OUTS, noise=0.0, seed=5, keep=36, each=False, paired=False):
+def expanded(problem, at_once=4, ins=INS, outs=OUTS, noise=0.0, seed=5, keep=36, paired=False):
     """Expansions of all states, so many states at a time, as rows (state, first half, second half, ranked, loss)."""
     states, found, have = grown(problem), [], np.full(len(ins), N - 1, np.int32)
     for first in range(0, len(ins), at_once):
         rows = slice(first, first + at_once)
         some = engine.best_expansions(
             problem, states, np.int32(first), ins[rows], outs[rows], have[rows], drawn(seed, noise, ins, outs, paired)[rows],
-            keep=keep, each=each, paired=paired,
+            keep=keep, paired=paired,
         )  # fmt: skip
         found.append(np.stack([some.state, some.ins, some.outs, some.ranked, some.losses], axis=1, dtype=np.float64))
     return np.concatenate(found)
@@ -110,14 +110,6 @@ def test_noise_ranks_and_does_not_change_losses():
     added = in_order(noisy)[:, 3] - in_order(noisy)[:, 4]
     assert 0.2 < added.std() < 0.4
     assert len(set(added.tolist())) == len(added)
-
-
-def test_each_state_has_its_own_best():
-    problem = placed()[1]
-    found = expanded(problem, 3, INS[:3], OUTS[:3], each=True, keep=2)
-    every = expanded(problem)
-    best = [every[every[:, 0] == w][:2] for w in range(3)]
-    np.testing.assert_array_equal(found, np.concatenate(best))
 
 
 def test_only_the_best_are_kept_and_halves_beyond_those_left_are_not_used():

@@ -341,7 +341,7 @@ seed = 1
 pairing = "trace"
 [options]
 steps = 10
-stochastic_beam.last_width = 3
+stochastic_beam.signature = 3
 [grid]
 width = [10, 50]
 noise = [0.001, 0.01]

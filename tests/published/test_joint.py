@@ -12,16 +12,13 @@ from jaxsolve.search import Setting
 from jaxsolve.search.beam import Beam
 from jaxsolve.solver import Config, solve
 from tests.conftest import REAL_SHA256
+from tests.search import states
 
 
 @pytest.mark.parametrize(("width", "published"), [(1, 1.9856), (10, 0.5097)])
 def test_beams_over_all_rows_come_out_as_published(real_puzzle, width, published):
     setting, beam = Setting(engine.place(real_puzzle), Run()), Beam(width)
-    state = beam.init(setting)
-    work = beam.place(setting, state)
-    while not beam.finished(state):
-        state, work = beam.step(setting, state, work)
-    best = beam.found(state)
+    best = beam.found(states(beam, setting)[-1])
     assert best.losses[0] == pytest.approx(published, abs=5e-5)
     if width > 1:
         first = real_puzzle.permutation(best.best)

@@ -10,6 +10,7 @@ from jaxsolve.run import Run
 from jaxsolve.search import Setting, annealing
 from jaxsolve.search.annealing import Annealing, Tempering
 from tests import reference
+from tests.search import states
 
 N, ROWS, CHUNK = 4, 40, 16
 
@@ -22,15 +23,6 @@ def short_steps(monkeypatch):
 def setting(seed=0, prior=None, places=None):
     puzzle, _ = reference.random_puzzle(71, n=N, rows=ROWS)
     return puzzle, Setting(engine.place(puzzle), Run(), seed, prior=prior, places=places)
-
-
-def states(method, given):
-    state = method.init(given)
-    seen, work = [state], method.place(given, state)
-    while not method.finished(state):
-        state, work = method.step(given, state, work)
-        seen.append(state)
-    return seen
 
 
 def test_temperatures_fall_geometrically_from_hot_to_cold():

@@ -10,17 +10,17 @@ from jaxsolve.run import Run
 from jaxsolve.search import Setting
 from jaxsolve.search.backward import BackwardBeam
 from tests import reference
+from tests.search import states
 
 
 def ended(width, puzzle, partner=None):
     setting = Setting(engine.place(puzzle), Run(), partner=partner)
     beam = BackwardBeam(width)
-    state = beam.init(setting)
-    while not beam.finished(state):
-        state, _ = beam.step(setting, state, None)
+    seen = states(beam, setting)
+    for state in seen[1:]:
         for ins, outs, loss in zip(state.ins, state.outs, state.losses, strict=True):
             assert loss == pytest.approx(reference.loss(puzzle, ins, outs), rel=1e-4)
-    return beam.found(state)
+    return beam.found(seen[-1])
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])

@@ -33,7 +33,7 @@ def test_searches_end_in_a_local_optimum(name):
     assert descent.loss < before
     for half in descent.assembly:
         assert sorted(half) == list(range(N))
-    for neighbourhood in SEARCHES[name].neighbourhoods:
+    for neighbourhood, _ in SEARCHES[name].levels:
         losses = Evaluator(problem, descent.assembly, Run()).losses(NEIGHBOURHOODS[neighbourhood](N))
         assert (losses >= descent.loss).all()
 
@@ -145,7 +145,7 @@ def test_many_moves_are_taken_only_if_they_still_help(monkeypatch):
 
     monkeypatch.setattr(Evaluator, "losses", fickle)
     evaluator = Evaluator(problem, descent.assembly, run)
-    sweeps.take_shortlisted(evaluator, descent, NEIGHBOURHOODS["reorderings"](N), run, 0.0)
+    sweeps.shortlisted_improvement(evaluator, descent, NEIGHBOURHOODS["reorderings"](N), run, 0.0)
     assert len(calls) > 1
     assert (descent.moves, descent.loss) == (0, before)
 

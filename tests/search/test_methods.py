@@ -1,5 +1,7 @@
 """What every joint search keeps to: sorted assemblies with exact losses, decided by the seed, whenever it is killed."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import padded
 from jaxsolve.run import Run, load_checkpoint, save_checkpoint
 from jaxsolve.search import METHODS, Pipeline, Population, Setting, annealing, grand_canonical, options_of, stages_named
+from jaxsolve.search.beam import Beam
 from jaxsolve.search.storing import flattened
 from tests import reference
 
@@ -198,18 +201,16 @@ def test_options_have_a_type_and_a_default(name):
     ("method", "options", "why"),
     [
         ("beam", {"width": 0}, "width is 0"),
-        ("beam", {"last_width": -1}, "last_width is -1"),
+        ("beam", {"pool": 0}, "pool is 0"),
         ("beam", {"noise": -0.1}, "noise is -0.1"),
         ("beam", {"noise": "nan"}, "noise is nan"),
         ("beam", {"signature": -1}, "signature is -1"),
-        ("beam", {"rollout": -2}, "rollout is -2"),
         ("beam", {"grid": 0}, "grid is 0"),
         ("beam", {"width": 2.5}, "width is 2.5; expected a whole number"),
         ("beam", {"width": "many"}, "width is 'many'; expected a whole number"),
         ("beam", {"width": "inf"}, "width is 'inf'; expected a whole number"),
-        ("beam", {"merge": "maybe"}, "merge is 'maybe'; expected true or false"),
         ("beam", {"noise": "much"}, "noise is 'much'; expected a number"),
-        ("beam", {"chains": 2}, "beam has no option 'chains'; it has grid, last_width"),
+        ("beam", {"chains": 2}, "beam has no option 'chains'; it has grid, noise, pool"),
         ("annealing", {"chains": 0}, "chains is 0"),
         ("annealing", {"steps": 0}, "steps is 0"),
         ("annealing", {"hot": 1e-9}, "cold is 0.0001 and hot is 1e-09"),
@@ -245,10 +246,19 @@ def test_wrong_options_are_named(method, options, why):
 
 
 def test_options_go_to_all_stages_that_have_them_or_to_the_one_they_name():
-    one, two, three = stages_named(
-        ["annealing", "tempering", "beam"], {"chains": "3", "tempering.steps": 7, "last_width": "none", "merge": "true"}
-    )
+    one, two, three = stages_named(["annealing", "tempering", "beam"], {"chains": "3", "tempering.steps": 7, "grid": 2})
     assert (one.method.chains, two.method.chains) == (3, 3)
     assert (one.method.steps, two.method.steps) == (20_000, 7)
-    assert (three.method.last_width, three.method.merge) == (None, True)
+    assert three.method.grid == 2.0
     assert [stage.name for stage in stages_named("beam, descent")] == ["beam", "descent"]
+
+
+def test_options_may_be_switches(monkeypatch):
+    @dataclass(frozen=True)
+    class Switched(Beam):
+        on: bool = False
+
+    monkeypatch.setitem(METHODS, "switched", Switched)
+    assert [stages_named("switched", {"on": text})[0].method.on for text in ("true", "0")] == [True, False]
+    with pytest.raises(UsageError, match="on is 'maybe'; expected true or false"):
+        stages_named("switched", {"on": "maybe"})
