@@ -9,23 +9,16 @@ import pytest
 from jaxsolve import engine
 from jaxsolve.errors import UsageError
 from jaxsolve.run import Run
-from jaxsolve.search import Setting, beam as beams
+from jaxsolve.search import Setting
 from jaxsolve.search.beam import POOL, PROBES, Beam
 from tests import reference
 
 N, ROWS = 4, 40
 
 
-@pytest.fixture(autouse=True)
-def few_programs(monkeypatch):
-    """Room for more states than there are: it takes long to compile a program for each number of them."""
-    monkeypatch.setattr(beams, "BUCKETS", 1)
-    monkeypatch.setattr(beams, "_room", lambda count: 16 if 1 < count < 16 else 1 << (count - 1).bit_length())
-
-
-def setting(n=N, rows=ROWS, devices=None, partner=None, seed=0, memory=None):
+def setting(n=N, rows=ROWS, partner=None, seed=0, memory=None):
     puzzle, _ = reference.random_puzzle(61, n=n, rows=rows)
-    return puzzle, Setting(engine.place(puzzle, devices=devices), Run(memory=memory), seed, partner=partner)
+    return puzzle, Setting(engine.place(puzzle), Run(memory=memory), seed, partner=partner)
 
 
 def steps(beam, given):
@@ -154,11 +147,6 @@ def test_a_beam_that_goes_on_from_a_stored_state_ends_in_the_same_bits(beam):
     _, given = setting()
     states = steps(beam, given)
     same([beam.step(given, before, beam.place(given, before))[0] for before in states[:-1]], states[1:])
-
-
-def test_devices_change_no_bit():
-    beam = Beam(width=4, signature=1, grid=1.5)
-    same(steps(beam, setting(devices=1)[1]), steps(beam, setting()[1]))
 
 
 def test_noise_is_decided_by_the_seed_and_leaves_losses_exact():
