@@ -90,15 +90,6 @@ def test_bubble_repair_from_better_seeds(real_puzzle, paired, order_seed, mse, m
     assert sha256_of(real_puzzle.permutation(descent.assembly)) == REAL_SHA256
 
 
-def test_greedy_insertion_then_two_opt_then_or_opt_in_one_sweep(real_puzzle):
-    partner = pair(real_puzzle, "trace").partner.astype(np.int32)
-    paired = Paired(real_puzzle.first_rows(500), partner, Run())
-    descent = begin(paired.problem, paired.assembly(seed_order(paired, "greedy_insertion")), paired.run)
-    for name in ("two_opt", "or_opt"):
-        descend(paired.problem, descent, name, paired.run, floor=1e-11)
-    assert sha256_of(real_puzzle.permutation(descent.assembly)) == REAL_SHA256
-
-
 def test_the_recipe_proves_the_answer(real_puzzle):
     solution = solve(real_puzzle, Config(sha256=REAL_SHA256))
     assert solution.status == "solved"
