@@ -70,6 +70,6 @@ def peak_bytes(over: Mesh) -> int:
     return most if sys.platform == "darwin" else 1024 * most
 
 
-def traced(folder: Path) -> AbstractContextManager[None]:
+def traced(folder: Path) -> AbstractContextManager[object]:
     """Record what devices do inside, in files that Perfetto and XProf open."""
     return jax.profiler.trace(str(folder), create_perfetto_trace=True)

@@ -1,10 +1,6 @@
 """The command line: results on stdout, one line on stderr, exit codes as documented."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -280,29 +276,6 @@ def test_help_names_every_method():
     shown = "".join(call("solve", "--help").stdout.replace("│", "").split())
     for name in (*PAIRINGS, *SEEDS, *SEARCHES):
         assert name in shown
-
-
-def test_an_interrupt_saves_the_best_answer_and_exits_with_130(tmp_path):
-    puzzle = demo_puzzle()
-    write_puzzle(puzzle.replace(y=puzzle.y[::-1].copy()), tmp_path / "p")
-    command = [
-        sys.executable,
-        "-m",
-        "jaxsolve",
-        "solve",
-        str(tmp_path / "p"),
-        "--json",
-        "--out",
-        str(tmp_path / "out"),
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
-    time.sleep(8)
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130, stderr
-    assert "Traceback" not in stderr
-    assert json.loads(stdout)["status"] == "interrupted"
-    assert json.loads((tmp_path / "out" / "answer.json").read_text())["status"] == "interrupted"
 
 
 def test_json_knows_no_infinities_and_lines_no_control_characters():

@@ -116,7 +116,8 @@ def test_an_old_record_is_shown_and_compared_with_a_new_one(kept):
 
 
 def test_a_killed_run_is_unfinished_and_says_what_was_known(data, kept, tmp_path):
-    command = [*JAXSOLVE, "search", str(kept.parent / "wrong"), "--method", "annealing", "--set", "steps=100000000"]
+    command = [*JAXSOLVE, "search", str(kept.parent / "wrong"), "--activation", "relu"]
+    command += ["--method", "annealing", "--set", "steps=100000000"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ})
     end = time.monotonic() + 60
     while time.monotonic() < end and not any('"frame"' in path.read_text() for path in data.rglob("trace.jsonl")):

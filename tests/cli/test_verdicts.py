@@ -29,6 +29,7 @@ def given(tmp_path_factory):
     answer = puzzle.assembly(solve(puzzle).certificate.permutation)
     puzzle = puzzle.replace(expected_sha256=None).first_rows(600)
     gelu, other = reference.random_puzzle(81, n=3, rows=300, activation="gelu")
+    small, _ = reference.random_puzzle(71, n=3, rows=40)
     rounded = {name: getattr(puzzle, name).astype(np.float16).astype(float) for name in ("w_in", "w_out")}
     kinds = {
         "plain": puzzle,
@@ -37,6 +38,7 @@ def given(tmp_path_factory):
         "one": puzzle.first_rows(1),
         "sigmoid": puzzle.replace(y=single(1 / (1 + np.exp(-puzzle.y)))),
         "shuffled": puzzle.replace(y=puzzle.y[::-1].copy()),
+        "wrong": small.replace(y=small.y[::-1].copy()),
     }
     folder = tmp_path_factory.mktemp("given")
     for name, kind in kinds.items():
@@ -153,19 +155,8 @@ def test_a_guess_that_solves_ends_a_search_and_a_sweep(tmp_path):
 
 def test_a_guess_leaves_no_frames_in_the_record_of_a_search(given, tmp_path):
     folder, _, _ = given
-    found = call(
-        "search",
-        folder / "shuffled",
-        "--method",
-        "beam",
-        "--set",
-        "width=2",
-        "--out",
-        tmp_path / "run",
-        "--json",
-        "--budget",
-        12,
-    )
+    asked = ("--method", "beam", "--set", "width=2")
+    found = call("search", folder / "wrong", *asked, "--out", tmp_path / "run", "--json")
     assert found.exit_code == 1
     lines = [json.loads(line) for line in (tmp_path / "run" / "trace.jsonl").read_text().splitlines()]
     assert {line["search"] for line in lines if line["event"] == "attempt"} <= {"beam"}

@@ -62,7 +62,7 @@ def placed(rows=200, activation="relu", devices=None):
     return puzzle, engine.place(puzzle, devices=devices)
 
 
-@pytest.mark.parametrize(("activation", "rows"), [("relu", 200), ("gelu", 12), ("tanh", 130)])
+@pytest.mark.parametrize(("activation", "rows"), [("relu", 200), ("gelu", 130)])
 def test_all_expansions_have_the_losses_of_the_reference_the_best_first(activation, rows):
     puzzle, problem = placed(rows, activation)
     found = expanded(problem)
@@ -121,7 +121,7 @@ def test_only_the_best_are_kept_and_halves_beyond_those_left_are_not_used():
 def test_states_without_anything_left_have_no_expansions():
     problem = placed()[1]
     have = np.array([3, 3, 0, 0], np.int32)
-    none = np.zeros((4, 1, 1), np.float32)
+    none = np.zeros((4, 3, 3), np.float32)
     found = engine.best_expansions(problem, grown(problem), np.int32(0), INS, OUTS, have, none, keep=36)
     assert np.isfinite(found.losses).sum() == 18
     assert set(np.asarray(found.state)[np.isfinite(found.losses)].tolist()) == {0, 1}

@@ -37,8 +37,9 @@ def setting(n, d, h, rows, activation):
 SHAPES = [(3, 4, 6, 12), (3, 24, 48, 70), (2, 48, 96, 64)]
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(
+    ("shape", "activation"), [*((SHAPES[0], name) for name in ACTIVATIONS), *((shape, "gelu") for shape in SHAPES[1:])]
+)
 def test_interpreted_it_equals_the_reference(shape, activation):
     puzzle, problem, states, *candidates = setting(*shape, activation)
     losses = jax.jit(lambda s, *c: fused_losses(problem, s, *c, interpret=True))(states, *candidates)

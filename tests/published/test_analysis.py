@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxsolve.analysis import analyze, seeds, subject_of
+from jaxsolve.ordering import fit_strengths, three_cycles
 from jaxsolve.solver import Config, solve
 from tests.conftest import REAL_SHA256
 
@@ -82,6 +83,8 @@ def test_proposition_1_has_the_sign_but_not_the_size(measured):
 def test_contradictions_are_few_and_weak(measured):
     found = analyze(measured.subject, ["transitivity"]).results["transitivity"]
     assert (len(found.cycles), found.triples) == (22, 17_296)
+    assert three_cycles(found.gaps) == 22
+    assert np.isfinite(fit_strengths(found.gaps, 0.001)).all()
     assert (found.order_seed, found.rows) == ("delta_norm", 2000)
     # the medians of the paper's section 4.3: of the weakest margin of each, and of all
     assert f"{np.median(found.cycle_margins[:, 0]):.1e}" == "1.8e-04"
@@ -90,7 +93,7 @@ def test_contradictions_are_few_and_weak(measured):
 
 def test_seeds_beside_the_answer(real_puzzle):
     solution = solve(real_puzzle, Config(sha256=REAL_SHA256))
-    # the two seeds that evaluate many orders are left out here; their errors are tested with the tables
+    # the two seeds that evaluate many orders are left out here; where they lead is tested with the tables
     found = seeds(subject_of(real_puzzle, solution.certificate.permutation), work=1e11)
     assert set(found.left_out) == {"greedy_insertion", "bradley_terry"}
     orders = {one.name: (round(one.mse, 6), round(one.spearman, 3)) for one in found.orders}

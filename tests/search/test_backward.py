@@ -25,7 +25,7 @@ def ended(width, puzzle, partner=None):
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_ends_of_networks_have_the_losses_of_the_reference(activation):
-    puzzle, _ = reference.random_puzzle(3, n=4, rows=20, activation=activation, scale=0.5)
+    puzzle, _ = reference.random_puzzle(3, n=4, rows=40, activation=activation, scale=0.5)
     found = ended(3, puzzle)
     assert (np.sort(found.ins) == np.arange(4)).all()
     assert (np.sort(found.outs) == np.arange(4)).all()
@@ -38,9 +38,9 @@ def test_a_beam_as_wide_as_there_are_networks_finds_the_best():
 
 
 def test_given_pairs_stay_together():
-    puzzle, _ = reference.random_puzzle(3, n=4, rows=20)
+    puzzle, _ = reference.random_puzzle(3, n=4, rows=40)
     partner = np.array([2, 0, 3, 1], np.int32)
-    found = ended(5, puzzle, partner)
+    found = ended(3, puzzle, partner)
     assert (found.outs == partner[found.ins]).all()
 
 

@@ -23,9 +23,9 @@ def few_programs(monkeypatch):
     monkeypatch.setattr(beams, "_room", lambda count: 16 if 1 < count < 16 else 1 << (count - 1).bit_length())
 
 
-def setting(n=N, rows=ROWS, devices=None, partner=None, seed=0, memory=None):
+def setting(n=N, rows=ROWS, partner=None, seed=0, memory=None):
     puzzle, _ = reference.random_puzzle(61, n=n, rows=rows)
-    return puzzle, Setting(engine.place(puzzle, devices=devices), Run(memory=memory), seed, partner=partner)
+    return puzzle, Setting(engine.place(puzzle), Run(memory=memory), seed, partner=partner)
 
 
 def loss(puzzle, word):
@@ -121,11 +121,6 @@ def test_a_beam_that_goes_on_from_a_stored_state_ends_in_the_same_bits(beam):
     _, given = setting()
     seen = states(beam, given)
     same([beam.step(given, before, beam.place(given, before))[0] for before in seen[:-1]], seen[1:])
-
-
-def test_devices_change_no_bit():
-    beam = Beam(width=4, signature=1, grid=1.5)
-    same(states(beam, setting(devices=1)[1]), states(beam, setting()[1]))
 
 
 def test_noise_is_decided_by_the_seed_and_leaves_losses_exact():

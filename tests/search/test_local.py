@@ -151,10 +151,10 @@ def test_many_moves_are_taken_only_if_they_still_help(monkeypatch):
 
 
 def test_an_overflowing_start_is_not_improved_by_overflowing_moves():
-    puzzle, _ = reference.random_puzzle(21, n=4, rows=8)
+    puzzle, _ = reference.random_puzzle(21, n=N, rows=16)
     problem, run = engine.place(puzzle.replace(w_in=puzzle.w_in * 1e30, w_out=puzzle.w_out * 1e30)), Run()
     for name in SEARCHES:
-        stay = np.arange(4, dtype=np.int32)
+        stay = np.arange(N, dtype=np.int32)
         descent = begin(problem, Assembly(stay, stay), run)
         descend(problem, descent, name, run)
         assert (descent.loss, descent.moves) == (np.inf, 0), name

@@ -16,10 +16,10 @@ from tests import reference
 
 N, ROWS = 4, 40
 SMALL = {
-    "beam": {"width": 3, "noise": 0.0},
+    "beam": {"width": 3, "signature": 1, "grid": 1.5},
     "stochastic_beam": {"width": 3, "noise": 1.0},
     "backward_beam": {"width": 3},
-    "annealing": {"chains": 2, "steps": 40, "restarts": 1},
+    "annealing": {"chains": 3, "steps": 48, "restarts": 1},
     "tempering": {"chains": 3, "steps": 80},
     "grand_canonical": {"forwards": 60.0, "hot": 3.0, "cold": 0.3, "remove": 0.1},
     "iterated": {"steps": 5, "elites": 3},
