@@ -9,10 +9,9 @@ import numpy as np
 
 from jaxsolve.guided.guide import Guide
 from jaxsolve.search import MOST_SEED, Pipeline, Population, Setting, stages_named
-from jaxsolve.search.annealing import CHUNK_STEPS
 
 STEPS = 16
-"""Moves of each chain in the first round, in units of `CHUNK_STEPS`."""
+"""Moves of each chain in the first round, in units of `annealing.chunk`."""
 CHAINS = 2
 """Assemblies that a round begins with: the best, and another."""
 NO_BETTER = 0.97
@@ -37,6 +36,7 @@ ANNEALING = {
     "annealing.insertion": 0.5,
     "annealing.reversal": 0.1,
     "annealing.reach": 2.0,
+    "annealing.chunk": 256,
 }
 """What is the same in all rounds: mostly short insertions and swaps of whole blocks."""
 
@@ -86,7 +86,7 @@ class AnnealingRounds:
         warm = min(HOTTEST * float(self.guide.puzzle.y.var()), WARM * self.guide.loss)
         hot = max(self._heat * warm, 1e-12)
         return ANNEALING | {
-            "annealing.steps": CHUNK_STEPS * round(self._steps),
+            "annealing.steps": int(ANNEALING["annealing.chunk"]) * round(self._steps),
             "annealing.cold": hot / COOLING,
             "annealing.hot": hot,
         }

@@ -10,7 +10,7 @@ from jaxsolve.guided.annealing import AnnealingRounds
 from jaxsolve.ordering import expected_places, place_costs
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import OutOfTime, Run
-from jaxsolve.search import annealing as chains, stages_named
+from jaxsolve.search import stages_named
 from tests import reference
 from tests.guided.examples import (
     FLOOR,
@@ -30,8 +30,7 @@ CHUNK = 64
 
 @pytest.fixture(autouse=True)
 def short_rounds(monkeypatch):
-    monkeypatch.setattr(chains, "CHUNK_STEPS", CHUNK)
-    monkeypatch.setattr(annealing, "CHUNK_STEPS", CHUNK)
+    monkeypatch.setitem(annealing.ANNEALING, "annealing.chunk", CHUNK)
     monkeypatch.setattr(annealing, "STEPS", 4)
     monkeypatch.setattr(annealing, "LONGER", 2.0)  # whole chunks again: others would be compiled anew
 

@@ -6,7 +6,7 @@ import pytest
 from jaxsolve import engine
 from jaxsolve.errors import UsageError
 from jaxsolve.run import Run, load_checkpoint, save_checkpoint
-from jaxsolve.search import METHODS, Pipeline, Population, Setting, annealing, grand_canonical, options_of, stages_named
+from jaxsolve.search import METHODS, Pipeline, Population, Setting, options_of, stages_named
 from tests import reference
 
 N, ROWS = 4, 40
@@ -14,19 +14,13 @@ SMALL = {
     "beam": {"width": 3, "noise": 0.0},
     "stochastic_beam": {"width": 3, "noise": 1.0},
     "backward_beam": {"width": 3},
-    "annealing": {"chains": 2, "steps": 40, "restarts": 1},
-    "tempering": {"chains": 3, "steps": 80},
-    "grand_canonical": {"forwards": 60.0, "hot": 3.0, "cold": 0.3, "remove": 0.1},
+    "annealing": {"chains": 2, "steps": 80, "chunk": 16},
+    "tempering": {"chains": 3, "steps": 80, "chunk": 16},
+    "grand_canonical": {"forwards": 60.0, "hot": 3.0, "cold": 0.3, "remove": 0.1, "chunk": 20},
     "iterated": {"steps": 5, "elites": 3},
     "descent": {"search": "joint_descent", "best": 2},
 }
 RANDOM = [name for name in METHODS if name not in ("beam", "backward_beam")]
-
-
-@pytest.fixture(autouse=True)
-def short_steps(monkeypatch):
-    monkeypatch.setattr(annealing, "CHUNK_STEPS", 16)
-    monkeypatch.setattr(grand_canonical, "CHUNK_STEPS", 20)
 
 
 def setting(seed=0, starts=None, devices=None, memory=None, partner=None):
@@ -203,8 +197,8 @@ def test_options_have_a_type_and_a_default(name):
         ("annealing", {"steps": 0}, "steps is 0"),
         ("annealing", {"hot": 1e-9}, "cold is 0.0001 and hot is 1e-09"),
         ("annealing", {"cold": 0}, "cold is 0"),
-        ("annealing", {"acceptance": -1}, "acceptance is -1"),
-        ("annealing", {"restarts": -1}, "restarts is -1"),
+        ("annealing", {"confidence": -1}, "confidence is -1"),
+        ("annealing", {"chunk": 0}, "chunk is 0"),
         ("annealing", dict.fromkeys(["swap", "partner", "reversal", "insertion"], 0), "swap, partner, reversal and"),
         ("tempering", {"cold": 1}, "cold is 1"),
         ("grand_canonical", {"chains": 0}, "chains is 0"),
