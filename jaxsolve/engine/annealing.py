@@ -139,10 +139,10 @@ def _evaluate(
 
     def look(carry: tuple) -> tuple:
         c, total, change, square, states = carry
-        before = metropolis.squared_errors(tiles, c, metropolis.states_at(tiles, c, n, states, cache.slot))
         h, states = metropolis.run_blocks(tiles, c, halves, (first, n), states, cache.slot, 1)
         squares = metropolis.squared_errors(tiles, c, h)
-        each = squares - before
+        last = metropolis.states_at(tiles, c, n, states, cache.slot)  # read after the writes: else all are copied
+        each = squares - metropolis.squared_errors(tiles, c, last)
         return c + 1, total + jnp.sum(squares), change + jnp.sum(each), square + jnp.sum(each * each), states
 
     def open_yet(carry: tuple) -> Array:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxsolve.puzzle import Assembly
-from jaxsolve.search.annealing import CHUNK_STEPS, Annealing, ChainState
+from jaxsolve.search.annealing import Annealing, ChainState
 from jaxsolve.search.incumbents import Guide, Incumbents, NearIncumbents
 from jaxsolve.search.method import Amount, Count, Info, Population, Setting, Work, check_options
 from jaxsolve.search.pipeline import MOST_SEED, Stage, Stepper
@@ -24,7 +24,7 @@ class ReannealingState(NamedTuple):
     round: Count
     """`[]` rounds done"""
     chunks: Amount
-    """`[]` moves of each chain in a round, in units of those between two looks of the host"""
+    """`[]` moves of each chain in a round, in units of `Reannealing.chunk`"""
     heat: Amount
     """`[]` temperature of a round, as a share of what the loss calls for"""
     chains: ChainState | None
@@ -46,8 +46,10 @@ class Reannealing(NearIncumbents):
 
     rounds: int | None = 8
     """Rounds; None: as many as there is time for."""
+    chunk: int = 256
+    """Moves of each chain between two looks of the host, at most."""
     chunks: int = 16
-    """Moves of each chain in the first round, in units of those between two looks of the host."""
+    """Moves of each chain in the first round, in units of `chunk`."""
     longer: float = 1.15
     """Factor by which a round that found nothing better makes the next ones longer."""
     better: float = 0.97
@@ -68,7 +70,7 @@ class Reannealing(NearIncumbents):
 
     def __post_init__(self) -> None:
         """Refuse what is no schedule; `UsageError` names the option."""
-        check_options(self, positive=("rounds", "chunks", "cooling", "decided_on", "kept"))
+        check_options(self, positive=("rounds", "chunk", "chunks", "cooling", "decided_on", "kept"))
 
     @property
     def state_type(self) -> type[ReannealingState]:
@@ -118,7 +120,7 @@ class Reannealing(NearIncumbents):
         hot = min(self.hottest * float(setting.puzzle.y.var()), self.warmth * incumbents.loss)
         hot = max(float(state.heat) * hot, 1e-12)
         method = Annealing(
-            chains=2, steps=CHUNK_STEPS * round(float(state.chunks)), hot=hot, cold=hot / self.cooling,
+            chains=2, steps=self.chunk * round(float(state.chunks)), chunk=self.chunk, hot=hot, cold=hot / self.cooling,
             partner=0.0, swap=0.4, insertion=0.5, reversal=0.1, reach=2.0,
         )  # fmt: skip
         seed = (setting.seed + 2 * k) % MOST_SEED

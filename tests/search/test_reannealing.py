@@ -9,7 +9,7 @@ from jaxsolve.errors import UsageError
 from jaxsolve.ordering import expected_places, place_costs
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import OutOfTime, Run
-from jaxsolve.search import annealing as chains, reannealing
+from jaxsolve.search import reannealing
 from jaxsolve.search.reannealing import Reannealing
 from jaxsolve.search.storing import flattened, restored
 from tests import reference
@@ -34,12 +34,6 @@ from tests.search.examples import (
 CHUNK = 64
 
 
-@pytest.fixture(autouse=True)
-def short_rounds(monkeypatch):
-    monkeypatch.setattr(chains, "CHUNK_STEPS", CHUNK)
-    monkeypatch.setattr(reannealing, "CHUNK_STEPS", CHUNK)
-
-
 @pytest.fixture(scope="module")
 def right():
     return right_puzzle()
@@ -47,7 +41,7 @@ def right():
 
 def annealing(puzzle, *assemblies, run=None, seed=0, **options):
     """Endless rounds that get longer by whole chunks: others would be compiled anew."""
-    method = Reannealing(**{"rounds": None, "chunks": 4, "longer": 2.0} | options)
+    method = Reannealing(**{"rounds": None, "chunk": CHUNK, "chunks": 4, "longer": 2.0} | options)
     return walk(method, puzzle, *assemblies, run=run, seed=seed)
 
 

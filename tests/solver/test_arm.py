@@ -8,7 +8,6 @@ import pytest
 
 from jaxsolve.puzzle import padded
 from jaxsolve.run import OutOfTime, Run
-from jaxsolve.search import annealing as chains, reannealing
 from jaxsolve.search.elimination import Elimination
 from jaxsolve.search.reannealing import Reannealing
 from jaxsolve.search.relaxation import Relaxation
@@ -33,17 +32,11 @@ CHUNK = 64
 TURNS = "relaxation", "relaxation", "reannealing"
 
 
-@pytest.fixture(autouse=True)
-def short_rounds(monkeypatch):
-    for module in (chains, reannealing):
-        monkeypatch.setattr(module, "CHUNK_STEPS", CHUNK)
-
-
 def arm_at(setting, opening=(), **options):
     methods = {
         "elimination": Elimination(),
         "relaxation": Relaxation(cycles=None, **options),
-        "reannealing": Reannealing(rounds=None, chunks=4, longer=2.0),
+        "reannealing": Reannealing(rounds=None, chunk=CHUNK, chunks=4, longer=2.0),
     }
     return TurnsArm(setting, methods, TURNS, opening)
 

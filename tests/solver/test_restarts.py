@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxsolve.run import Run
-from jaxsolve.search import MOST_SEED, annealing, grand_canonical
+from jaxsolve.search import MOST_SEED
 from jaxsolve.solver import restarts
 from jaxsolve.solver.restarts import Restarts, RestartsArm
 from tests import reference
@@ -76,9 +76,7 @@ def test_of_what_a_search_has_found_the_best_are_handed_on():
 
 
 @pytest.fixture
-def small(monkeypatch):
-    monkeypatch.setattr(annealing, "CHUNK_STEPS", 16)
-    monkeypatch.setattr(grand_canonical, "CHUNK_STEPS", 20)
+def small():
     return noisy(reference.random_puzzle(71, n=4, rows=40)[0])
 
 
