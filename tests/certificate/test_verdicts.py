@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxsolve import engine
+from jaxsolve.architecture import ACTIVATIONS
 from jaxsolve.certificate import certify, concluded, find_cause, information, weigh
 from jaxsolve.certificate.arithmetic import ARITHMETICS, predicted_in
 from jaxsolve.certificate.evidence import FAMILY_WISE_ERROR
@@ -232,6 +233,24 @@ def test_right_answers_of_other_computations_are_known_with_their_cause(demo, ki
     for i, j, ins, outs in ((2, 3, True, True), (4, 9, False, True), (1, 7, True, False)):
         wrong = exchanged(answer, i, j, ins, outs)
         assert concluded(given, certify(given, wrong)).verdict == "unsolved"
+
+
+def test_a_leaky_relu_of_another_slope_is_known(demo):
+    puzzle, answer = demo
+    given = perturbed(puzzle.first_rows(500), answer, "leaky").replace(activation="leaky_relu")
+    cause = find_cause(given, answer, mean_squared_error(given, answer))
+    assert cause is not None
+    assert cause.words == "computed with a leaky ReLU of slope 0.02"
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_lower_precision_is_told_of_every_activation(activation):
+    puzzle, answer = reference.random_puzzle(96, n=4, d=8, h=12, rows=200, scale=0.5, activation=activation)
+    assert certify(puzzle, answer).exact
+    given = puzzle.replace(y=predicted_in(puzzle, answer, ARITHMETICS["bfloat16"]))
+    cause = find_cause(given, answer, mean_squared_error(given, answer))
+    assert cause is not None
+    assert "bfloat16 products" in cause.words
 
 
 def test_local_optima_are_not_identified(demo):

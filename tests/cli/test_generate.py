@@ -19,15 +19,15 @@ TINY = ["--blocks", "5", "--features", "4", "--hidden", "6", "--train-rows", "70
 
 def test_a_puzzle_and_its_answer(tmp_path, capsys):
     out = tmp_path / "out"
-    assert run(["generate", str(out), *TINY, "--epochs", "3", "--activation", "tanh", "--seed", "4"]) == 0
-    puzzle = read_puzzle(out / "puzzle", activation="tanh")
+    assert run(["generate", str(out), *TINY, "--epochs", "3", "--activation", "LeakyReLU:0.2", "--seed", "4"]) == 0
+    puzzle = read_puzzle(out / "puzzle", activation="leaky_relu:0.20")
     assert (puzzle.blocks, puzzle.features, puzzle.hidden, puzzle.rows) == (5, 4, 6, 70)
     certificate = certify(puzzle, puzzle.assembly(read_answer(str(out / "answer.json"))))
     assert certificate.solved
     assert certificate.exact
     answer = json.loads((out / "answer.json").read_text())
     assert answer["sha256"] == puzzle.expected_sha256
-    assert (answer["epoch"], answer["recipe"]["seed"]) == (3, 4)
+    assert (answer["epoch"], answer["recipe"]["seed"], answer["recipe"]["activation"]) == (3, 4, "leaky_relu:0.2")
     title, line = capsys.readouterr().out.splitlines()
     assert re.split(" {2,}", title) == ["epoch", "training MSE", "GFLOP/s", "of peak", "puzzle", "answer"]
     assert line.split()[0] == "3"
