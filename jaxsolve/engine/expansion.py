@@ -23,14 +23,8 @@ from jaxsolve.backend.precision import product
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.network import Problem
 
-TILE = 512
-"""Most rows that are gone through together: what is between the products of a tile stays in a core's cache."""
-FEW = 64
-"""Rows of a tile where there are few in all, so that every device has some."""
 ROWS = PartitionSpec(None, AXIS)
 """States, `[W, R', D]`, the rows of each spread over the devices; R' is R filled up to whole tiles."""
-LANES = 8
-"""States that an accelerator expands side by side."""
 
 
 class Expansions(NamedTuple):
@@ -48,9 +42,13 @@ class Expansions(NamedTuple):
     """`[K]` int32"""
 
 
-def tiles(rows: int, devices: int) -> tuple[int, int]:
-    """Return the rows of a tile, and how many tiles each device has."""
-    count = max(-(-rows // TILE), min(8, rows // FEW), 1)
+def tiles(rows: int, devices: int, *, most: int = 512, few: int = 64) -> tuple[int, int]:
+    """Return the rows of a tile, and how many tiles each device has.
+
+    With `most` rows, what is between the products of a tile stays in a core's cache; tiles have `few` where there are
+    few rows in all, so that every device has some.
+    """
+    count = max(-(-rows // most), min(8, rows // few), 1)
     return -(-rows // count), -(-count // devices)
 
 
@@ -101,7 +99,7 @@ def _summed(
 ) -> Array:
     """Return, on a device, the sums of squared errors over each of its tiles, `[B, tiles, I, J]`.
 
-    A core goes through the states and first halves that there are one by one, an accelerator through `LANES` states
+    A core goes through the states and first halves that there are one by one, an accelerator through 8 states
     and all first halves side by side.
     """
     (weights, biases), (tile, own) = projected(problem), tiles(problem.rows, problem.over.size)
@@ -127,7 +125,7 @@ def _summed(
 
         return lax.map(of_tile, (h.reshape(own, tile, -1), y, counts))
 
-    lanes = 1 if way == "in_turn" else min(LANES, len(states))
+    lanes = 1 if way == "in_turn" else min(8, len(states))
 
     def some(g: Array, sums: Array) -> Array:
         cut = lambda table: lax.dynamic_slice_in_dim(table, g * lanes, lanes)

@@ -32,10 +32,6 @@ LANES = 64
 """Candidates that run side by side."""
 AGREEMENT: dict[Tier, float] = {"screen": 1e-2, "accept": 1e-5}
 """Largest relative difference of losses to the plain way at which the kernel is used."""
-SMALL = 1e-6
-"""Of the mean square of the predictions: losses below that are all the same to the comparison."""
-TRIALS = 16
-"""Candidates on which the two are compared."""
 
 
 def best_way(problem: Problem) -> Way:
@@ -52,10 +48,11 @@ def kernel_agrees(problem: Problem) -> bool:
     """Return whether the kernel compiles here and gives random candidates the losses of the plain way."""
     kind = problem.pieces.w_in.shape, problem.activation, problem.tier, problem.over
     if kind not in _agreed:
+        trials = 16  # candidates on which the two are compared
         few, rng = first_rows(problem, 4 * LANES, problem.tier), np.random.default_rng(0)
-        orders = np.stack([rng.permutation(problem.blocks) for _ in range(2 * TRIALS)]).astype(np.int32)
-        candidates = as_moves(Assembly(orders[:TRIALS], orders[TRIALS:]))
-        room = 1 + -(-TRIALS // LANES) * LANES
+        orders = np.stack([rng.permutation(problem.blocks) for _ in range(2 * trials)]).astype(np.int32)
+        candidates = as_moves(Assembly(orders[:trials], orders[trials:]))
+        room = 1 + -(-trials // LANES) * LANES
         paths = plan(candidates, devices=problem.over.size, room=room, valid=0, chains=False).paths
         stay = Assembly(*np.tile(np.arange(problem.blocks, dtype=np.int32), (2, 1)))
         ways: tuple[Way, Way] = "side_by_side", "fused"
@@ -65,7 +62,8 @@ def kernel_agrees(problem: Problem) -> bool:
             _agreed[kind] = False
         else:
             known = np.arange(room) < paths.count[:, None]
-            size = plain[known] + SMALL * np.mean(np.square(few.y))
+            # losses below 1e-6 of the mean square of the predictions are all the same
+            size = plain[known] + 1e-6 * np.mean(np.square(few.y))
             _agreed[kind] = bool((np.abs(fused - plain)[known] <= AGREEMENT[problem.tier] * size).all())
     return _agreed[kind]
 

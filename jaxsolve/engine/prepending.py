@@ -16,9 +16,6 @@ from jaxsolve.backend.devices import AXIS, EACH, SAME, spread
 from jaxsolve.backend.shapes import Array, Bool, Float, Int
 from jaxsolve.engine.network import Problem
 
-ROWS = 256
-"""Rows whose effects are formed together."""
-
 
 def _outputs(problem: Problem, x: Array, ins: Array, outs: Array, begin: Array) -> Array:
     """Return what the blocks from position `begin` on make of some inputs."""
@@ -42,12 +39,13 @@ def prepended_losses(
     left
         First and second halves that may be used; the losses of others are infinite.
     """
-    missing = -problem.rows % ROWS
+    size = 256  # rows whose effects are formed together
+    missing = -problem.rows % size
 
     def on_one_device(problem: Problem, ins: Array, outs: Array, begin: Array, left: Array) -> Array:
-        xs = jnp.pad(jnp.asarray(problem.x), ((0, missing), (0, 0))).reshape(-1, ROWS, problem.x.shape[1])
-        ys = jnp.pad(jnp.asarray(problem.y), (0, missing)).reshape(-1, ROWS)
-        weights = jnp.pad(jnp.ones(problem.rows), (0, missing)).reshape(-1, ROWS)
+        xs = jnp.pad(jnp.asarray(problem.x), ((0, missing), (0, 0))).reshape(-1, size, problem.x.shape[1])
+        ys = jnp.pad(jnp.asarray(problem.y), (0, missing)).reshape(-1, size)
+        weights = jnp.pad(jnp.ones(problem.rows), (0, missing)).reshape(-1, size)
 
         def of_network(network: tuple[Array, Array, Array]) -> Array:
             ins, outs, left = network

@@ -23,9 +23,6 @@ from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.mixtures import HALVES, PAIRS, ROOM, Mixture, Rows
 from jaxsolve.engine.network import Problem
 
-TIGHT = 1e3
-"""Damping of what would change the sums of shares, in units of that of other changes."""
-
 
 def _table(problem: Problem, of: Mixture) -> Float[Array, "A N"]:
     """Return the share of every second half for each of the first."""
@@ -193,7 +190,7 @@ def share_changes(
     It minimises the mean of (errors + influences · change)² + damping · sum(change² / shares), a trust region in the
     metric of Fisher and Shahshahani, in which what has no share gets none (Levenberg 1944,
     https://doi.org/10.1090/qam/10666; Amari 1998, https://doi.org/10.1162/089976698300017746), while changes of the
-    sums over positions, first halves and second halves cost `TIGHT` times as much. There are fewer rows than shares,
+    sums over positions, first halves and second halves cost 1000 times as much. There are fewer rows than shares,
     so that the step is found from as many equations as there are rows and sums.
 
     Parameters
@@ -209,7 +206,7 @@ def share_changes(
         return lax.all_gather(by_tile, AXIS, tiled=True).sum(axis=0)
 
     rows, (tiles, _, tile) = len(errors), influences.shape
-    tight = jnp.sqrt(TIGHT * rows * damping)
+    tight = jnp.sqrt(1e3 * rows * damping)
     gram = jnp.block([[said.of_rows, tight * said.of_sums], [tight * said.of_sums.T, tight**2 * said.among_sums]])
     factor = jax.scipy.linalg.cho_factor(gram + rows * damping * jnp.eye(len(gram)))
     found = jax.scipy.linalg.cho_solve(factor, jnp.concatenate([-errors, jnp.zeros(len(said.among_sums))]))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxsolve import backend, engine
-from jaxsolve.engine.network import PROBE_RIDGE, probe
+from jaxsolve.engine.network import probe
 from jaxsolve.puzzle import Assembly
 from tests import reference
 
@@ -13,7 +13,7 @@ N, ROWS, STEP = 4, 60, 1e-6
 
 def left_over(puzzle, h):
     """What the fitted readout of states leaves of the target."""
-    weights, bias = reference.fitted_readout(puzzle, h, PROBE_RIDGE)
+    weights, bias = reference.fitted_readout(puzzle, h, 1e-6)
     return puzzle.y - h @ weights - bias
 
 
@@ -48,7 +48,7 @@ def test_inputs_gain_what_a_network_of_one_block_would():
     np.testing.assert_allclose(engine.input_gains(engine.place(puzzle)), expected, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("ridge", [PROBE_RIDGE, 0.003, 100.0])
+@pytest.mark.parametrize("ridge", [1e-6, 0.003, 100.0])
 def test_probes_are_least_squares_drawn_towards_the_readout(ridge):
     puzzle, _ = reference.random_puzzle(9, n=N, rows=ROWS)
     problem = engine.place(puzzle)
@@ -66,7 +66,7 @@ def test_a_probe_without_restraint_leaves_nothing_that_is_linear():
     np.testing.assert_allclose(errors @ np.column_stack([np.ones(ROWS), puzzle.x]) / ROWS, 0, atol=1e-6)
 
 
-@pytest.mark.parametrize("ridge", [PROBE_RIDGE, 1.0])
+@pytest.mark.parametrize("ridge", [1e-6, 1.0])
 def test_probes_of_states_that_do_not_vary_are_defined(ridge):
     puzzle, _ = reference.random_puzzle(9, n=N, rows=ROWS)
     flat = puzzle.replace(x=np.zeros_like(puzzle.x))
