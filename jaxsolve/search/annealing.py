@@ -1,7 +1,7 @@
 """Host: annealing of many chains at once, each on its own or as the rungs of temperature ladders.
 
 Kirkpatrick, Gelatt & Vecchi (1983), https://doi.org/10.1126/science.220.4598.671. Chains run on the devices for some
-steps at a time; what happens in between (cooling by acceptance, exchanges, restarts) happens here.
+steps at a time; what happens in between (exchanges of temperatures) happens here.
 """
 
 from dataclasses import dataclass
@@ -24,15 +24,6 @@ from jaxsolve.search.method import (
     population,
     room,
 )
-
-CHUNK_WORK = 1e11
-"""Floating-point operations of candidates between two looks of the host, on whatever device."""
-CHUNK_STEPS = 256
-"""Most steps between two looks."""
-KINDS = 4
-"""Kinds of moves, `engine.MOVE_KINDS`."""
-ADAPTING = 0.5
-"""Exponent with which temperatures follow the acceptance that is asked for."""
 
 
 class ChainState(NamedTuple):
@@ -68,18 +59,16 @@ class ChainState(NamedTuple):
 
 @dataclass(frozen=True)
 class Annealing:
-    """Simulated annealing: chains that cool down, geometrically or as fast as their acceptance allows."""
+    """Simulated annealing: chains that cool down geometrically."""
 
     chains: int = 8
     """Chains, each with an assembly of its own."""
     steps: int = 20_000
-    """Moves that each chain decides in a cycle."""
+    """Moves that each chain decides."""
     hot: float = 0.03
     """Temperature at the start, in units of the mean squared error."""
     cold: float = 1e-4
     """Temperature at the end."""
-    acceptance: float | None = None
-    """Share of moves accepted at first, a hundredth of it at last; temperatures follow. None: geometric cooling."""
     swap: float = 0.4
     """Share of moves that exchange two blocks."""
     partner: float = 0.3
@@ -96,18 +85,16 @@ class Annealing:
     """Weight of where blocks are expected, likewise."""
     doubt: float = 3.0
     """Standard errors by which a move has to be worse on some rows to be refused without the others."""
-    restarts: int = 0
-    """Further cycles, each from the best assemblies so far and half as hot."""
+    chunk: int = 256
+    """Most moves of each chain between two looks of the host."""
 
     def __post_init__(self) -> None:
         """Refuse what is no schedule; `UsageError` names the option."""
-        check_options(self, positive=("chains", "steps"))
+        check_options(self, positive=("chains", "steps", "chunk"))
         if not 0 < self.cold <= self.hot:
             raise UsageError(f"cold is {self.cold} and hot is {self.hot}; expected 0 < cold <= hot")
         if not np.isfinite(self.hot):
             raise UsageError(f"hot is {self.hot}; expected a finite number")
-        if self.acceptance is not None and not self.acceptance <= 1:
-            raise UsageError(f"acceptance is {self.acceptance}; expected a share, from 0 to 1")
         if not self._shares(False).sum() > 0:
             raise UsageError("swap, partner, reversal and insertion are all 0; expected a share above 0")
 
@@ -123,7 +110,7 @@ class Annealing:
         begin = setting.begin(self.chains)
         sums = (begin.losses * rows).astype(np.float32)
         halves = begin.ins, begin.outs, sums
-        none, zero = np.zeros(KINDS, np.int64), np.zeros((), np.int64)
+        none, zero = np.zeros(len(engine.MOVE_KINDS), np.int64), np.zeros((), np.int64)
         temperature = self._start(setting.blocks)
         return ChainState(*halves, *halves, temperature, zero, np.int64(rows), none, none, np.float64(0), ladder)
 
@@ -134,8 +121,8 @@ class Annealing:
             return engine.chains_placed(setting.problem, ins, outs)[1]
 
     def finished(self, state: ChainState) -> bool:
-        """Return whether the last cycle has come to its end."""
-        return int(state.step) >= self.steps * (1 + self.restarts) or state.ins.shape[1] < 2
+        """Return whether all moves are decided, or there are none."""
+        return int(state.step) >= self.steps or state.ins.shape[1] < 2
 
     def found(self, state: ChainState) -> Population:
         """Return the best assembly of each chain."""
@@ -143,8 +130,7 @@ class Annealing:
 
     def step(self, setting: Setting, state: ChainState, work: Work) -> tuple[ChainState, Work]:
         """Return the chains after as many moves as are decided without the host."""
-        done = int(state.step) % self.steps
-        steps = min(chunk_steps(setting, self.chains), self.steps - done)
+        steps = min(self._between_looks(setting), self.steps - int(state.step))
         setting.run.spend(steps * self.chains)
         nothing = np.zeros((setting.blocks,) * 2)
         prior = nothing if setting.prior is None else self.prior * setting.prior
@@ -173,7 +159,7 @@ class Annealing:
             accepted=state.accepted + accepted,
             applied=state.applied + float(counts[2].sum(dtype=np.float64)),
         )
-        return self._between(setting, state, work, accepted.sum() / max(1, proposed.sum()))
+        return self._exchanged(setting, state), work
 
     @property
     def _rungs(self) -> int:
@@ -181,7 +167,7 @@ class Annealing:
 
     @property
     def _factor(self) -> float:
-        return 1.0 if self.acceptance is not None else (self.cold / self.hot) ** (1 / self.steps)
+        return (self.cold / self.hot) ** (1 / self.steps)
 
     def _start(self, blocks: int) -> NDArray[np.float64]:
         return np.full(self.chains, self.hot)
@@ -190,21 +176,14 @@ class Annealing:
         shares = np.array([self.swap, 0.0 if given_pairs else self.partner, self.reversal, self.insertion])
         return shares / shares.sum() if shares.sum() else shares
 
-    def _between(self, setting: Setting, state: ChainState, work: Work, rate: float) -> tuple[ChainState, Work]:
-        """Return the chains as the next steps find them: cooled by their acceptance, or at the start of a cycle."""
-        done = int(state.step)
-        if done % self.steps == 0 and not self.finished(state):
-            order = np.argsort(state.best_sums, kind="stable")
-            take = order[np.arange(self.chains) % -(-self.chains // 2)]
-            halves = state.best_ins[take], state.best_outs[take], state.best_sums[take]
-            hot = np.full(self.chains, max(self.cold, self.hot * 0.5 ** (done // self.steps)))
-            state = state._replace(ins=halves[0], outs=halves[1], sums=halves[2], temperature=hot)
-            return state, self.place(setting, state)
-        if self.acceptance is not None:
-            wanted = self.acceptance * 0.01 ** (done % self.steps / self.steps)
-            change = np.clip((wanted / max(rate, 1e-6)) ** ADAPTING, 0.5, 2.0)
-            state = state._replace(temperature=np.maximum(state.temperature * change, self.cold))
-        return state, work
+    def _between_looks(self, setting: Setting) -> int:
+        """Return how many moves each chain decides: the same on any machine, for the sake of sameness."""
+        # 1e11 floating-point operations of candidates, on whatever device
+        return int(np.clip(1e11 / (self.chains * setting.problem.flops), 1, self.chunk))
+
+    def _exchanged(self, setting: Setting, state: ChainState) -> ChainState:
+        """Return the chains as the next moves find them."""
+        return state
 
 
 @dataclass(frozen=True)
@@ -233,13 +212,13 @@ class Tempering(Annealing):
     def _start(self, blocks: int) -> NDArray[np.float64]:
         return np.geomspace(self.cold, self.hot, self.chains)
 
-    def _between(self, setting: Setting, state: ChainState, work: Work, rate: float) -> tuple[ChainState, Work]:
+    def _exchanged(self, setting: Setting, state: ChainState) -> ChainState:
         """Return the chains with some of their temperatures exchanged."""
         rung = np.argsort(state.temperature, kind="stable")
         temperature, exchanges = state.temperature.copy(), state.exchanges.copy()
         losses = state.sums.astype(np.float64) / int(state.rows)
         odds = -np.log(setting.rng(int(state.step)).random(self.chains))
-        looks = int(state.step) // chunk_steps(setting, self.chains)
+        looks = int(state.step) // self._between_looks(setting)
         for k in range(looks % 2, self.chains - 1, 2):
             a, b = rung[k], rung[k + 1]
             gain = (1 / temperature[a] - 1 / temperature[b]) * (losses[a] - losses[b])
@@ -247,7 +226,7 @@ class Tempering(Annealing):
             if gain > -odds[k]:
                 exchanges[1, k] += 1
                 temperature[a], temperature[b] = temperature[b], temperature[a]
-        return state._replace(temperature=temperature, exchanges=exchanges), work
+        return state._replace(temperature=temperature, exchanges=exchanges)
 
 
 def most_rows(setting: Setting, chains: int) -> int:
@@ -257,8 +236,3 @@ def most_rows(setting: Setting, chains: int) -> int:
 
 def _numbers_a_row(setting: Setting) -> int:
     return 2 * (setting.blocks + 1) * setting.problem.x.shape[1]
-
-
-def chunk_steps(setting: Setting, chains: int) -> int:
-    """Return how many moves each chain decides between two looks: the same on any machine, for the sake of sameness."""
-    return int(np.clip(CHUNK_WORK / (chains * setting.problem.flops), 1, CHUNK_STEPS))

@@ -20,15 +20,6 @@ from jaxsolve.search.method import (
     population,
 )
 
-CHUNK_STEPS = 200
-"""Moves that each chain decides before its readout is fitted again."""
-GROWING = 0.9
-"""Share of the work after which what is still left out is put in, whatever it does."""
-FILLING = 1e9
-"""What a block is then worth, in units of the temperature."""
-KINDS = 6
-"""Kinds of moves, `engine.GROWTH_KINDS`."""
-
 
 class GrowthState(NamedTuple):
     """B networks that grow."""
@@ -91,10 +82,12 @@ class GrandCanonical:
     """Share of moves that put a block in."""
     remove: float = 0.7
     """Share of moves that take one out."""
+    chunk: int = 200
+    """Moves that each chain decides before its readout is fitted again."""
 
     def __post_init__(self) -> None:
         """Refuse what is no schedule; `UsageError` names the option."""
-        check_options(self, positive=("chains",))
+        check_options(self, positive=("chains", "chunk"))
         for low, high in (("cold", "hot"), ("loose", "tight")):
             if not 0 < getattr(self, low) <= getattr(self, high):
                 values = f"{getattr(self, low)} and {getattr(self, high)}"
@@ -118,7 +111,7 @@ class GrandCanonical:
             index = np.arange(self.chains) % setting.starts.size
             ins, outs = setting.starts.ins[index], setting.starts.outs[index]
             length = np.full(self.chains, setting.blocks, np.int32)
-        unknown, none = np.full(self.chains, np.inf), np.zeros(KINDS, np.int64)
+        unknown, none = np.full(self.chains, np.inf), np.zeros(len(engine.GROWTH_KINDS), np.int64)
         x, y = (np.asarray(table, np.float64) for table in (setting.problem.x, setting.problem.y))
         design = np.column_stack([np.ones(len(y)), x])
         scale = np.mean((y - design @ np.linalg.lstsq(design, y)[0]) ** 2) if np.isfinite(x).all() else 1.0
@@ -140,9 +133,10 @@ class GrandCanonical:
 
     def step(self, setting: Setting, state: GrowthState, work: Work) -> tuple[GrowthState, Work]:
         """Return the networks after some moves with the same readout."""
-        setting.run.spend(CHUNK_STEPS * self.chains)
-        done = min(1.0, self._done(state) / GROWING)
-        price = self.price * (1 - done) if done < 1 else -FILLING
+        setting.run.spend(self.chunk * self.chains)
+        done = min(1.0, self._done(state) / 0.9)
+        # after nine tenths of the work, what is still left out is put in, whatever it does
+        price = self.price * (1 - done) if done < 1 else -1e9
         scale = max(float(state.scale), float(np.finfo(np.float32).tiny))
         half = self.partner / 2
         shares = np.array([self.swap, half, half, self.insertion, self.add, self.remove])
@@ -157,7 +151,7 @@ class GrandCanonical:
         seeds = np.array([setting.seed, int(state.step)], np.int32)
         with backend.watched():
             networks, growth, work = engine.grown_canonically(
-                setting.problem, networks, work, parameters, seeds, steps=CHUNK_STEPS
+                setting.problem, networks, work, parameters, seeds, steps=self.chunk
             )
             networks = [np.array(part)[: self.chains] for part in networks]
             cut = lambda parts: [np.array(part)[: self.chains] for part in parts]
@@ -166,7 +160,7 @@ class GrandCanonical:
             **dict(zip(engine.Networks._fields, networks, strict=True)),
             probed=probed.astype(np.float64),
             losses=np.where(np.isnan(losses), np.inf, losses).astype(np.float64),
-            step=state.step + CHUNK_STEPS,
+            step=state.step + self.chunk,
             proposed=state.proposed + proposed.sum(axis=0, dtype=np.int64),
             accepted=state.accepted + accepted.sum(axis=0, dtype=np.int64),
             applied=state.applied + float(applied.sum(dtype=np.float64)),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxsolve.puzzle import Assembly
-from jaxsolve.search.annealing import CHUNK_STEPS, Annealing, ChainState
+from jaxsolve.search.annealing import Annealing, ChainState
 from jaxsolve.search.incumbents import Guide, Incumbents, NearIncumbents
 from jaxsolve.search.method import Amount, Count, Info, Population, Setting, Work, check_options
 from jaxsolve.search.pipeline import MOST_SEED, Stage, Stepper
@@ -118,7 +118,7 @@ class Reannealing(NearIncumbents):
         hot = min(self.hottest * float(setting.puzzle.y.var()), self.warmth * incumbents.loss)
         hot = max(float(state.heat) * hot, 1e-12)
         method = Annealing(
-            chains=2, steps=CHUNK_STEPS * round(float(state.chunks)), hot=hot, cold=hot / self.cooling,
+            chains=2, steps=Annealing.chunk * round(float(state.chunks)), hot=hot, cold=hot / self.cooling,
             partner=0.0, swap=0.4, insertion=0.5, reversal=0.1, reach=2.0,
         )  # fmt: skip
         seed = (setting.seed + 2 * k) % MOST_SEED

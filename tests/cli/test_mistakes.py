@@ -141,7 +141,6 @@ def test_a_puzzle_that_is_none(command, name, capsys):
         ("solve ok --coordinator a.invalid:9 --processes 2 --process-id 1", "no machine is known as a.invalid"),
         ("solve ok --coordinator h:1 --processes 0 --process-id 0", "--processes is 0"),
         ("search ok --method beam,,beam", "no method ''"),
-        ("search ok --method annealing --set acceptance=2", "acceptance is 2.0; expected a share"),
         ("search ok --method annealing --set hot=inf", "hot is inf; expected a finite number"),
         ("search ok --method annealing --set hot=0", "expected 0 < cold <= hot"),
         ("search ok --budget nan", "--budget is nan"),

@@ -1,23 +1,17 @@
-"""What happens between the steps of chains: cooling, cycles, exchanges between temperatures."""
+"""What happens between the steps of chains: cooling, exchanges between temperatures."""
 
 import itertools
 
 import numpy as np
-import pytest
 
 from jaxsolve import engine
 from jaxsolve.run import Run
-from jaxsolve.search import Setting, annealing
+from jaxsolve.search import Setting
 from jaxsolve.search.annealing import Annealing, Tempering
 from tests import reference
 from tests.search import states
 
 N, ROWS, CHUNK = 4, 40, 16
-
-
-@pytest.fixture(autouse=True)
-def short_steps(monkeypatch):
-    monkeypatch.setattr(annealing, "CHUNK_STEPS", CHUNK)
 
 
 def setting(seed=0, prior=None, places=None):
@@ -26,7 +20,7 @@ def setting(seed=0, prior=None, places=None):
 
 
 def test_temperatures_fall_geometrically_from_hot_to_cold():
-    method = Annealing(chains=2, steps=4 * CHUNK, hot=0.3, cold=0.003)
+    method = Annealing(chunk=CHUNK, chains=2, steps=4 * CHUNK, hot=0.3, cold=0.003)
     seen = states(method, setting()[1])
     found = [state.temperature[0] for state in seen]
     np.testing.assert_allclose(found, np.geomspace(0.3, 0.003, 5), rtol=1e-9)
@@ -34,7 +28,7 @@ def test_temperatures_fall_geometrically_from_hot_to_cold():
 
 def test_sums_are_those_of_the_assemblies_and_the_best_only_get_better():
     puzzle, given = setting()
-    seen = states(Annealing(chains=2, steps=3 * CHUNK, hot=1.0, cold=0.1), given)
+    seen = states(Annealing(chunk=CHUNK, chains=2, steps=3 * CHUNK, hot=1.0, cold=0.1), given)
     for before, after in itertools.pairwise(seen):
         assert (after.best_sums <= before.best_sums).all()
         assert (after.best_sums <= after.sums).all()
@@ -46,39 +40,17 @@ def test_sums_are_those_of_the_assemblies_and_the_best_only_get_better():
 
 def test_counts_add_up_to_the_moves_that_were_decided():
     given = setting()[1]
-    last = states(Annealing(chains=2, steps=3 * CHUNK), given)[-1]
+    last = states(Annealing(chunk=CHUNK, chains=2, steps=3 * CHUNK), given)[-1]
     assert last.proposed.sum() == 2 * last.step == 2 * 3 * CHUNK
     assert (last.accepted <= last.proposed).all()
     assert 0 < float(last.applied) <= 2 * 3 * CHUNK * N
     assert given.run.evaluations == 2 + 2 * 3 * CHUNK
 
 
-def test_a_new_cycle_begins_with_the_better_half_of_the_best_and_half_as_hot():
-    method = Annealing(chains=4, steps=2 * CHUNK, hot=0.4, cold=0.01, restarts=2)
-    seen = states(method, setting()[1])
-    assert int(seen[-1].step) == 6 * CHUNK
-    for cycle, at in ((1, 2), (2, 4)):
-        begun = seen[at]
-        np.testing.assert_allclose(begun.temperature, 0.4 * 0.5**cycle)
-        better = np.sort(begun.best_sums)[:2]
-        np.testing.assert_array_equal(begun.sums, np.tile(better, 2))
-        for b in range(4):
-            of = np.flatnonzero(begun.best_sums == begun.sums[b])[0]
-            np.testing.assert_array_equal(begun.ins[b], begun.best_ins[of])
-
-
-def test_temperatures_follow_the_acceptance_that_is_asked_for():
-    for hot, side in ((1e3, -1), (1e-6, 1)):
-        method = Annealing(chains=2, steps=8 * CHUNK, hot=hot, cold=1e-7, acceptance=0.3)
-        found = [state.temperature[0] for state in states(method, setting()[1])]
-        assert side * (found[1] - found[0]) > 0
-        assert min(found) >= 1e-7
-
-
 def test_preferred_pairs_come_more_often():
     prior = np.ones((N, N))
     prior[np.arange(N), [2, 3, 1, 0]] = -1.0
-    method = Annealing(chains=4, steps=4 * CHUNK, hot=100.0, cold=100.0, prior=5.0)
+    method = Annealing(chunk=CHUNK, chains=4, steps=4 * CHUNK, hot=100.0, cold=100.0, prior=5.0)
     last = states(method, setting(prior=prior)[1])[-1]
     np.testing.assert_array_equal(last.outs, np.array([2, 3, 1, 0])[last.ins])
 
@@ -86,7 +58,7 @@ def test_preferred_pairs_come_more_often():
 def test_blocks_come_more_often_where_they_are_expected():
     places = np.ones((N, N))
     places[[2, 3, 1, 0], np.arange(N)] = -1.0
-    method = Annealing(chains=4, steps=4 * CHUNK, hot=100.0, cold=100.0, places=5.0)
+    method = Annealing(chunk=CHUNK, chains=4, steps=4 * CHUNK, hot=100.0, cold=100.0, places=5.0)
     last = states(method, setting(places=places)[1])[-1]
     np.testing.assert_array_equal(last.ins, np.tile([2, 3, 1, 0], (4, 1)))
     assert len(np.unique(last.outs, axis=0)) > 1
@@ -94,7 +66,7 @@ def test_blocks_come_more_often_where_they_are_expected():
 
 def test_where_blocks_are_expected_counts_by_its_weight_and_not_at_all_where_nothing_is_known():
     places = np.random.default_rng(1).normal(size=(N, N))
-    method = lambda weight: Annealing(chains=2, steps=3 * CHUNK, hot=1.0, cold=0.1, places=weight)
+    method = lambda weight: Annealing(chunk=CHUNK, chains=2, steps=3 * CHUNK, hot=1.0, cold=0.1, places=weight)
     ends = {
         (weight, name): states(method(weight), setting(places=table)[1])[-1]
         for weight in (0.0, 1.0, 4.0)
@@ -109,7 +81,7 @@ def test_where_blocks_are_expected_counts_by_its_weight_and_not_at_all_where_not
 
 
 def test_exchanges_pass_temperatures_on_and_are_decided_by_the_book():
-    method = Tempering(chains=4, steps=6 * CHUNK, hot=3.0, cold=0.1)
+    method = Tempering(chunk=CHUNK, chains=4, steps=6 * CHUNK, hot=3.0, cold=0.1)
     given = setting()[1]
     seen = states(method, given)
     ladder, tried, made = np.geomspace(0.1, 3.0, 4), np.zeros(3, int), np.zeros(3, int)

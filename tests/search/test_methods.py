@@ -9,19 +9,21 @@ from jaxsolve import engine
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import padded
 from jaxsolve.run import Run, load_checkpoint, save_checkpoint
-from jaxsolve.search import METHODS, Pipeline, Population, Setting, annealing, grand_canonical, options_of, stages_named
+from jaxsolve.search import METHODS, Pipeline, Population, Setting, options_of, reannealing, stages_named
+from jaxsolve.search.annealing import Annealing
 from jaxsolve.search.beam import Beam
 from jaxsolve.search.storing import flattened
 from tests import reference
+from tests.search.examples import short
 
 N, ROWS = 4, 40
 SMALL = {
     "beam": {"width": 3, "signature": 1, "grid": 1.5},
     "stochastic_beam": {"width": 3, "noise": 1.0},
     "backward_beam": {"width": 3},
-    "annealing": {"chains": 3, "steps": 48, "restarts": 1},
-    "tempering": {"chains": 3, "steps": 80},
-    "grand_canonical": {"forwards": 60.0, "hot": 3.0, "cold": 0.3, "remove": 0.1},
+    "annealing": {"chains": 3, "steps": 96, "chunk": 16},
+    "tempering": {"chains": 3, "steps": 80, "chunk": 16},
+    "grand_canonical": {"forwards": 60.0, "hot": 3.0, "cold": 0.3, "remove": 0.1, "chunk": 20},
     "iterated": {"steps": 5, "elites": 3},
     "descent": {"search": "joint_descent", "best": 2},
     "relaxation": {"cycles": 2, "steps": 2, "last_rounds": 1},
@@ -33,9 +35,8 @@ SPARE = {"elimination": 2}
 
 
 @pytest.fixture(autouse=True)
-def short_steps(monkeypatch):
-    monkeypatch.setattr(annealing, "CHUNK_STEPS", 16)
-    monkeypatch.setattr(grand_canonical, "CHUNK_STEPS", 20)
+def short_rounds(monkeypatch):
+    monkeypatch.setattr(reannealing, "Annealing", short(Annealing, 16))
 
 
 def setting(name="beam", seed=0, starts=None, devices=None, memory=None, partner=None):
@@ -215,8 +216,7 @@ def test_options_have_a_type_and_a_default(name):
         ("annealing", {"steps": 0}, "steps is 0"),
         ("annealing", {"hot": 1e-9}, "cold is 0.0001 and hot is 1e-09"),
         ("annealing", {"cold": 0}, "cold is 0"),
-        ("annealing", {"acceptance": -1}, "acceptance is -1"),
-        ("annealing", {"restarts": -1}, "restarts is -1"),
+        ("annealing", {"chunk": 0}, "chunk is 0"),
         ("annealing", dict.fromkeys(["swap", "partner", "reversal", "insertion"], 0), "swap, partner, reversal and"),
         ("tempering", {"cold": 1}, "cold is 1"),
         ("grand_canonical", {"chains": 0}, "chains is 0"),

@@ -6,16 +6,11 @@ import pytest
 from jaxsolve import engine
 from jaxsolve.errors import UsageError
 from jaxsolve.run import OutOfTime, Run, load_checkpoint, save_checkpoint
-from jaxsolve.search import Pipeline, Population, Setting, annealing, stages_named
+from jaxsolve.search import Pipeline, Population, Setting, stages_named
 from tests import reference
 
 NAMES = "annealing,iterated,descent"
-OPTIONS = {"annealing.steps": 32, "chains": 3, "iterated.steps": 3, "elites": 3, "search": "joint_descent"}
-
-
-@pytest.fixture(autouse=True)
-def short_steps(monkeypatch):
-    monkeypatch.setattr(annealing, "CHUNK_STEPS", 16)
+OPTIONS = {"annealing.steps": 32, "chunk": 16, "chains": 3, "iterated.steps": 3, "elites": 3, "search": "joint_descent"}
 
 
 def pipeline(names=NAMES, options=OPTIONS, run=None, seed=0):
@@ -30,10 +25,8 @@ def stored(one, folder):
 
 @pytest.fixture(scope="module")
 def whole():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(annealing, "CHUNK_STEPS", 16)
-        one = pipeline()
-        one.drive()
+    one = pipeline()
+    one.drive()
     return one
 
 

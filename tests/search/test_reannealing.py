@@ -9,7 +9,8 @@ from jaxsolve.errors import UsageError
 from jaxsolve.ordering import expected_places, place_costs
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import OutOfTime, Run
-from jaxsolve.search import annealing as chains, reannealing
+from jaxsolve.search import reannealing
+from jaxsolve.search.annealing import Annealing
 from jaxsolve.search.reannealing import Reannealing
 from jaxsolve.search.storing import flattened, restored
 from tests import reference
@@ -26,6 +27,7 @@ from tests.search.examples import (
     right as right_puzzle,
     same,
     setting_of,
+    short,
     shuffled,
     starting,
     walk,
@@ -36,8 +38,7 @@ CHUNK = 64
 
 @pytest.fixture(autouse=True)
 def short_rounds(monkeypatch):
-    monkeypatch.setattr(chains, "CHUNK_STEPS", CHUNK)
-    monkeypatch.setattr(reannealing, "CHUNK_STEPS", CHUNK)
+    monkeypatch.setattr(reannealing, "Annealing", short(Annealing, CHUNK))
 
 
 @pytest.fixture(scope="module")

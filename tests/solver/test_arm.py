@@ -8,7 +8,8 @@ import pytest
 
 from jaxsolve.puzzle import padded
 from jaxsolve.run import OutOfTime, Run
-from jaxsolve.search import annealing as chains, reannealing
+from jaxsolve.search import reannealing
+from jaxsolve.search.annealing import Annealing
 from jaxsolve.search.elimination import Elimination
 from jaxsolve.search.reannealing import Reannealing
 from jaxsolve.search.relaxation import Relaxation
@@ -26,6 +27,7 @@ from tests.search.examples import (
     same,
     scripted,
     setting_of,
+    short,
     starting,
 )
 
@@ -35,8 +37,7 @@ TURNS = "relaxation", "relaxation", "reannealing"
 
 @pytest.fixture(autouse=True)
 def short_rounds(monkeypatch):
-    for module in (chains, reannealing):
-        monkeypatch.setattr(module, "CHUNK_STEPS", CHUNK)
+    monkeypatch.setattr(reannealing, "Annealing", short(Annealing, CHUNK))
 
 
 def arm_at(setting, opening=(), **options):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from jaxsolve.run import Run
-from jaxsolve.search import MOST_SEED, annealing, grand_canonical
+from jaxsolve.search import METHODS, MOST_SEED
 from jaxsolve.solver import restarts
 from jaxsolve.solver.restarts import Restarts, RestartsArm
 from tests import reference
-from tests.search.examples import FLOOR, ROWS, copied, noisy, right, same, setting_of, starting
+from tests.search.examples import FLOOR, ROWS, copied, noisy, right, same, setting_of, short, starting
 
 CHUNK = 64
 DESIGNS = ["grand_canonical,descent", "iterated,descent", "annealing,descent"]
@@ -77,8 +77,8 @@ def test_of_what_a_search_has_found_the_best_are_handed_on():
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(annealing, "CHUNK_STEPS", 16)
-    monkeypatch.setattr(grand_canonical, "CHUNK_STEPS", 20)
+    for name, chunk in ("annealing", 16), ("grand_canonical", 20):
+        monkeypatch.setitem(METHODS, name, short(METHODS[name], chunk))
     return noisy(reference.random_puzzle(71, n=4, rows=40)[0])
 
 
