@@ -18,7 +18,7 @@ from jax.sharding import PartitionSpec
 
 from jaxsolve.architecture.device import block, hidden, projected, read, readout_errors
 from jaxsolve.backend.compile import compiled
-from jaxsolve.backend.devices import AXIS, SAME, Plain, plain_way, spread
+from jaxsolve.backend.devices import AXIS, REPLICATED, Plain, plain_way, sharded
 from jaxsolve.backend.precision import product
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.network import Problem
@@ -64,7 +64,7 @@ def _own(table: Array, tile: int, own: int) -> Array:
 def inputs_spread(problem: Problem) -> Float[Array, "1 Rp D"]:
     """Return the one state of a network without blocks."""
     tile, own = tiles(problem.rows, problem.over.size)
-    run = spread(lambda p: _own(p.x, tile, own).reshape(1, own * tile, -1), problem.over, SAME, ROWS)
+    run = sharded(lambda p: _own(p.x, tile, own).reshape(1, own * tile, -1), problem.over, REPLICATED, ROWS)
     return run(problem)
 
 
@@ -83,7 +83,7 @@ def grown(
 
         return lax.map(grow, (parents, ins, outs))
 
-    run = spread(on_one_device, problem.over, (SAME, ROWS, SAME, SAME, SAME), ROWS)
+    run = sharded(on_one_device, problem.over, (REPLICATED, ROWS, REPLICATED, REPLICATED, REPLICATED), ROWS)
     return run(problem, states, *map(jnp.asarray, (parents, ins, outs)))
 
 
@@ -197,7 +197,7 @@ def best_expansions(
         return Expansions(*(lax.all_gather(part, AXIS, tiled=True) for part in found))
 
     given = problem, states, jnp.asarray(first), *map(fill, (ins, outs, left, noise))
-    found = spread(on_one_device, problem.over, (SAME, ROWS, *[SAME] * 5), SAME)(*given)
+    found = sharded(on_one_device, problem.over, (REPLICATED, ROWS, *[REPLICATED] * 5), REPLICATED)(*given)
     order = jnp.lexsort((found.state, found.ranked))[:keep]  # of equals, the first state's first
     return Expansions(*(part[order] for part in found))
 
@@ -221,5 +221,5 @@ def outputs(
         mine = lax.map(of_child, (parents, ins, outs))
         return lax.all_gather(mine, AXIS)[0]
 
-    run = spread(on_one_device, problem.over, (SAME, ROWS, SAME, SAME, SAME), SAME)
+    run = sharded(on_one_device, problem.over, (REPLICATED, ROWS, REPLICATED, REPLICATED, REPLICATED), REPLICATED)
     return run(problem, states, *map(jnp.asarray, (parents, ins, outs)))

@@ -16,7 +16,7 @@ from jax import lax
 
 from jaxsolve.architecture.device import block, readout_loss
 from jaxsolve.backend.compile import compiled
-from jaxsolve.backend.devices import EACH, SAME, by_device, collected, collected_spec, spread
+from jaxsolve.backend.devices import REPLICATED, SHARDED, by_device, collected, collected_spec, sharded
 from jaxsolve.backend.precision import Tier
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.fused import fused_losses
@@ -105,7 +105,7 @@ def path_losses(
         return collected(losses[None]), states[None]
 
     halves = Assembly(*(jnp.asarray(half) for half in assembly))
-    run = spread(on_one_device, problem.over, (SAME, SAME, EACH, EACH), (collected_spec(), EACH))
+    run = sharded(on_one_device, problem.over, (REPLICATED, REPLICATED, SHARDED, SHARDED), (collected_spec(), SHARDED))
     return run(problem, halves, states, paths)
 
 

@@ -12,7 +12,7 @@ from jax import lax
 
 from jaxsolve.architecture.device import all_hidden, all_pulled, block, readout, readout_loss
 from jaxsolve.backend.compile import compiled
-from jaxsolve.backend.devices import AXIS, EACH, SAME, spread
+from jaxsolve.backend.devices import AXIS, REPLICATED, SHARDED, sharded
 from jaxsolve.backend.shapes import Array, Bool, Float, Int
 from jaxsolve.engine.network import Problem
 
@@ -66,7 +66,7 @@ def prepended_losses(
 
         return lax.all_gather(lax.map(of_network, (ins, outs, left)), AXIS, tiled=True)
 
-    run = spread(on_one_device, problem.over, (SAME, EACH, EACH, SAME, EACH), SAME)
+    run = sharded(on_one_device, problem.over, (REPLICATED, SHARDED, SHARDED, REPLICATED, SHARDED), REPLICATED)
     return run(problem, *map(jnp.asarray, (ins, outs, begin, left)))
 
 
@@ -86,5 +86,5 @@ def suffix_losses(
         losses = lax.map(of_network, (ins, outs))
         return lax.all_gather(jnp.where(jnp.isnan(losses), jnp.inf, losses), AXIS, tiled=True)
 
-    run = spread(on_one_device, problem.over, (SAME, EACH, EACH, SAME), SAME)
+    run = sharded(on_one_device, problem.over, (REPLICATED, SHARDED, SHARDED, REPLICATED), REPLICATED)
     return run(problem, *map(jnp.asarray, (ins, outs, begin)))

@@ -17,7 +17,7 @@ from jax import lax
 
 from jaxsolve.architecture.device import first_halves, mixed_second, readout_errors
 from jaxsolve.backend.compile import compiled
-from jaxsolve.backend.devices import AXIS, EACH, SAME, plain_way, spread
+from jaxsolve.backend.devices import AXIS, REPLICATED, SHARDED, plain_way, sharded
 from jaxsolve.backend.precision import product
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.mixtures import HALVES, PAIRS, ROOM, Mixture, Rows
@@ -60,7 +60,9 @@ def mixed(problem: Problem, rows: Rows, mixture: Mixture) -> tuple[Float[Array, 
         errors, states = lax.map(of_tile, rows)
         return lax.all_gather(errors, AXIS, tiled=True), states
 
-    return spread(on_one_device, problem.over, (SAME, EACH, SAME), (SAME, EACH))(problem, rows, mixture)
+    return sharded(on_one_device, problem.over, (REPLICATED, SHARDED, REPLICATED), (REPLICATED, SHARDED))(
+        problem, rows, mixture
+    )
 
 
 @compiled()
@@ -121,7 +123,7 @@ def influences(
 
         return lax.map(of_tile, (rows.counts, states))
 
-    run = spread(on_one_device, problem.over, (SAME, EACH, SAME, EACH), EACH)
+    run = sharded(on_one_device, problem.over, (REPLICATED, SHARDED, REPLICATED, SHARDED), SHARDED)
     return run(problem, rows, mixture, states)
 
 
@@ -172,7 +174,9 @@ def equations(problem: Problem, mixture: Mixture, influences: Float[Array, "C P 
         of_rows, of_sums = (lax.all_gather(one, AXIS, tiled=True) for one in (of_rows, of_sums))
         return of_rows.reshape(-1, tiles * rows), of_sums.reshape(-1, sums), among
 
-    of_rows, of_sums, among = spread(on_one_device, problem.over, (EACH, SAME), SAME)(influences, mixture)
+    of_rows, of_sums, among = sharded(on_one_device, problem.over, (SHARDED, REPLICATED), REPLICATED)(
+        influences, mixture
+    )
     return Equations(of_rows[:count, :count], of_sums[:count], among)
 
 
@@ -211,6 +215,6 @@ def share_changes(
     factor = jax.scipy.linalg.cho_factor(gram + rows * damping * jnp.eye(len(gram)))
     found = jax.scipy.linalg.cho_solve(factor, jnp.concatenate([-errors, jnp.zeros(len(said.among_sums))]))
     of_rows = jnp.pad(found[:rows], (0, tiles * tile - rows)).reshape(tiles, tile)
-    pull = spread(pulled, problem.over, (EACH, EACH), SAME)(influences, of_rows)
+    pull = sharded(pulled, problem.over, (SHARDED, SHARDED), REPLICATED)(influences, of_rows)
     back = tight * sum(found[rows:][which] for which in _sums(mixture))
     return mixture.shares * (pull + back)

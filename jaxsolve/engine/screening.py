@@ -16,7 +16,7 @@ from jax import lax
 
 from jaxsolve.architecture.device import hidden, pullback, pulled, readout_errors
 from jaxsolve.backend.compile import compiled
-from jaxsolve.backend.devices import AXIS, EACH, SAME, collected, collected_spec, spread
+from jaxsolve.backend.devices import AXIS, REPLICATED, SHARDED, collected, collected_spec, sharded
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.network import Problem, prefix_states
 from jaxsolve.puzzle import Assembly
@@ -89,7 +89,7 @@ def first_order_changes(problem: Problem, assembly: Assembly, *, partners: bool)
         return Changes(error, removed, inserted, jnp.moveaxis(replaced[:n], 1, 0))
 
     positions = jnp.arange(-(-(n + 1) // devices) * devices)
-    run = spread(on_one_device, problem.over, (SAME, SAME, EACH), SAME)
+    run = sharded(on_one_device, problem.over, (REPLICATED, REPLICATED, SHARDED), REPLICATED)
     return run(problem, Assembly(*map(jnp.asarray, assembly)), positions)
 
 
@@ -122,5 +122,5 @@ def predicted_losses(
         parts = segments.reshape(-1, 64, 4), halves.reshape(-1, 64)
         return collected(lax.map(lambda part: jax.vmap(loss)(*part), parts).ravel())
 
-    run = spread(on_one_device, problem.over, (SAME, EACH, EACH), collected_spec())
+    run = sharded(on_one_device, problem.over, (REPLICATED, SHARDED, SHARDED), collected_spec())
     return run(changes, jnp.asarray(segments), jnp.asarray(halves))

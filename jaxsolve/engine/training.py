@@ -16,7 +16,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from jaxsolve.architecture.device import Bare, Pieces, hidden, readout_errors, second
 from jaxsolve.backend.compile import compiled
-from jaxsolve.backend.devices import AXIS, SAME, mesh, put, spread
+from jaxsolve.backend.devices import AXIS, REPLICATED, mesh, put, sharded
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.optimisers import OPTIMISERS
 
@@ -73,7 +73,7 @@ def training_placed(
 def learner(net: Any, given: Training) -> Learner:
     """Return an untrained learner with these weights, arrays as those of `Pieces`."""
     begin = lambda net, given: Learner(net, _rule(given).init(net))
-    return spread(begin, given.over, (SAME, SAME), SAME)(Pieces(*map(jnp.asarray, net)), given)
+    return sharded(begin, given.over, (REPLICATED, REPLICATED), REPLICATED)(Pieces(*map(jnp.asarray, net)), given)
 
 
 def dealt(order: np.ndarray, batch: int, over: Mesh) -> np.ndarray:
@@ -115,8 +115,8 @@ def trained(
         state, total = lax.fori_loop(0, steps, step, (state, jnp.float32(0)))
         return state, total / steps
 
-    specs = SAME, SAME, PartitionSpec(None, AXIS), SAME
-    return spread(on_one_device, given.over, specs, SAME)(state, given, batches, steps)
+    specs = REPLICATED, REPLICATED, PartitionSpec(None, AXIS), REPLICATED
+    return sharded(on_one_device, given.over, specs, REPLICATED)(state, given, batches, steps)
 
 
 @compiled()
@@ -129,7 +129,9 @@ def training_loss(net: Pieces, given: Training, batches: Int[Array, "S devices p
         loss, rows = lax.psum((jnp.sum(losses), jnp.sum(parts >= 0)), AXIS)
         return loss / rows
 
-    return spread(on_one_device, given.over, (SAME, SAME, PartitionSpec(None, AXIS)), SAME)(net, given, batches)
+    return sharded(on_one_device, given.over, (REPLICATED, REPLICATED, PartitionSpec(None, AXIS)), REPLICATED)(
+        net, given, batches
+    )
 
 
 def training_flops(net: Pieces, rows: int) -> int:
