@@ -59,13 +59,13 @@ def mesh(devices: int | None = None) -> Mesh:
     return Mesh(np.array(first), (AXIS,), axis_types=(AxisType.Auto,))
 
 
-Plain = Literal["in_turn", "side_by_side"]
+Plain = Literal["sequential", "batched"]
 """How a device goes through candidates without a kernel of ours: one after the other, or many at once."""
 
 
 def plain_way(over: Mesh) -> Plain:
     """Return how its devices go through candidates fastest: a core one after the other."""
-    return "in_turn" if over.devices.flat[0].platform == "cpu" else "side_by_side"
+    return "sequential" if over.devices.flat[0].platform == "cpu" else "batched"
 
 
 def device_names(devices: int | None = None) -> list[str]:

@@ -79,7 +79,7 @@ def shuffled_tiles(problem: Problem, way: Plain) -> Tiles:
     order = jax.random.permutation(jax.random.key(0), problem.rows)
     x, y = (jnp.take(jnp.asarray(table), order, axis=0) for table in (problem.x, problem.y))
     shuffled = replace(problem, x=x, y=y)
-    return Tiles.of(shuffled, problem.rows) if way == "side_by_side" else Tiles.of(shuffled)
+    return Tiles.of(shuffled, problem.rows) if way == "batched" else Tiles.of(shuffled)
 
 
 @compiled(static=("way",))

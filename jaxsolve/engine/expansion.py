@@ -117,7 +117,7 @@ def _summed(
                 error = product(units, weights[js].T, problem.tier) + (base[:, None] + biases[js])
                 return product(counts, error * error, problem.tier)
 
-            if way == "side_by_side":
+            if way == "batched":
                 return jax.vmap(of_first)(jnp.arange(len(ins)))
             return lax.fori_loop(
                 0, left, lambda k, sums: sums.at[k].set(of_first(k)), jnp.zeros((len(ins), seconds), jnp.float32)
@@ -125,7 +125,7 @@ def _summed(
 
         return lax.map(of_tile, (h.reshape(own, tile, -1), y, counts))
 
-    lanes = 1 if way == "in_turn" else min(8, len(states))
+    lanes = 1 if way == "sequential" else min(8, len(states))
 
     def some(g: Array, sums: Array) -> Array:
         cut = lambda table: lax.dynamic_slice_in_dim(table, g * lanes, lanes)

@@ -25,7 +25,7 @@ from jaxsolve.engine.network import Problem, first_rows
 from jaxsolve.engine.paths import Paths, plan
 from jaxsolve.puzzle import Assembly
 
-Way = Literal["in_turn", "side_by_side", "fused"]
+Way = Literal["sequential", "batched", "fused"]
 """How a device goes through its candidates; losses do not depend on it but for rounding."""
 
 LANES = 64
@@ -37,8 +37,8 @@ AGREEMENT: dict[Tier, float] = {"screen": 1e-2, "accept": 1e-5}
 def best_way(problem: Problem) -> Way:
     """Return how the devices of a problem go through candidates: the kernel where it agrees with the plain way."""
     if problem.over.devices.flat[0].platform == "cpu":
-        return "in_turn"
-    return "fused" if kernel_agrees(problem) else "side_by_side"
+        return "sequential"
+    return "fused" if kernel_agrees(problem) else "batched"
 
 
 _agreed: dict[tuple, bool] = {}
@@ -55,7 +55,7 @@ def kernel_agrees(problem: Problem) -> bool:
         room = 1 + -(-trials // LANES) * LANES
         paths = plan(candidates, devices=problem.over.size, room=room, valid=0, chains=False).paths
         stay = Assembly(*np.tile(np.arange(problem.blocks, dtype=np.int32), (2, 1)))
-        ways: tuple[Way, Way] = "side_by_side", "fused"
+        ways: tuple[Way, Way] = "batched", "fused"
         try:
             plain, fused = (np.asarray(path_losses(few, stay, input_states(few), paths, way=w)[0]) for w in ways)
         except Exception:  # whatever a back end that is changing may raise
@@ -97,7 +97,7 @@ def path_losses(
     way
         How a device goes through its candidates.
     """
-    walk = {"in_turn": _in_turn, "side_by_side": _side_by_side, "fused": _fused}[way]
+    walk = {"sequential": _sequential, "batched": _batched, "fused": _fused}[way]
 
     def on_one_device(problem: Problem, assembly: Assembly, states: Array, paths: Paths) -> tuple[Array, Array]:
         mine = Paths(*(field[0] for field in paths))
@@ -109,7 +109,7 @@ def path_losses(
     return run(problem, halves, states, paths)
 
 
-def _in_turn(
+def _sequential(
     problem: Problem, assembly: Assembly, states: Float[Array, "S R D"], paths: Paths
 ) -> tuple[Float[Array, " M"], Float[Array, "S R D"]]:
     slots = problem.blocks + 1
@@ -139,7 +139,7 @@ def _renewed(problem: Problem, assembly: Assembly, states: Float[Array, "S R D"]
     return lax.fori_loop(valid, problem.blocks, renew, states)
 
 
-def _side_by_side(
+def _batched(
     problem: Problem, assembly: Assembly, states: Float[Array, "S R D"], paths: Paths
 ) -> tuple[Float[Array, " M"], Float[Array, "S R D"]]:
     n = problem.blocks

@@ -98,7 +98,7 @@ def measure(
 
 def _ways(problem: "engine.Problem", work: Work) -> list["engine.Way"]:
     best = engine.best_way(problem)
-    return ["side_by_side", "fused"] if best == "fused" and work.kind != "screen" else [best]
+    return ["batched", "fused"] if best == "fused" and work.kind != "screen" else [best]
 
 
 def _measured(

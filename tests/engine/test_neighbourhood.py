@@ -12,13 +12,13 @@ from jaxsolve.engine.neighbourhood import LANES, kernel_agrees
 from jaxsolve.puzzle import Assembly
 from tests import reference
 
-WAYS = ["in_turn", "side_by_side", "fused"]
+WAYS = ["sequential", "batched", "fused"]
 ROOM = 1 + LANES
 
 
-def evaluated(problem, assembly, states, moves, valid=0, way="in_turn"):
+def evaluated(problem, assembly, states, moves, valid=0, way="sequential"):
     devices = problem.over.size
-    order = plan(moves, devices=devices, room=ROOM, valid=valid, chains=way == "in_turn")
+    order = plan(moves, devices=devices, room=ROOM, valid=valid, chains=way == "sequential")
     losses, states = engine.path_losses(problem, assembly, states, order.paths, way=way)
     return np.asarray(losses), order.gather(np.asarray(losses)), states
 

@@ -47,7 +47,7 @@ def test_lanes_of_an_accelerator_give_the_same(monkeypatch):
     puzzle, answer = reference.random_puzzle(8, n=6)
     moves, problem = NEIGHBOURHOODS["swaps"](6).take(slice(None)), engine.place(puzzle)
     alone = Evaluator(problem, answer, Run()).losses(moves)
-    monkeypatch.setattr(engine, "best_way", lambda problem: "side_by_side")
+    monkeypatch.setattr(engine, "best_way", lambda problem: "batched")
     np.testing.assert_allclose(Evaluator(problem, answer, Run()).losses(moves), alone, rtol=1e-5)
 
 
@@ -67,7 +67,7 @@ def test_a_spent_budget_stops_between_looks():
 def test_rows_in_parts_give_the_same_and_stay_right_while_moves_are_taken(rows_at_once):
     puzzle, answer = reference.random_puzzle(8, n=4, rows=12)
     problem = engine.place(puzzle)
-    memory = next(m for m in range(10**6) if engine.rows_that_fit(problem, "in_turn", m) == rows_at_once)
+    memory = next(m for m in range(10**6) if engine.rows_that_fit(problem, "sequential", m) == rows_at_once)
     looker = Evaluator(problem, answer, Run(memory=memory))
     looker.loss()
     assert max(part.rows for part in looker._parts) <= rows_at_once
@@ -83,8 +83,8 @@ def test_half_of_what_is_free_is_used():
     problem = engine.place(reference.random_puzzle(8, n=4, rows=12)[0])
     free = backend.free_memory(problem.over)
     assert free > 1 << 20
-    assert engine.rows_that_fit(problem, "side_by_side", 1e9) < engine.rows_that_fit(problem, "in_turn", 1e9)
-    assert engine.rows_that_fit(problem, "in_turn", 1) == 1
+    assert engine.rows_that_fit(problem, "batched", 1e9) < engine.rows_that_fit(problem, "sequential", 1e9)
+    assert engine.rows_that_fit(problem, "sequential", 1) == 1
 
 
 def test_evaluators_of_a_run_take_turns_in_the_same_memory():

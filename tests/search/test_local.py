@@ -62,7 +62,7 @@ def swept_by_the_book(puzzle, assembly, moves):
 
 
 @pytest.mark.parametrize("name", ["bubble", "two_opt", "or_opt"])
-@pytest.mark.parametrize("way", ["in_turn", "side_by_side"])
+@pytest.mark.parametrize("way", ["sequential", "batched"])
 @pytest.mark.parametrize("seed", range(3))
 def test_sweeps_decide_as_trying_one_move_after_the_other(name, way, seed, monkeypatch):
     monkeypatch.setattr(evaluator.engine, "best_way", lambda problem: way)
