@@ -46,8 +46,8 @@ from .network import (
     Pieces as Pieces,
     Problem as Problem,
     first_rows as first_rows,
-    place as place,
     split_rows as split_rows,
+    to_device as to_device,
 )
 from .optimisers import OPTIMISERS as OPTIMISERS
 from .paths import Plan as Plan, plan as plan

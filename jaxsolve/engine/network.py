@@ -47,7 +47,7 @@ class Problem:
         return 4 * self.rows * blocks * features * hidden
 
 
-def place(puzzle: Puzzle, rows: int | None = None, devices: int | None = None) -> Problem:
+def to_device(puzzle: Puzzle, rows: int | None = None, devices: int | None = None) -> Problem:
     """Put the pieces and the first `rows` rows of a puzzle on the first `devices` devices, in float32."""
     over = mesh(devices)
 

@@ -90,7 +90,7 @@ def measure(
         for tier in tiers:
             peak = backend.matmul_flops(backend.mesh(count), tier)
             for size in rows:
-                problem = replace(engine.place(puzzle, size, count), tier=tier)
+                problem = replace(engine.to_device(puzzle, size, count), tier=tier)
                 for work in todo:
                     for way in _ways(problem, work):
                         yield _measured(problem, work, way, run, repeats, peak, bandwidth)

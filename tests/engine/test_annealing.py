@@ -76,7 +76,7 @@ def looked_at(errors, before, limit, confidence, tile, tiles):
 
 def by_the_book(puzzle, ins, outs, given, way):
     """What Metropolis chains that evaluate everything do, in NumPy: where they are, their best, and their counts."""
-    tiles, tile = shuffled_tiles(engine.place(puzzle), way).y.shape
+    tiles, tile = shuffled_tiles(engine.to_device(puzzle), way).y.shape
     order = np.asarray(jax.random.permutation(jax.random.key(0), ROWS))
     draws = list(map(np.asarray, drawn(np.arange(len(ins)), given.shares, given)))
     errors_of = lambda halves: reference.squared_errors(puzzle, *halves)[order]
@@ -103,7 +103,7 @@ def by_the_book(puzzle, ins, outs, given, way):
 
 def placed(devices=None, activation="relu", rows=ROWS):
     puzzle, _ = reference.random_puzzle(41, n=N, rows=rows, activation=activation)
-    return puzzle, engine.place(puzzle, devices=devices)
+    return puzzle, engine.to_device(puzzle, devices=devices)
 
 
 PRIOR, PLACES = np.random.default_rng(4).normal(size=(2, N, N)).astype(np.float32)

@@ -25,7 +25,7 @@ def test_widths_are_powers_of_two_that_cover(width):
 
 def setting(n, d, h, rows, activation):
     puzzle, answer = reference.random_puzzle(3, n=n, d=d, h=h, rows=rows, activation=activation, scale=0.7)
-    problem = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), engine.place(puzzle, devices=1))
+    problem = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), engine.to_device(puzzle, devices=1))
     states = reference.states(puzzle, *answer, rows).astype(np.float32)
     other = answer.ins.copy()
     other[[n - 2, n - 1]] = other[[n - 1, n - 2]]

@@ -52,7 +52,7 @@ class Device:
     """What the device makes of a mixture on some rows."""
 
     def __init__(self, puzzle, ins, outs, shares, *, devices=None, rows=None, room=ROOM):
-        self.problem = engine.place(puzzle, devices=devices)
+        self.problem = engine.to_device(puzzle, devices=devices)
         self.shape, where = shares.shape, np.nonzero(shares)
         self.pairs = np.ravel_multi_index(where, shares.shape)
         self.mixture, self.places = engine.mixture(
@@ -218,7 +218,7 @@ def test_rows_are_dealt_out_in_their_order(monkeypatch):
     monkeypatch.setattr(mixtures, "TILES", dict.fromkeys(mixtures.TILES, 2))
     puzzle, *_ = example()
     rows = np.array([7, 3, 20])
-    dealt = engine.tiled(engine.place(puzzle), rows)
+    dealt = engine.tiled(engine.to_device(puzzle), rows)
     flat = lambda table: np.asarray(table).reshape(-1, *table.shape[2:])
     np.testing.assert_array_equal(flat(dealt.x)[:3], puzzle.x[rows].astype(np.float32))
     np.testing.assert_array_equal(flat(dealt.y)[:3], puzzle.y[rows].astype(np.float32))
