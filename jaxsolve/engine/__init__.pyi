@@ -56,7 +56,7 @@ from .probing import input_gains as input_gains, partner_gains as partner_gains
 from .relaxation import (
     Equations as Equations,
     equations as equations,
-    influences as influences,
+    jacobian as jacobian,
     mixed as mixed,
     share_changes as share_changes,
 )

@@ -21,7 +21,7 @@ HALVES = {"sequential": 8, "batched": 16}
 PAIRS = 16
 """Pairs that are."""
 ROOM = 512
-"""Pairs whose influences are multiplied at once; the least that there is room for."""
+"""Pairs whose columns of the Jacobian are multiplied at once; the least that there is room for."""
 
 
 class Rows(NamedTuple):

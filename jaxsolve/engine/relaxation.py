@@ -66,9 +66,7 @@ def mixed(problem: Problem, rows: Rows, mixture: Mixture) -> tuple[Float[Array, 
 
 
 @compiled()
-def influences(
-    problem: Problem, rows: Rows, mixture: Mixture, states: Float[Array, "C T r D"]
-) -> Float[Array, "C P r"]:
+def jacobian(problem: Problem, rows: Rows, mixture: Mixture, states: Float[Array, "C T r D"]) -> Float[Array, "C P r"]:
     """Return the derivative of every prediction by every share; that of what has none is undefined.
 
     Parameters
@@ -128,7 +126,7 @@ def influences(
 
 
 class Equations(NamedTuple):
-    """What steps of every damping begin from: inner products, by shares, of influences and of sums of shares."""
+    """What steps of every damping begin from: inner products, by shares, of derivatives and of sums of shares."""
 
     of_rows: Float[Array, "R R"]
     of_sums: Float[Array, "R S"]
@@ -143,13 +141,13 @@ def _sums(of: Mixture) -> tuple[Array, Array, Array]:
 
 
 @compiled(static=("count",))
-def equations(problem: Problem, mixture: Mixture, influences: Float[Array, "C P r"], *, count: int) -> Equations:
+def equations(problem: Problem, mixture: Mixture, jacobian: Float[Array, "C P r"], *, count: int) -> Equations:
     """Return what the rows that count say.
 
     Parameters
     ----------
-    problem, mixture, influences
-        The network, and what `influences` says of it.
+    problem, mixture, jacobian
+        The network, and what `jacobian` says of it.
     count
         R, how many rows count.
     """
@@ -174,9 +172,7 @@ def equations(problem: Problem, mixture: Mixture, influences: Float[Array, "C P 
         of_rows, of_sums = (lax.all_gather(one, AXIS, tiled=True) for one in (of_rows, of_sums))
         return of_rows.reshape(-1, tiles * rows), of_sums.reshape(-1, sums), among
 
-    of_rows, of_sums, among = sharded(on_one_device, problem.over, (SHARDED, REPLICATED), REPLICATED)(
-        influences, mixture
-    )
+    of_rows, of_sums, among = sharded(on_one_device, problem.over, (SHARDED, REPLICATED), REPLICATED)(jacobian, mixture)
     return Equations(of_rows[:count, :count], of_sums[:count], among)
 
 
@@ -184,14 +180,14 @@ def equations(problem: Problem, mixture: Mixture, influences: Float[Array, "C P 
 def share_changes(
     problem: Problem,
     mixture: Mixture,
-    influences: Float[Array, "C P r"],
+    jacobian: Float[Array, "C P r"],
     said: Equations,
     errors: Float[Array, " R"],
     damping: Float[Array, ""],
 ) -> Float[Array, " P"]:
     """Return the damped Gauss-Newton step of the shares: what it would make of them need not be positive.
 
-    It minimises the mean of (errors + influences · change)² + damping · sum(change² / shares), a trust region in the
+    It minimises the mean of (errors + jacobian · change)² + damping · sum(change² / shares), a trust region in the
     metric of Fisher and Shahshahani, in which what has no share gets none (Levenberg 1944,
     https://doi.org/10.1090/qam/10666; Amari 1998, https://doi.org/10.1162/089976698300017746), while changes of the
     sums over positions, first halves and second halves cost 1000 times as much. There are fewer rows than shares,
@@ -199,8 +195,8 @@ def share_changes(
 
     Parameters
     ----------
-    problem, mixture, influences, said, errors
-        The network, and what `influences`, `equations` and `mixed` say of it.
+    problem, mixture, jacobian, said, errors
+        The network, and what `jacobian`, `equations` and `mixed` say of it.
     damping
         In the squared units of the predictions.
     """
@@ -209,12 +205,12 @@ def share_changes(
         by_tile = lax.map(lambda of: product(of[0], of[1], problem.tier), (own, of_rows))
         return lax.all_gather(by_tile, AXIS, tiled=True).sum(axis=0)
 
-    rows, (tiles, _, tile) = len(errors), influences.shape
+    rows, (tiles, _, tile) = len(errors), jacobian.shape
     tight = jnp.sqrt(1e3 * rows * damping)
     gram = jnp.block([[said.of_rows, tight * said.of_sums], [tight * said.of_sums.T, tight**2 * said.among_sums]])
     factor = jax.scipy.linalg.cho_factor(gram + rows * damping * jnp.eye(len(gram)))
     found = jax.scipy.linalg.cho_solve(factor, jnp.concatenate([-errors, jnp.zeros(len(said.among_sums))]))
     of_rows = jnp.pad(found[:rows], (0, tiles * tile - rows)).reshape(tiles, tile)
-    pull = sharded(pulled, problem.over, (SHARDED, SHARDED), REPLICATED)(influences, of_rows)
+    pull = sharded(pulled, problem.over, (SHARDED, SHARDED), REPLICATED)(jacobian, of_rows)
     back = tight * sum(found[rows:][which] for which in _sums(mixture))
     return mixture.shares * (pull + back)

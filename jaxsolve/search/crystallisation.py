@@ -179,7 +179,7 @@ class _Mixing:
     def linearised(self, known: _Mixture) -> Callable[[float], Weights]:
         """Return the Gauss-Newton change of the weights, `[N, M]`, as a function of the damping."""
         self.count(2, len(known.places))
-        jacobian = engine.influences(self.whole, known.rows, known.placed, known.states)
+        jacobian = engine.jacobian(self.whole, known.rows, known.placed, known.states)
         equations = engine.equations(self.whole, known.placed, jacobian, count=self.rows)
 
         def step(damping: float) -> Weights:
