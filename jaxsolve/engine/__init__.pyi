@@ -54,10 +54,10 @@ from .paths import Plan as Plan, plan as plan
 from .prepending import prepended_losses as prepended_losses, suffix_losses as suffix_losses
 from .probing import input_gains as input_gains, partner_gains as partner_gains
 from .relaxation import (
-    Equations as Equations,
-    equations as equations,
+    NormalEquations as NormalEquations,
     jacobian as jacobian,
     mixed as mixed,
+    normal_equations as normal_equations,
     share_changes as share_changes,
 )
 from .screening import first_order_changes as first_order_changes, predicted_losses as predicted_losses

@@ -125,7 +125,7 @@ def jacobian(problem: Problem, rows: Rows, mixture: Mixture, states: Float[Array
     return run(problem, rows, mixture, states)
 
 
-class Equations(NamedTuple):
+class NormalEquations(NamedTuple):
     """What steps of every damping begin from: inner products, by shares, of derivatives and of sums of shares."""
 
     of_rows: Float[Array, "R R"]
@@ -141,8 +141,10 @@ def _sums(of: Mixture) -> tuple[Array, Array, Array]:
 
 
 @compiled(static=("count",))
-def equations(problem: Problem, mixture: Mixture, jacobian: Float[Array, "C P r"], *, count: int) -> Equations:
-    """Return what the rows that count say.
+def normal_equations(
+    problem: Problem, mixture: Mixture, jacobian: Float[Array, "C P r"], *, count: int
+) -> NormalEquations:
+    """Return the normal equations of the rows that count.
 
     Parameters
     ----------
@@ -173,7 +175,7 @@ def equations(problem: Problem, mixture: Mixture, jacobian: Float[Array, "C P r"
         return of_rows.reshape(-1, tiles * rows), of_sums.reshape(-1, sums), among
 
     of_rows, of_sums, among = sharded(on_one_device, problem.over, (SHARDED, REPLICATED), REPLICATED)(jacobian, mixture)
-    return Equations(of_rows[:count, :count], of_sums[:count], among)
+    return NormalEquations(of_rows[:count, :count], of_sums[:count], among)
 
 
 @compiled()
@@ -181,7 +183,7 @@ def share_changes(
     problem: Problem,
     mixture: Mixture,
     jacobian: Float[Array, "C P r"],
-    said: Equations,
+    said: NormalEquations,
     errors: Float[Array, " R"],
     damping: Float[Array, ""],
 ) -> Float[Array, " P"]:
@@ -196,7 +198,7 @@ def share_changes(
     Parameters
     ----------
     problem, mixture, jacobian, said, errors
-        The network, and what `jacobian`, `equations` and `mixed` say of it.
+        The network, and what `jacobian`, `normal_equations` and `mixed` say of it.
     damping
         In the squared units of the predictions.
     """

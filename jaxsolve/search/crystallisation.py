@@ -180,7 +180,7 @@ class _Mixing:
         """Return the Gauss-Newton change of the weights, `[N, M]`, as a function of the damping."""
         self.count(2, len(known.places))
         jacobian = engine.jacobian(self.whole, known.rows, known.placed, known.states)
-        equations = engine.equations(self.whole, known.placed, jacobian, count=self.rows)
+        equations = engine.normal_equations(self.whole, known.placed, jacobian, count=self.rows)
 
         def step(damping: float) -> Weights:
             given = known.placed, jacobian, equations, known.errors

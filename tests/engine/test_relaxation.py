@@ -80,7 +80,7 @@ class Device:
 
     @property
     def equations(self):
-        return engine.equations(self.problem, self.mixture, self.tiles, count=self.count)
+        return engine.normal_equations(self.problem, self.mixture, self.tiles, count=self.count)
 
     def changes(self, damping):
         given = self.problem, self.mixture, self.tiles, self.equations, self.errors, np.float32(damping)
@@ -153,7 +153,7 @@ def test_there_is_room_for_whole_chunks_of_the_pairs_of_every_position():
         assert max(needed, ROOM) <= room < 2 * max(needed, ROOM)
 
 
-def test_equations_are_products_and_sums_of_derivatives_by_shares():
+def test_normal_equations_are_products_and_sums_of_derivatives_by_shares():
     puzzle, _, ins, outs, shares = example()
     found = Device(puzzle, ins, outs, shares)
     slopes = found.jacobian.astype(np.float64)
