@@ -55,10 +55,10 @@ from .prepending import prepended_losses as prepended_losses, suffix_losses as s
 from .probing import input_gains as input_gains, partner_gains as partner_gains
 from .relaxation import (
     NormalEquations as NormalEquations,
+    gauss_newton_step as gauss_newton_step,
     jacobian as jacobian,
     mixed as mixed,
     normal_equations as normal_equations,
-    share_changes as share_changes,
 )
 from .screening import first_order_changes as first_order_changes, predicted_losses as predicted_losses
 from .training import (

@@ -179,7 +179,7 @@ def normal_equations(
 
 
 @compiled()
-def share_changes(
+def gauss_newton_step(
     problem: Problem,
     mixture: Mixture,
     jacobian: Float[Array, "C P r"],

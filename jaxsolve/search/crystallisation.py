@@ -184,7 +184,7 @@ class _Mixing:
 
         def step(damping: float) -> Weights:
             given = known.placed, jacobian, equations, known.errors
-            change = np.asarray(engine.share_changes(self.whole, *given, np.float32(damping)))[known.places]
+            change = np.asarray(engine.gauss_newton_step(self.whole, *given, np.float32(damping)))[known.places]
             table = np.zeros_like(known.weights)
             table[known.pairs] = np.where(np.isfinite(change), change, 0.0)  # what overflows says nothing
             return table

@@ -84,7 +84,7 @@ class Device:
 
     def changes(self, damping):
         given = self.problem, self.mixture, self.tiles, self.equations, self.errors, np.float32(damping)
-        return self.by_pair(np.asarray(engine.share_changes(*given)))
+        return self.by_pair(np.asarray(engine.gauss_newton_step(*given)))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -167,7 +167,7 @@ def test_normal_equations_are_products_and_sums_of_derivatives_by_shares():
 
 
 @pytest.mark.parametrize("damping", [1e-4, 1e-2, 10.0])
-def test_share_changes_minimise_what_they_say(damping):
+def test_gauss_newton_steps_minimise_what_they_say(damping):
     puzzle, _, ins, outs, shares = example(seed=9)
     shares[0, 0], shares[1] = 0.0, [0.0, 0.0, 1.0]
     slopes = derivatives(puzzle, ins, outs, shares).reshape(ROWS, -1)
