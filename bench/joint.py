@@ -65,7 +65,7 @@ def beams(puzzle: Any, given: argparse.Namespace) -> list[dict[str, Any]]:
         for attempt in ("with compilation", "compiled"):
             if width > 10 and attempt == "with compilation":
                 continue
-            setting = Setting(engine.place(puzzle), Run())
+            setting = Setting(engine.to_device(puzzle), Run())
             beam, began, compiling = Beam(width), time.perf_counter(), backend.compile_seconds()
             state = beam.init(setting)
             work, before = beam.place(setting, state), peak()
@@ -99,7 +99,7 @@ def _scaling(puzzle: Any, peak: Callable[[], float]) -> list[dict[str, Any]]:
 
     found = []
     for width in SCALING_WIDTHS:
-        setting = Setting(engine.place(puzzle, SCALING_ROWS), Run())
+        setting = Setting(engine.to_device(puzzle, SCALING_ROWS), Run())
         beam = Beam(width)
         state = beam.init(setting)
         work = beam.place(setting, state)
@@ -144,7 +144,7 @@ def annealing(puzzle: Any, given: argparse.Namespace) -> list[dict[str, Any]]:
     for rows, temperatures in ((ANNEALING_ROWS, (0.03, 0.003, 0.0003)), (4 * ANNEALING_ROWS, (0.003,))):
         for name, start in starts.items():
             for temperature in temperatures:
-                setting = Setting(engine.place(puzzle, rows), run, starts=start)
+                setting = Setting(engine.to_device(puzzle, rows), run, starts=start)
                 method = Annealing(chains=8, steps=1200, hot=temperature, cold=temperature)
                 state = method.init(setting)
                 work, rates = method.place(setting, state), []

@@ -68,7 +68,7 @@ def works(puzzle: Any) -> dict[str, Callable[[Any], None]]:
     from jaxsolve.puzzle import Assembly
     from jaxsolve.search import Pipeline, Setting, begin, descend, stages_named
 
-    problem = engine.place(puzzle, min(ROWS, puzzle.rows))
+    problem = engine.to_device(puzzle, min(ROWS, puzzle.rows))
     order = np.random.default_rng(0).permutation(puzzle.blocks).astype(np.int32)
     partner = pair(puzzle, "trace").partner.astype(np.int32)
     start = Assembly(order, partner[order])

@@ -36,7 +36,7 @@ def main() -> None:
     puzzle = read_puzzle(DEMO_FILE if given.puzzle == "demo" else given.puzzle)
     moves = union(swaps(puzzle.blocks), insertions(puzzle.blocks, 1))
     partner = next(rank_pairings(puzzle, PAIRINGS)).partner.astype(np.int32)
-    problem, run, found = engine.place(puzzle, ROWS), Run(), []
+    problem, run, found = engine.to_device(puzzle, ROWS), Run(), []
     for name in ["w_out_frobenius", *range(given.orders)]:
         paired = Paired(puzzle.first_rows(ROWS), partner, run, 0 if isinstance(name, str) else name, problem)
         order = seed_order(paired, name if isinstance(name, str) else "random")

@@ -222,7 +222,7 @@ def descended(puzzle: Any, answer: Any, rng: np.random.Generator, k: int) -> Any
             outs[[i, j]] = outs[[j, i]]
             if rng.random() < 0.7:
                 ins[[i, j]] = ins[[j, i]]
-    problem, run_of = engine.place(puzzle, devices=1), Run()
+    problem, run_of = engine.to_device(puzzle, devices=1), Run()
     descent = begin(problem, Assembly(ins.astype(np.int32), outs.astype(np.int32)), run_of)
     descend(problem, descent, "joint_descent", run_of)
     return descent.assembly

@@ -112,16 +112,14 @@ def _elu(x: Array) -> Array:
     return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
 
 
-SELU_SCALE, SELU_LIMIT = 1.0507009873554805, 1.6732632423543772
-"""Klambauer et al. (2017), https://arxiv.org/abs/1706.02515."""
-
-
-def _selu(x: Array) -> Array:
-    return SELU_SCALE * np.where(x > 0, x, SELU_LIMIT * _elu(x))
-
-
-def _selu_slope(x: Array) -> Array:
-    return SELU_SCALE * np.where(x > 0, 1.0, SELU_LIMIT * np.exp(np.minimum(x, 0)))
+def _selu() -> Activation:
+    """Klambauer et al. (2017), https://arxiv.org/abs/1706.02515."""
+    scale, limit = 1.0507009873554805, 1.6732632423543772
+    return Activation(
+        lambda x: scale * np.where(x > 0, x, limit * _elu(x)),
+        lambda x: scale * np.where(x > 0, 1.0, limit * np.exp(np.minimum(x, 0))),
+        lambda nn: nn.selu,
+    )
 
 
 def _hardswish(x: Array) -> Array:
@@ -150,7 +148,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "silu": Activation(_silu, _silu_slope, lambda nn: nn.silu, usual=True),
     "leaky_relu": _leaky_relu(0.01),
     "elu": Activation(_elu, lambda x: np.exp(np.minimum(x, 0)), lambda nn: nn.elu),
-    "selu": Activation(_selu, _selu_slope, lambda nn: nn.selu),
+    "selu": _selu(),
     "sigmoid": Activation(_sigmoid, lambda x: _sigmoid(x) * _sigmoid(-x), lambda nn: nn.sigmoid),
     "softplus": Activation(_softplus, _sigmoid, lambda nn: nn.softplus),
     "mish": Activation(lambda x: x * np.tanh(_softplus(x)), _mish_slope, lambda nn: nn.mish),

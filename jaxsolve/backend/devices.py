@@ -18,9 +18,9 @@ from jaxsolve.backend.cores import CORES
 from jaxsolve.errors import UsageError
 
 AXIS = "candidates"
-EACH = PartitionSpec(AXIS)
+SHARDED = PartitionSpec(AXIS)
 """An array whose first axis is split between the devices."""
-SAME = PartitionSpec()
+REPLICATED = PartitionSpec()
 """An array that every device has whole."""
 
 
@@ -59,13 +59,13 @@ def mesh(devices: int | None = None) -> Mesh:
     return Mesh(np.array(first), (AXIS,), axis_types=(AxisType.Auto,))
 
 
-Plain = Literal["in_turn", "side_by_side"]
+Plain = Literal["sequential", "batched"]
 """How a device goes through candidates without a kernel of ours: one after the other, or many at once."""
 
 
 def plain_way(over: Mesh) -> Plain:
     """Return how its devices go through candidates fastest: a core one after the other."""
-    return "in_turn" if over.devices.flat[0].platform == "cpu" else "side_by_side"
+    return "sequential" if over.devices.flat[0].platform == "cpu" else "batched"
 
 
 def device_names(devices: int | None = None) -> list[str]:
@@ -76,24 +76,24 @@ def device_names(devices: int | None = None) -> list[str]:
 def put(table: Any, over: Mesh) -> jax.Array:
     """Put an array on every device; with several processes, each its own copy, without asking the others."""
     if jax.process_count() == 1:
-        return jax.device_put(table, NamedSharding(over, SAME))
+        return jax.device_put(table, NamedSharding(over, REPLICATED))
     table = np.asarray(table)
-    return jax.make_array_from_callback(table.shape, NamedSharding(over, SAME), lambda index: table)
+    return jax.make_array_from_callback(table.shape, NamedSharding(over, REPLICATED), lambda index: table)
 
 
 def split(table: np.ndarray, over: Mesh) -> jax.Array:
     """Return an array whose first axis is split between the devices."""
-    return jax.make_array_from_callback(table.shape, NamedSharding(over, EACH), lambda index: table[index])
+    return jax.make_array_from_callback(table.shape, NamedSharding(over, SHARDED), lambda index: table[index])
 
 
 def by_device(over: Mesh, part: Callable[[], np.ndarray]) -> jax.Array:
     """Return an array of which every device has one part, `part()`, along the first axis."""
     shape = over.size, *part().shape[1:]
-    return jax.make_array_from_callback(shape, NamedSharding(over, EACH), lambda index: part())
+    return jax.make_array_from_callback(shape, NamedSharding(over, SHARDED), lambda index: part())
 
 
-def spread(function: Callable[..., Any], over: Mesh, in_specs: Any, out_specs: Any) -> Callable[..., Any]:
-    """Return a function that every device runs on its own part of the arguments marked `EACH`."""
+def sharded(function: Callable[..., Any], over: Mesh, in_specs: Any, out_specs: Any) -> Callable[..., Any]:
+    """Return a function that every device runs on its own part of the arguments marked `SHARDED`."""
     return jax.shard_map(function, mesh=over, in_specs=in_specs, out_specs=out_specs, check_vma=False)
 
 
@@ -104,4 +104,4 @@ def collected(part: jax.Array) -> jax.Array:
 
 def collected_spec() -> PartitionSpec:
     """Return the specification of what is `collected`: other processes cannot be looked into."""
-    return EACH if jax.process_count() == 1 else SAME
+    return SHARDED if jax.process_count() == 1 else REPLICATED

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from jaxsolve.backend.compile import compiled
-from jaxsolve.backend.devices import AXIS, EACH, SAME, by_device, mesh, spread
+from jaxsolve.backend.devices import AXIS, REPLICATED, SHARDED, by_device, mesh, sharded
 from jaxsolve.errors import JaxsolveError, UsageError, out_of_memory
 
 OUR_OWN = ("INVALID_ARGUMENT", "UNIMPLEMENTED")
@@ -125,7 +125,7 @@ def is_first() -> bool:
 
 @compiled()
 def _largest(flags: jax.Array) -> jax.Array:
-    run = spread(lambda mine: jax.lax.pmax(mine, AXIS), mesh(), EACH, SAME)
+    run = sharded(lambda mine: jax.lax.pmax(mine, AXIS), mesh(), SHARDED, REPLICATED)
     return run(flags)
 
 

@@ -13,19 +13,19 @@ from jax import lax
 from jax.sharding import Mesh
 
 from jaxsolve.backend.compile import compiled
-from jaxsolve.backend.devices import EACH, by_device, spread
+from jaxsolve.backend.devices import SHARDED, by_device, sharded
 from jaxsolve.backend.precision import Tier, product
 
 
 @compiled(static=("over", "tier", "products"))
 def _products(a: jax.Array, *, over: Mesh, tier: Tier, products: int) -> jax.Array:
     run = lambda a: lax.fori_loop(0, products, lambda _, c: product(c[0], a[0], tier)[None], a)
-    return spread(run, over, EACH, EACH)(a)
+    return sharded(run, over, SHARDED, SHARDED)(a)
 
 
 @compiled(static=("over",))
 def _copied(a: jax.Array, *, over: Mesh) -> jax.Array:
-    return spread(lambda a: a + 1.0, over, EACH, EACH)(a)
+    return sharded(lambda a: a + 1.0, over, SHARDED, SHARDED)(a)
 
 
 def matmul_flops(over: Mesh, tier: Tier) -> Callable[[], float]:

@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jaxsolve.cli import terminal
-from jaxsolve.cli.keeping import LOCK_SECONDS, TROUBLE, Keeper, why
+from jaxsolve.cli.keeping import TROUBLE, Keeper, why
 from jaxsolve.errors import OutputError
 
 if TYPE_CHECKING:
     from jaxsolve.experiment.search import Stored
 
-SHARE = 0.02
-"""Of the time of a search that may be spent on keeping it: steps are kept one by one where they take long enough."""
-
 
 class Checkpoints:
-    """Keeps a search after each step; where the user has named no folder for it, it goes on without, if need be."""
+    """Keeps a search after each step; where the user has named no folder for it, it goes on without, if need be.
 
-    def __init__(self, keeper: Keeper, kept: Path | None = None) -> None:
-        self._keeper, self._lock = keeper, threading.Lock()
+    At most `share` of its time is spent on that: steps are kept one by one where they take long enough.
+    """
+
+    def __init__(self, keeper: Keeper, kept: Path | None = None, *, share: float = 0.02) -> None:
+        self._share, self._keeper, self._lock = share, keeper, threading.Lock()
         self._next, self._waiting, self._broken = 0.0, None, False
         self.kept = kept
         """Where a search can be resumed from."""
@@ -61,11 +61,11 @@ class Checkpoints:
                 return
             self.kept = folder
             now = time.monotonic()
-            self._next = now + (now - began) / SHARE
+            self._next = now + (now - began) / self._share
 
     def leave(self) -> None:
         """Keep, from another thread, what was not kept yet, if nothing is in the way."""
-        if self._lock.acquire(timeout=LOCK_SECONDS):
+        if self._lock.acquire(timeout=0.2):  # seconds; there is no time to wait
             self._lock.release()
             try:
                 self.finish()

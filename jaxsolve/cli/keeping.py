@@ -28,10 +28,6 @@ TROUBLE = (OutputError, OSError, RuntimeError)
 """What keeps a folder from being written; `RuntimeError` of a user without a home."""
 
 
-LOCK_SECONDS = 0.2
-"""That the end of a run waits for a record that is being written, where there is no time to wait."""
-
-
 def check_folder(folder: Path, option: str) -> None:
     """Make a folder if it is not there; `OutputError`, before any work is done, if it cannot be written."""
     try:
@@ -204,7 +200,7 @@ class Keeper:
     def leave(self, *, json: bool) -> None:
         """Save and print, from another thread, what is known of a run that does not come to its end in time."""
         if self._recorder is not None:
-            self._recorder.leave("interrupted", LOCK_SECONDS)
+            self._recorder.leave("interrupted", 0.2)  # seconds, for a record that is being written
         if self._best.known is None or self._puzzle is None:
             terminal.note("interrupted, before there was an answer")
             return

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from jaxsolve.experiment.search import JointConfig, JointSolution, Stored
     from jaxsolve.puzzle import Puzzle
 
-SHOWN_POINTS = 12
-"""Points of the curve that people are shown."""
-
 
 @terminal.guarded
 def search(
@@ -232,7 +229,7 @@ def _shown(report: dict[str, Any]) -> str:
         *([("digest", report["digest"])] if report["digest"] else []),
     ]
     curve = report["curve"]
-    picked = sorted({round(k * (len(curve) - 1) / (SHOWN_POINTS - 1)) for k in range(SHOWN_POINTS)}) if curve else []
+    picked = sorted({round(k * (len(curve) - 1) / 11) for k in range(12)}) if curve else []  # as much as people read
     points = [("stage", "evaluations", "seconds", "MSE")] + [
         (one["stage"], str(one["evaluations"]), f"{one['seconds']:.1f}", f"{one['loss']:.6g}")
         for one in (curve[k] for k in picked)

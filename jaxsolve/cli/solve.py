@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from jaxsolve.puzzle import Puzzle
     from jaxsolve.solver import Config, Solution, Start, Stored
 
-AHEAD_BYTES = 64 << 20
-"""Puzzles up to this size are read in a copy of the process, which has to send them over."""
-
 
 @terminal.guarded
 def solve(
@@ -103,7 +100,8 @@ def solve(
         config, read = _as_begun(stored, config, read, _said(context), resume)
     ids = None if start is None else read_answer(start)
     work = partial(_prepared, puzzle, read, config)
-    prepared = ahead(work) if _size(puzzle) < AHEAD_BYTES else work
+    # large puzzles are not read in a copy of the process, which has to send them over
+    prepared = ahead(work) if _size(puzzle) < 64 << 20 else work
     names = arguments.start(devices, coordinator, processes, process_id, cluster)
     imported = time.perf_counter()
     first = backend.is_first()  # the others know the same, and say nothing

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from jaxsolve.experiment.sweep import Outcome
     from jaxsolve.puzzle import Puzzle
 
-SHOWN_PAIRS = 12
-"""Pairs of the consensus that people are shown."""
-
 
 @terminal.guarded
 def sweep(
@@ -143,5 +140,5 @@ def _shown(ranked: list["Outcome"], pairs: list[tuple[tuple[int, int], int]], be
         figures: tuple[Any, ...] = f"{one.mse:.6g}", f"{one.loss:.6g}", str(one.evaluations), f"{one.seconds:.1f}"
         lines.append((*values, *figures, one.status))
     listed = [("pair", f"of the best {best} runs")]
-    listed += [(f"{i},{j}", str(count)) for (i, j), count in pairs[:SHOWN_PAIRS]]
+    listed += [(f"{i},{j}", str(count)) for (i, j), count in pairs[:12]]  # as many as people read
     return f"{terminal.table([tuple(map(terminal.one_line, row)) for row in lines])}\n\n{terminal.table(listed)}"

@@ -46,19 +46,19 @@ from .network import (
     Pieces as Pieces,
     Problem as Problem,
     first_rows as first_rows,
-    place as place,
     split_rows as split_rows,
+    to_device as to_device,
 )
 from .optimisers import OPTIMISERS as OPTIMISERS
 from .paths import Plan as Plan, plan as plan
 from .prepending import prepended_losses as prepended_losses, suffix_losses as suffix_losses
 from .probing import input_gains as input_gains, partner_gains as partner_gains
 from .relaxation import (
-    Equations as Equations,
-    equations as equations,
-    influences as influences,
+    NormalEquations as NormalEquations,
+    gauss_newton_step as gauss_newton_step,
+    jacobian as jacobian,
     mixed as mixed,
-    share_changes as share_changes,
+    normal_equations as normal_equations,
 )
 from .screening import first_order_changes as first_order_changes, predicted_losses as predicted_losses
 from .training import (

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsolve.backend.compile import compiled
-from jaxsolve.backend.devices import AXIS, EACH, SAME, Plain, plain_way, spread
+from jaxsolve.backend.devices import AXIS, REPLICATED, SHARDED, Plain, plain_way, sharded
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine import metropolis
 from jaxsolve.engine.metropolis import Counts, Pair, Tiles
@@ -79,7 +79,7 @@ def shuffled_tiles(problem: Problem, way: Plain) -> Tiles:
     order = jax.random.permutation(jax.random.key(0), problem.rows)
     x, y = (jnp.take(jnp.asarray(table), order, axis=0) for table in (problem.x, problem.y))
     shuffled = replace(problem, x=x, y=y)
-    return Tiles.of(shuffled, problem.rows) if way == "side_by_side" else Tiles.of(shuffled)
+    return Tiles.of(shuffled, problem.rows) if way == "batched" else Tiles.of(shuffled)
 
 
 @compiled(static=("way",))
@@ -105,7 +105,7 @@ def chains_placed(
         sums, cache = lax.map(of_chain, (ins, outs))
         return lax.all_gather(sums, AXIS, tiled=True), cache
 
-    run = spread(on_one_device, problem.over, (SAME, EACH, EACH), (SAME, EACH))
+    run = sharded(on_one_device, problem.over, (REPLICATED, SHARDED, SHARDED), (REPLICATED, SHARDED))
     return run(problem, jnp.asarray(ins), jnp.asarray(outs))
 
 
@@ -221,6 +221,12 @@ def annealed(
 
         return metropolis.each_chain(of_chain, (chains, cache, parameters.temperature), chosen)
 
-    specs = SAME, EACH, EACH, AnnealingParameters(EACH, *[SAME] * (len(AnnealingParameters._fields) - 1)), SAME
-    run = spread(on_one_device, problem.over, specs, (SAME, SAME, EACH))
+    specs = (
+        REPLICATED,
+        SHARDED,
+        SHARDED,
+        AnnealingParameters(SHARDED, *[REPLICATED] * (len(AnnealingParameters._fields) - 1)),
+        REPLICATED,
+    )
+    run = sharded(on_one_device, problem.over, specs, (REPLICATED, REPLICATED, SHARDED))
     return run(problem, *jax.tree.map(jnp.asarray, (chains, cache, parameters, seeds)))

@@ -5,7 +5,7 @@ from jax import lax
 
 from jaxsolve.architecture.device import block, readout_loss
 from jaxsolve.backend.compile import compiled
-from jaxsolve.backend.devices import EACH, SAME, collected, collected_spec, spread
+from jaxsolve.backend.devices import REPLICATED, SHARDED, collected, collected_spec, sharded
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.network import Problem, prefix_states
 from jaxsolve.puzzle import Assembly
@@ -39,5 +39,7 @@ def insertion_losses(
         return collected(lax.map(lambda k: lax.map(lambda p: loss(p, k), jnp.arange(n)), mine))
 
     blocks = jnp.arange(-(-n // devices) * devices)
-    run = spread(on_one_device, problem.over, (SAME, SAME, SAME, SAME, EACH), collected_spec())
+    run = sharded(
+        on_one_device, problem.over, (REPLICATED, REPLICATED, REPLICATED, REPLICATED, SHARDED), collected_spec()
+    )
     return run(problem, partner, order, length, blocks)[:n]

@@ -18,19 +18,13 @@ from jax.sharding import PartitionSpec
 
 from jaxsolve.architecture.device import block, hidden, projected, read, readout_errors
 from jaxsolve.backend.compile import compiled
-from jaxsolve.backend.devices import AXIS, SAME, Plain, plain_way, spread
+from jaxsolve.backend.devices import AXIS, REPLICATED, Plain, plain_way, sharded
 from jaxsolve.backend.precision import product
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.network import Problem
 
-TILE = 512
-"""Most rows that are gone through together: what is between the products of a tile stays in a core's cache."""
-FEW = 64
-"""Rows of a tile where there are few in all, so that every device has some."""
 ROWS = PartitionSpec(None, AXIS)
 """States, `[W, R', D]`, the rows of each spread over the devices; R' is R filled up to whole tiles."""
-LANES = 8
-"""States that an accelerator expands side by side."""
 
 
 class Expansions(NamedTuple):
@@ -48,9 +42,13 @@ class Expansions(NamedTuple):
     """`[K]` int32"""
 
 
-def tiles(rows: int, devices: int) -> tuple[int, int]:
-    """Return the rows of a tile, and how many tiles each device has."""
-    count = max(-(-rows // TILE), min(8, rows // FEW), 1)
+def tiles(rows: int, devices: int, *, most: int = 512, few: int = 64) -> tuple[int, int]:
+    """Return the rows of a tile, and how many tiles each device has.
+
+    With `most` rows, what is between the products of a tile stays in a core's cache; tiles have `few` where there are
+    few rows in all, so that every device has some.
+    """
+    count = max(-(-rows // most), min(8, rows // few), 1)
     return -(-rows // count), -(-count // devices)
 
 
@@ -66,7 +64,7 @@ def _own(table: Array, tile: int, own: int) -> Array:
 def inputs_spread(problem: Problem) -> Float[Array, "1 Rp D"]:
     """Return the one state of a network without blocks."""
     tile, own = tiles(problem.rows, problem.over.size)
-    run = spread(lambda p: _own(p.x, tile, own).reshape(1, own * tile, -1), problem.over, SAME, ROWS)
+    run = sharded(lambda p: _own(p.x, tile, own).reshape(1, own * tile, -1), problem.over, REPLICATED, ROWS)
     return run(problem)
 
 
@@ -85,7 +83,7 @@ def grown(
 
         return lax.map(grow, (parents, ins, outs))
 
-    run = spread(on_one_device, problem.over, (SAME, ROWS, SAME, SAME, SAME), ROWS)
+    run = sharded(on_one_device, problem.over, (REPLICATED, ROWS, REPLICATED, REPLICATED, REPLICATED), ROWS)
     return run(problem, states, *map(jnp.asarray, (parents, ins, outs)))
 
 
@@ -101,7 +99,7 @@ def _summed(
 ) -> Array:
     """Return, on a device, the sums of squared errors over each of its tiles, `[B, tiles, I, J]`.
 
-    A core goes through the states and first halves that there are one by one, an accelerator through `LANES` states
+    A core goes through the states and first halves that there are one by one, an accelerator through 8 states
     and all first halves side by side.
     """
     (weights, biases), (tile, own) = projected(problem), tiles(problem.rows, problem.over.size)
@@ -119,7 +117,7 @@ def _summed(
                 error = product(units, weights[js].T, problem.tier) + (base[:, None] + biases[js])
                 return product(counts, error * error, problem.tier)
 
-            if way == "side_by_side":
+            if way == "batched":
                 return jax.vmap(of_first)(jnp.arange(len(ins)))
             return lax.fori_loop(
                 0, left, lambda k, sums: sums.at[k].set(of_first(k)), jnp.zeros((len(ins), seconds), jnp.float32)
@@ -127,7 +125,7 @@ def _summed(
 
         return lax.map(of_tile, (h.reshape(own, tile, -1), y, counts))
 
-    lanes = 1 if way == "in_turn" else min(LANES, len(states))
+    lanes = 1 if way == "sequential" else min(8, len(states))
 
     def some(g: Array, sums: Array) -> Array:
         cut = lambda table: lax.dynamic_slice_in_dim(table, g * lanes, lanes)
@@ -199,7 +197,7 @@ def best_expansions(
         return Expansions(*(lax.all_gather(part, AXIS, tiled=True) for part in found))
 
     given = problem, states, jnp.asarray(first), *map(fill, (ins, outs, left, noise))
-    found = spread(on_one_device, problem.over, (SAME, ROWS, *[SAME] * 5), SAME)(*given)
+    found = sharded(on_one_device, problem.over, (REPLICATED, ROWS, *[REPLICATED] * 5), REPLICATED)(*given)
     order = jnp.lexsort((found.state, found.ranked))[:keep]  # of equals, the first state's first
     return Expansions(*(part[order] for part in found))
 
@@ -223,5 +221,5 @@ def outputs(
         mine = lax.map(of_child, (parents, ins, outs))
         return lax.all_gather(mine, AXIS)[0]
 
-    run = spread(on_one_device, problem.over, (SAME, ROWS, SAME, SAME, SAME), SAME)
+    run = sharded(on_one_device, problem.over, (REPLICATED, ROWS, REPLICATED, REPLICATED, REPLICATED), REPLICATED)
     return run(problem, states, *map(jnp.asarray, (parents, ins, outs)))

@@ -24,9 +24,6 @@ Ref = Any
 """An array in memory, as a kernel sees it."""
 TILES: dict[Tier, int] = {"screen": 128, "accept": 64}
 """Rows of a program."""
-WARPS = 4
-SMALLEST = 16
-"""Least width of a product on tensor cores."""
 PRODUCTS: dict[Tier, lax.DotAlgorithmPreset] = {
     "screen": lax.DotAlgorithmPreset.TF32_TF32_F32,
     "accept": lax.DotAlgorithmPreset.TF32_TF32_F32_X3,
@@ -35,11 +32,10 @@ PRODUCTS: dict[Tier, lax.DotAlgorithmPreset] = {
 
 
 def widths(width: int) -> list[slice]:
-    """Return powers of two, at least `SMALLEST`, that cover a width: Triton knows no other sizes."""
+    """Return powers of two that add up to a width: Triton knows no other sizes."""
     cover, begin = [], 0
-    padded = -(-width // SMALLEST) * SMALLEST
-    while begin < padded:
-        size = 1 << ((padded - begin).bit_length() - 1)
+    while begin < width:
+        size = 1 << ((width - begin).bit_length() - 1)
         cover.append(slice(begin, begin + size))
         begin += size
     return cover
@@ -108,7 +104,7 @@ def fused_losses(
 ) -> Float[Array, " M"]:
     """Return the loss of each candidate, which goes on from `states[start]` at position `start`.
 
-    Widths are filled up with zeros to multiples of `SMALLEST`: what comes out of them meets zero weights.
+    Widths are filled up with zeros to multiples of 16: what comes out of them meets zero weights.
     `interpret` computes in float32 on any platform what the kernel would, slowly.
     """
     from jax.experimental import pallas as pl
@@ -118,14 +114,15 @@ def fused_losses(
         missing = [(0, -size % m) for size, m in zip(table.shape[::-1], multiples, strict=False)]
         return jnp.pad(table, [(0, 0)] * (table.ndim - len(missing)) + missing[::-1])
 
+    least = 16  # width of a product on tensor cores
     p, rows, size = problem.pieces, problem.rows, TILES[problem.tier]
-    states, y = fill(states, SMALLEST, size), fill(problem.y, size)
+    states, y = fill(states, least, size), fill(problem.y, size)
     weights = (
-        fill(p.w_in, SMALLEST, SMALLEST),
-        fill(p.b_in, SMALLEST),
-        fill(p.w_out, SMALLEST, SMALLEST),
-        fill(p.b_out, SMALLEST),
-        jnp.append(fill(p.w_last, SMALLEST), p.b_last),
+        fill(p.w_in, least, least),
+        fill(p.b_in, least),
+        fill(p.w_out, least, least),
+        fill(p.b_out, least),
+        jnp.append(fill(p.w_last, least), p.b_last),
     )
     kernel = functools.partial(
         _forward,
@@ -140,7 +137,7 @@ def fused_losses(
         kernel,
         grid=grid,
         out_shape=jax.ShapeDtypeStruct(grid, jnp.float32),
-        compiler_params=triton.CompilerParams(num_warps=WARPS, num_stages=2),
+        compiler_params=triton.CompilerParams(num_warps=4, num_stages=2),
         interpret=interpret,
     )(start, ins, outs, states, y, *weights)
     return jnp.sum(sums, axis=1) / rows

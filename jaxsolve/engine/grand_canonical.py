@@ -18,7 +18,7 @@ from jax import lax
 
 from jaxsolve.architecture.device import readout_loss
 from jaxsolve.backend.compile import compiled
-from jaxsolve.backend.devices import EACH, SAME, spread
+from jaxsolve.backend.devices import REPLICATED, SHARDED, sharded
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine import metropolis
 from jaxsolve.engine.metropolis import Counts, Pair, Tiles
@@ -140,7 +140,7 @@ def ensemble_placed(problem: Problem, numbers: Int[Array, " B"]) -> GrowthCache:
         one = GrowthCache(metropolis.empty_states(tiles), slot, none, none > 0, jnp.zeros_like(tiles.y))
         return jax.tree.map(lambda table: jnp.broadcast_to(table, (len(numbers), *table.shape)), one)
 
-    return spread(on_one_device, problem.over, (SAME, EACH), EACH)(problem, jnp.asarray(numbers))
+    return sharded(on_one_device, problem.over, (REPLICATED, SHARDED), SHARDED)(problem, jnp.asarray(numbers))
 
 
 def _run(tiles: Tiles, c: Array, network: Networks, begin: Array, cache: GrowthCache, beside: int) -> Pair:
@@ -277,4 +277,9 @@ def grown_canonically(
         return metropolis.each_chain(of_chain, (networks, cache))
 
     given = jax.tree.map(jnp.asarray, (networks, cache, parameters, seeds))
-    return spread(on_one_device, problem.over, (SAME, EACH, EACH, SAME, SAME), (SAME, SAME, EACH))(problem, *given)
+    return sharded(
+        on_one_device,
+        problem.over,
+        (REPLICATED, SHARDED, SHARDED, REPLICATED, REPLICATED),
+        (REPLICATED, REPLICATED, SHARDED),
+    )(problem, *given)

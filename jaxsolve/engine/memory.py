@@ -11,10 +11,10 @@ def rows_that_fit(problem: Problem, way: Way, memory: float) -> int:
     The devices of a CPU share its memory; every accelerator has as much of its own.
     """
     blocks, features, hidden = problem.pieces.w_in.shape
-    lanes = LANES if way == "side_by_side" else 1
+    lanes = LANES if way == "batched" else 1
     slots = 2 * (blocks + 1) * (2 if way == "fused" else 1)
     row = 4 * (slots * features + lanes * (3 * features + 2 * hidden))
-    sharing = len(problem.over.local_devices) if way == "in_turn" else 1
+    sharing = len(problem.over.local_devices) if way == "sequential" else 1
     return max(1, int(memory // (sharing * row)))
 
 

@@ -143,12 +143,12 @@ def either(good: Array, new: Any, old: Any) -> Any:
     return jax.tree.map(lambda one, other: jnp.where(good, one, other), new, old)
 
 
-def each_chain(advance: Callable[..., Any], given: tuple, way: Plain = "in_turn") -> tuple[Any, Any, Any]:
+def each_chain(advance: Callable[..., Any], given: tuple, way: Plain = "sequential") -> tuple[Any, Any, Any]:
     """Return where a device's chains are then and what they did, both for all devices, and their caches, which stay.
 
     `advance` makes that of what is given of one chain, and its number.
     """
     chains = len(jax.tree.leaves(given)[0])
     given = *given, lax.axis_index(AXIS) * chains + jnp.arange(chains)
-    found = lax.map(lambda one: advance(*one), given) if way == "in_turn" else jax.vmap(advance)(*given)
+    found = lax.map(lambda one: advance(*one), given) if way == "sequential" else jax.vmap(advance)(*given)
     return *jax.tree.map(lambda table: lax.all_gather(table, AXIS, tiled=True), found[:2]), found[2]

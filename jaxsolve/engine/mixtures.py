@@ -14,14 +14,14 @@ from jaxsolve.backend.devices import plain_way, split
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.network import Problem
 
-TILES = {"in_turn": 192, "side_by_side": 4096}
+TILES = {"sequential": 192, "batched": 4096}
 """Rows of a tile at most, by how devices compute: what a core makes of them stays in its cache."""
-HALVES = {"in_turn": 8, "side_by_side": 16}
+HALVES = {"sequential": 8, "batched": 16}
 """First or second halves that are gone through at once."""
 PAIRS = 16
 """Pairs that are."""
 ROOM = 512
-"""Pairs whose influences are multiplied at once; the least that there is room for."""
+"""Pairs whose columns of the Jacobian are multiplied at once; the least that there is room for."""
 
 
 class Rows(NamedTuple):

@@ -41,10 +41,6 @@ class Moves(NamedTuple):
         return np.argsort(words.view(f"V{words.itemsize * words.shape[1]}").ravel(), kind="stable")
 
 
-BOTH, INS, OUTS = 0, 1, 2
-"""Which halves of the blocks a move moves."""
-
-
 @dataclass(frozen=True, eq=False)
 class Neighbourhood:
     """Moves by two segments that change places, made into permutations only when taken."""
@@ -54,7 +50,7 @@ class Neighbourhood:
     segments: NDArray[np.int32]
     """`[M, 4]` (i, a, j, b): the a blocks from i and the b blocks from j, i + a <= j; what lies between stays."""
     halves: NDArray[np.int32]
-    """`[M]` whether both halves are moved, or first halves alone, or second halves alone"""
+    """`[M]` 0: both halves are moved, 1: first halves alone, 2: second halves alone"""
 
     @property
     def size(self) -> int:
@@ -69,7 +65,7 @@ class Neighbourhood:
         source = np.where((t >= i) & (t < i + b), t - i + j, t)
         source = np.where((t >= i + b) & (t < j + b - a), t - b + a, source)
         source = np.where((t >= j + b - a) & (t < j + b), t - (j + b - a) + i, source)
-        return Moves(np.where(halves == OUTS, t, source), np.where(halves == INS, t, source), i[:, 0])
+        return Moves(np.where(halves == 2, t, source), np.where(halves == 1, t, source), i[:, 0])
 
     def only(self, index: slice | np.ndarray) -> "Neighbourhood":
         """Return the neighbourhood of some of the moves."""
@@ -86,7 +82,7 @@ def exchanges(i: Any, a: Any, j: Any, b: Any) -> NDArray[np.int32]:
     return np.stack(np.broadcast_arrays(i, a, j, b), axis=-1).astype(np.int32)
 
 
-def of_segments(n: int, segments: NDArray[np.int32], halves: int = BOTH) -> Neighbourhood:
+def of_segments(n: int, segments: NDArray[np.int32], halves: int = 0) -> Neighbourhood:
     """Return a neighbourhood that moves the same halves in all its moves."""
     return Neighbourhood(n, segments, np.full(len(segments), halves, np.int32))
 
@@ -134,7 +130,7 @@ def partner_swaps(n: int) -> Neighbourhood:
     Orders of the other halves stay, partners change.
     """
     segments = swaps(n).segments
-    return union(of_segments(n, segments, OUTS), of_segments(n, segments, INS))
+    return union(of_segments(n, segments, 2), of_segments(n, segments, 1))
 
 
 @cache

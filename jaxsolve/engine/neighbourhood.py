@@ -16,7 +16,7 @@ from jax import lax
 
 from jaxsolve.architecture.device import block, readout_loss
 from jaxsolve.backend.compile import compiled
-from jaxsolve.backend.devices import EACH, SAME, by_device, collected, collected_spec, spread
+from jaxsolve.backend.devices import REPLICATED, SHARDED, by_device, collected, collected_spec, sharded
 from jaxsolve.backend.precision import Tier
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.fused import fused_losses
@@ -25,24 +25,20 @@ from jaxsolve.engine.network import Problem, first_rows
 from jaxsolve.engine.paths import Paths, plan
 from jaxsolve.puzzle import Assembly
 
-Way = Literal["in_turn", "side_by_side", "fused"]
+Way = Literal["sequential", "batched", "fused"]
 """How a device goes through its candidates; losses do not depend on it but for rounding."""
 
 LANES = 64
 """Candidates that run side by side."""
 AGREEMENT: dict[Tier, float] = {"screen": 1e-2, "accept": 1e-5}
 """Largest relative difference of losses to the plain way at which the kernel is used."""
-SMALL = 1e-6
-"""Of the mean square of the predictions: losses below that are all the same to the comparison."""
-TRIALS = 16
-"""Candidates on which the two are compared."""
 
 
 def best_way(problem: Problem) -> Way:
     """Return how the devices of a problem go through candidates: the kernel where it agrees with the plain way."""
     if problem.over.devices.flat[0].platform == "cpu":
-        return "in_turn"
-    return "fused" if kernel_agrees(problem) else "side_by_side"
+        return "sequential"
+    return "fused" if kernel_agrees(problem) else "batched"
 
 
 _agreed: dict[tuple, bool] = {}
@@ -52,20 +48,22 @@ def kernel_agrees(problem: Problem) -> bool:
     """Return whether the kernel compiles here and gives random candidates the losses of the plain way."""
     kind = problem.pieces.w_in.shape, problem.activation, problem.tier, problem.over
     if kind not in _agreed:
+        trials = 16  # candidates on which the two are compared
         few, rng = first_rows(problem, 4 * LANES, problem.tier), np.random.default_rng(0)
-        orders = np.stack([rng.permutation(problem.blocks) for _ in range(2 * TRIALS)]).astype(np.int32)
-        candidates = as_moves(Assembly(orders[:TRIALS], orders[TRIALS:]))
-        room = 1 + -(-TRIALS // LANES) * LANES
+        orders = np.stack([rng.permutation(problem.blocks) for _ in range(2 * trials)]).astype(np.int32)
+        candidates = as_moves(Assembly(orders[:trials], orders[trials:]))
+        room = 1 + -(-trials // LANES) * LANES
         paths = plan(candidates, devices=problem.over.size, room=room, valid=0, chains=False).paths
         stay = Assembly(*np.tile(np.arange(problem.blocks, dtype=np.int32), (2, 1)))
-        ways: tuple[Way, Way] = "side_by_side", "fused"
+        ways: tuple[Way, Way] = "batched", "fused"
         try:
             plain, fused = (np.asarray(path_losses(few, stay, input_states(few), paths, way=w)[0]) for w in ways)
         except Exception:  # whatever a back end that is changing may raise
             _agreed[kind] = False
         else:
             known = np.arange(room) < paths.count[:, None]
-            size = plain[known] + SMALL * np.mean(np.square(few.y))
+            # losses below 1e-6 of the mean square of the predictions are all the same
+            size = plain[known] + 1e-6 * np.mean(np.square(few.y))
             _agreed[kind] = bool((np.abs(fused - plain)[known] <= AGREEMENT[problem.tier] * size).all())
     return _agreed[kind]
 
@@ -99,7 +97,7 @@ def path_losses(
     way
         How a device goes through its candidates.
     """
-    walk = {"in_turn": _in_turn, "side_by_side": _side_by_side, "fused": _fused}[way]
+    walk = {"sequential": _sequential, "batched": _batched, "fused": _fused}[way]
 
     def on_one_device(problem: Problem, assembly: Assembly, states: Array, paths: Paths) -> tuple[Array, Array]:
         mine = Paths(*(field[0] for field in paths))
@@ -107,11 +105,11 @@ def path_losses(
         return collected(losses[None]), states[None]
 
     halves = Assembly(*(jnp.asarray(half) for half in assembly))
-    run = spread(on_one_device, problem.over, (SAME, SAME, EACH, EACH), (collected_spec(), EACH))
+    run = sharded(on_one_device, problem.over, (REPLICATED, REPLICATED, SHARDED, SHARDED), (collected_spec(), SHARDED))
     return run(problem, halves, states, paths)
 
 
-def _in_turn(
+def _sequential(
     problem: Problem, assembly: Assembly, states: Float[Array, "S R D"], paths: Paths
 ) -> tuple[Float[Array, " M"], Float[Array, "S R D"]]:
     slots = problem.blocks + 1
@@ -141,7 +139,7 @@ def _renewed(problem: Problem, assembly: Assembly, states: Float[Array, "S R D"]
     return lax.fori_loop(valid, problem.blocks, renew, states)
 
 
-def _side_by_side(
+def _batched(
     problem: Problem, assembly: Assembly, states: Float[Array, "S R D"], paths: Paths
 ) -> tuple[Float[Array, " M"], Float[Array, "S R D"]]:
     n = problem.blocks

@@ -15,9 +15,6 @@ from jaxsolve.backend.precision import Tier, product
 from jaxsolve.backend.shapes import Array, Float, Num
 from jaxsolve.puzzle import Assembly, Puzzle
 
-PROBE_RIDGE = 1e-6
-"""Of the mean square of the states: what keeps a probe of fewer dimensions than there are defined."""
-
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Problem:
         return 4 * self.rows * blocks * features * hidden
 
 
-def place(puzzle: Puzzle, rows: int | None = None, devices: int | None = None) -> Problem:
+def to_device(puzzle: Puzzle, rows: int | None = None, devices: int | None = None) -> Problem:
     """Put the pieces and the first `rows` rows of a puzzle on the first `devices` devices, in float32."""
     over = mesh(devices)
 
@@ -90,13 +87,13 @@ def _cut(problem: Problem, rows: slice) -> Problem:
 
 
 def probe(
-    problem: Problem, h: Float[Array, "R D"], ridge: Float[Array, ""] | float = PROBE_RIDGE
+    problem: Problem, h: Float[Array, "R D"], ridge: Float[Array, ""] | float = 1e-6
 ) -> tuple[Float[Array, " D"], Float[Array, ""], Float[Array, " R"]]:
     """Return the affine readout that fits the states `h` best, weights and bias, and its errors.
 
     What a linear probe makes of the states of a layer (Alain & Bengio 2016, https://arxiv.org/abs/1610.01644) tells
     how much a network has worked out by then, whatever comes after. `ridge` draws it towards the network's own
-    readout, in units of the states' mean square.
+    readout, in units of the states' mean square; the default keeps a probe of fewer dimensions than there are defined.
     """
     p, mean = problem.pieces, jnp.mean(h, axis=0)
     centred, target = h - mean, problem.y - jnp.mean(problem.y)

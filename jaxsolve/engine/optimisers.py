@@ -6,8 +6,6 @@ from typing import Any
 Rule = Callable[[Any, Any], Any]
 """From a learning rate and a weight decay, numbers or arrays, to an `optax.GradientTransformation`."""
 
-MOMENTUM = 0.9
-
 
 def _adam(rate: Any, decay: Any) -> Any:
     import optax
@@ -30,7 +28,7 @@ def _sgd(rate: Any, decay: Any) -> Any:
 def _momentum(rate: Any, decay: Any) -> Any:
     import optax
 
-    return optax.chain(optax.add_decayed_weights(decay), optax.sgd(rate, momentum=MOMENTUM))
+    return optax.chain(optax.add_decayed_weights(decay), optax.sgd(rate, momentum=0.9))
 
 
 def _rmsprop(rate: Any, decay: Any) -> Any:

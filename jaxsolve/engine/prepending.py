@@ -12,12 +12,9 @@ from jax import lax
 
 from jaxsolve.architecture.device import all_hidden, all_pulled, block, readout, readout_loss
 from jaxsolve.backend.compile import compiled
-from jaxsolve.backend.devices import AXIS, EACH, SAME, spread
+from jaxsolve.backend.devices import AXIS, REPLICATED, SHARDED, sharded
 from jaxsolve.backend.shapes import Array, Bool, Float, Int
 from jaxsolve.engine.network import Problem
-
-ROWS = 256
-"""Rows whose effects are formed together."""
 
 
 def _outputs(problem: Problem, x: Array, ins: Array, outs: Array, begin: Array) -> Array:
@@ -42,12 +39,13 @@ def prepended_losses(
     left
         First and second halves that may be used; the losses of others are infinite.
     """
-    missing = -problem.rows % ROWS
+    size = 256  # rows whose effects are formed together
+    missing = -problem.rows % size
 
     def on_one_device(problem: Problem, ins: Array, outs: Array, begin: Array, left: Array) -> Array:
-        xs = jnp.pad(jnp.asarray(problem.x), ((0, missing), (0, 0))).reshape(-1, ROWS, problem.x.shape[1])
-        ys = jnp.pad(jnp.asarray(problem.y), (0, missing)).reshape(-1, ROWS)
-        weights = jnp.pad(jnp.ones(problem.rows), (0, missing)).reshape(-1, ROWS)
+        xs = jnp.pad(jnp.asarray(problem.x), ((0, missing), (0, 0))).reshape(-1, size, problem.x.shape[1])
+        ys = jnp.pad(jnp.asarray(problem.y), (0, missing)).reshape(-1, size)
+        weights = jnp.pad(jnp.ones(problem.rows), (0, missing)).reshape(-1, size)
 
         def of_network(network: tuple[Array, Array, Array]) -> Array:
             ins, outs, left = network
@@ -68,7 +66,7 @@ def prepended_losses(
 
         return lax.all_gather(lax.map(of_network, (ins, outs, left)), AXIS, tiled=True)
 
-    run = spread(on_one_device, problem.over, (SAME, EACH, EACH, SAME, EACH), SAME)
+    run = sharded(on_one_device, problem.over, (REPLICATED, SHARDED, SHARDED, REPLICATED, SHARDED), REPLICATED)
     return run(problem, *map(jnp.asarray, (ins, outs, begin, left)))
 
 
@@ -88,5 +86,5 @@ def suffix_losses(
         losses = lax.map(of_network, (ins, outs))
         return lax.all_gather(jnp.where(jnp.isnan(losses), jnp.inf, losses), AXIS, tiled=True)
 
-    run = spread(on_one_device, problem.over, (SAME, EACH, EACH, SAME), SAME)
+    run = sharded(on_one_device, problem.over, (REPLICATED, SHARDED, SHARDED, REPLICATED), REPLICATED)
     return run(problem, *map(jnp.asarray, (ins, outs, begin)))

@@ -10,7 +10,7 @@ from jax import lax
 
 from jaxsolve.architecture.device import all_pulled, hidden, projected, pullback
 from jaxsolve.backend.compile import compiled
-from jaxsolve.backend.devices import SAME, spread
+from jaxsolve.backend.devices import REPLICATED, sharded
 from jaxsolve.backend.precision import product
 from jaxsolve.backend.shapes import Array, Float
 from jaxsolve.engine.network import Problem, prefix_states, probe
@@ -40,7 +40,7 @@ def partner_gains(problem: Problem, assembly: Assembly) -> Float[Array, "N N"]:
 
         return lax.map(of_position, (states[:-1], ins, pulled))
 
-    run = spread(on_one_device, problem.over, (SAME, SAME), SAME)
+    run = sharded(on_one_device, problem.over, (REPLICATED, REPLICATED), REPLICATED)
     return run(problem, Assembly(*map(jnp.asarray, assembly)))
 
 
@@ -58,4 +58,4 @@ def input_gains(problem: Problem) -> Float[Array, "N N"]:
 
         return lax.map(of_first, jnp.arange(problem.blocks))
 
-    return spread(on_one_device, problem.over, (SAME,), SAME)(problem)
+    return sharded(on_one_device, problem.over, (REPLICATED,), REPLICATED)(problem)

@@ -17,14 +17,11 @@ from jax import lax
 
 from jaxsolve.architecture.device import first_halves, mixed_second, readout_errors
 from jaxsolve.backend.compile import compiled
-from jaxsolve.backend.devices import AXIS, EACH, SAME, plain_way, spread
+from jaxsolve.backend.devices import AXIS, REPLICATED, SHARDED, plain_way, sharded
 from jaxsolve.backend.precision import product
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.mixtures import HALVES, PAIRS, ROOM, Mixture, Rows
 from jaxsolve.engine.network import Problem
-
-TIGHT = 1e3
-"""Damping of what would change the sums of shares, in units of that of other changes."""
 
 
 def _table(problem: Problem, of: Mixture) -> Float[Array, "A N"]:
@@ -63,13 +60,13 @@ def mixed(problem: Problem, rows: Rows, mixture: Mixture) -> tuple[Float[Array, 
         errors, states = lax.map(of_tile, rows)
         return lax.all_gather(errors, AXIS, tiled=True), states
 
-    return spread(on_one_device, problem.over, (SAME, EACH, SAME), (SAME, EACH))(problem, rows, mixture)
+    return sharded(on_one_device, problem.over, (REPLICATED, SHARDED, REPLICATED), (REPLICATED, SHARDED))(
+        problem, rows, mixture
+    )
 
 
 @compiled()
-def influences(
-    problem: Problem, rows: Rows, mixture: Mixture, states: Float[Array, "C T r D"]
-) -> Float[Array, "C P r"]:
+def jacobian(problem: Problem, rows: Rows, mixture: Mixture, states: Float[Array, "C T r D"]) -> Float[Array, "C P r"]:
     """Return the derivative of every prediction by every share; that of what has none is undefined.
 
     Parameters
@@ -124,12 +121,12 @@ def influences(
 
         return lax.map(of_tile, (rows.counts, states))
 
-    run = spread(on_one_device, problem.over, (SAME, EACH, SAME, EACH), EACH)
+    run = sharded(on_one_device, problem.over, (REPLICATED, SHARDED, REPLICATED, SHARDED), SHARDED)
     return run(problem, rows, mixture, states)
 
 
-class Equations(NamedTuple):
-    """What steps of every damping begin from: inner products, by shares, of influences and of sums of shares."""
+class NormalEquations(NamedTuple):
+    """What steps of every damping begin from: inner products, by shares, of derivatives and of sums of shares."""
 
     of_rows: Float[Array, "R R"]
     of_sums: Float[Array, "R S"]
@@ -144,13 +141,15 @@ def _sums(of: Mixture) -> tuple[Array, Array, Array]:
 
 
 @compiled(static=("count",))
-def equations(problem: Problem, mixture: Mixture, influences: Float[Array, "C P r"], *, count: int) -> Equations:
-    """Return what the rows that count say.
+def normal_equations(
+    problem: Problem, mixture: Mixture, jacobian: Float[Array, "C P r"], *, count: int
+) -> NormalEquations:
+    """Return the normal equations of the rows that count.
 
     Parameters
     ----------
-    problem, mixture, influences
-        The network, and what `influences` says of it.
+    problem, mixture, jacobian
+        The network, and what `jacobian` says of it.
     count
         R, how many rows count.
     """
@@ -175,31 +174,31 @@ def equations(problem: Problem, mixture: Mixture, influences: Float[Array, "C P 
         of_rows, of_sums = (lax.all_gather(one, AXIS, tiled=True) for one in (of_rows, of_sums))
         return of_rows.reshape(-1, tiles * rows), of_sums.reshape(-1, sums), among
 
-    of_rows, of_sums, among = spread(on_one_device, problem.over, (EACH, SAME), SAME)(influences, mixture)
-    return Equations(of_rows[:count, :count], of_sums[:count], among)
+    of_rows, of_sums, among = sharded(on_one_device, problem.over, (SHARDED, REPLICATED), REPLICATED)(jacobian, mixture)
+    return NormalEquations(of_rows[:count, :count], of_sums[:count], among)
 
 
 @compiled()
-def share_changes(
+def gauss_newton_step(
     problem: Problem,
     mixture: Mixture,
-    influences: Float[Array, "C P r"],
-    said: Equations,
+    jacobian: Float[Array, "C P r"],
+    said: NormalEquations,
     errors: Float[Array, " R"],
     damping: Float[Array, ""],
 ) -> Float[Array, " P"]:
     """Return the damped Gauss-Newton step of the shares: what it would make of them need not be positive.
 
-    It minimises the mean of (errors + influences · change)² + damping · sum(change² / shares), a trust region in the
+    It minimises the mean of (errors + jacobian · change)² + damping · sum(change² / shares), a trust region in the
     metric of Fisher and Shahshahani, in which what has no share gets none (Levenberg 1944,
     https://doi.org/10.1090/qam/10666; Amari 1998, https://doi.org/10.1162/089976698300017746), while changes of the
-    sums over positions, first halves and second halves cost `TIGHT` times as much. There are fewer rows than shares,
+    sums over positions, first halves and second halves cost 1000 times as much. There are fewer rows than shares,
     so that the step is found from as many equations as there are rows and sums.
 
     Parameters
     ----------
-    problem, mixture, influences, said, errors
-        The network, and what `influences`, `equations` and `mixed` say of it.
+    problem, mixture, jacobian, said, errors
+        The network, and what `jacobian`, `normal_equations` and `mixed` say of it.
     damping
         In the squared units of the predictions.
     """
@@ -208,12 +207,12 @@ def share_changes(
         by_tile = lax.map(lambda of: product(of[0], of[1], problem.tier), (own, of_rows))
         return lax.all_gather(by_tile, AXIS, tiled=True).sum(axis=0)
 
-    rows, (tiles, _, tile) = len(errors), influences.shape
-    tight = jnp.sqrt(TIGHT * rows * damping)
+    rows, (tiles, _, tile) = len(errors), jacobian.shape
+    tight = jnp.sqrt(1e3 * rows * damping)
     gram = jnp.block([[said.of_rows, tight * said.of_sums], [tight * said.of_sums.T, tight**2 * said.among_sums]])
     factor = jax.scipy.linalg.cho_factor(gram + rows * damping * jnp.eye(len(gram)))
     found = jax.scipy.linalg.cho_solve(factor, jnp.concatenate([-errors, jnp.zeros(len(said.among_sums))]))
     of_rows = jnp.pad(found[:rows], (0, tiles * tile - rows)).reshape(tiles, tile)
-    pull = spread(pulled, problem.over, (EACH, EACH), SAME)(influences, of_rows)
+    pull = sharded(pulled, problem.over, (SHARDED, SHARDED), REPLICATED)(jacobian, of_rows)
     back = tight * sum(found[rows:][which] for which in _sums(mixture))
     return mixture.shares * (pull + back)

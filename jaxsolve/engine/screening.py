@@ -4,7 +4,8 @@ With g the gradient of the predictions with respect to the states at a position,
 the predictions by about g·(what it adds), and one taken away by -g·(what it added). An insertion is one of
 each, a swap two of each; the blocks between stay as they are. A block that moves down no longer finds its
 own update among its inputs, so that what it adds there is computed without. The prediction of a move is
-the mean of (error + `DAMPING`·change)². It ranks; an exact evaluation decides.
+the mean of (error + 0.6·change)²: activations saturate, so that large changes end up smaller, and between 0.5 and 0.7
+most of the best moves rank first from random orders (bench/results, screening). It ranks; an exact evaluation decides.
 """
 
 from typing import NamedTuple
@@ -15,17 +16,10 @@ from jax import lax
 
 from jaxsolve.architecture.device import hidden, pullback, pulled, readout_errors
 from jaxsolve.backend.compile import compiled
-from jaxsolve.backend.devices import AXIS, EACH, SAME, collected, collected_spec, spread
+from jaxsolve.backend.devices import AXIS, REPLICATED, SHARDED, collected, collected_spec, sharded
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.network import Problem, prefix_states
 from jaxsolve.puzzle import Assembly
-
-TOGETHER = 64
-"""Moves whose predictions are formed together."""
-DAMPING = 0.6
-"""Of a predicted change, what is believed: activations saturate, so that large changes end up smaller.
-
-Between 0.5 and 0.7 most of the best moves rank first from random orders (bench/results, screening)."""
 
 
 class Changes(NamedTuple):
@@ -95,7 +89,7 @@ def first_order_changes(problem: Problem, assembly: Assembly, *, partners: bool)
         return Changes(error, removed, inserted, jnp.moveaxis(replaced[:n], 1, 0))
 
     positions = jnp.arange(-(-(n + 1) // devices) * devices)
-    run = spread(on_one_device, problem.over, (SAME, SAME, EACH), SAME)
+    run = sharded(on_one_device, problem.over, (REPLICATED, REPLICATED, SHARDED), REPLICATED)
     return run(problem, Assembly(*map(jnp.asarray, assembly)), positions)
 
 
@@ -105,7 +99,8 @@ def predicted_losses(
 ) -> Float[Array, " M"]:
     """Return the loss of each move to first order, for moves as a `Neighbourhood` has them.
 
-    M is a multiple of `TOGETHER` times the devices; first or second halves alone are exchanged one by one only.
+    M is a multiple of 64 times the devices, 64 predictions being formed together; first or second halves alone are
+    exchanged one by one only.
     """
 
     def on_one_device(changes: Changes, segments: Int[Array, "L 4"], halves: Int[Array, " L"]) -> Float[Array, " L"]:
@@ -122,10 +117,10 @@ def predicted_losses(
             change = jnp.where(i + a < j, across, jnp.where(a <= b, down, up))
             one_by_one = (a == 1) & (b == 1)
             change = jnp.where(one_by_one, replaced[alone, i, j] + replaced[alone, j, i], change)
-            return jnp.mean((error + DAMPING * change) ** 2)
+            return jnp.mean((error + 0.6 * change) ** 2)
 
-        parts = segments.reshape(-1, TOGETHER, 4), halves.reshape(-1, TOGETHER)
+        parts = segments.reshape(-1, 64, 4), halves.reshape(-1, 64)
         return collected(lax.map(lambda part: jax.vmap(loss)(*part), parts).ravel())
 
-    run = spread(on_one_device, problem.over, (SAME, EACH, EACH), collected_spec())
+    run = sharded(on_one_device, problem.over, (REPLICATED, SHARDED, SHARDED), collected_spec())
     return run(changes, jnp.asarray(segments), jnp.asarray(halves))

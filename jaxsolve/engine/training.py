@@ -16,15 +16,12 @@ from jax.sharding import Mesh, PartitionSpec
 
 from jaxsolve.architecture.device import Bare, Pieces, hidden, readout_errors, second
 from jaxsolve.backend.compile import compiled
-from jaxsolve.backend.devices import AXIS, SAME, mesh, put, spread
+from jaxsolve.backend.devices import AXIS, REPLICATED, mesh, put, sharded
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.optimisers import OPTIMISERS
 
 PART_ROWS = {"cpu": 250}
-"""Rows that a device of each platform takes through the network together."""
-ACCELERATOR_PART_ROWS = 16384
-NO_ROW = -1
-"""Stands in a batch where it has fewer rows than places."""
+"""Rows that a device of each platform takes through the network together; accelerators take 16384."""
 
 
 @jax.tree_util.register_dataclass
@@ -76,19 +73,19 @@ def training_placed(
 def learner(net: Any, given: Training) -> Learner:
     """Return an untrained learner with these weights, arrays as those of `Pieces`."""
     begin = lambda net, given: Learner(net, _rule(given).init(net))
-    return spread(begin, given.over, (SAME, SAME), SAME)(Pieces(*map(jnp.asarray, net)), given)
+    return sharded(begin, given.over, (REPLICATED, REPLICATED), REPLICATED)(Pieces(*map(jnp.asarray, net)), given)
 
 
 def dealt(order: np.ndarray, batch: int, over: Mesh) -> np.ndarray:
     """Deal rows to batches, devices and parts: `order` `[R]` becomes `[S, devices, parts, rows]`.
 
-    Batches have `batch` rows, the last one what is left. Places without a row hold `NO_ROW`.
+    Batches have `batch` rows, the last one what is left. Places without a row hold -1.
     """
     steps, share = -(-len(order) // batch), -(-batch // over.size)
-    parts = -(-share // PART_ROWS.get(over.devices.flat[0].platform, ACCELERATOR_PART_ROWS))
+    parts = -(-share // PART_ROWS.get(over.devices.flat[0].platform, 16384))
     rows = -(-share // parts)
-    places = np.full((steps, over.size * parts * rows), NO_ROW, np.int32)
-    padded = np.full(steps * batch, NO_ROW, np.int32)
+    places = np.full((steps, over.size * parts * rows), -1, np.int32)
+    padded = np.full(steps * batch, -1, np.int32)
     padded[: len(order)] = order
     places[:, :batch] = padded.reshape(steps, batch)
     # the first rows of a batch go to the first places of every part, so that a short batch is shared as well
@@ -118,8 +115,8 @@ def trained(
         state, total = lax.fori_loop(0, steps, step, (state, jnp.float32(0)))
         return state, total / steps
 
-    specs = SAME, SAME, PartitionSpec(None, AXIS), SAME
-    return spread(on_one_device, given.over, specs, SAME)(state, given, batches, steps)
+    specs = REPLICATED, REPLICATED, PartitionSpec(None, AXIS), REPLICATED
+    return sharded(on_one_device, given.over, specs, REPLICATED)(state, given, batches, steps)
 
 
 @compiled()
@@ -129,10 +126,12 @@ def training_loss(net: Pieces, given: Training, batches: Int[Array, "S devices p
     def on_one_device(net: Pieces, given: Training, batches: Array) -> Array:
         parts = batches.reshape(-1, batches.shape[-1])
         losses = lax.map(lambda rows: _squared_errors(net, given, rows), parts)
-        loss, rows = lax.psum((jnp.sum(losses), jnp.sum(parts != NO_ROW)), AXIS)
+        loss, rows = lax.psum((jnp.sum(losses), jnp.sum(parts >= 0)), AXIS)
         return loss / rows
 
-    return spread(on_one_device, given.over, (SAME, SAME, PartitionSpec(None, AXIS)), SAME)(net, given, batches)
+    return sharded(on_one_device, given.over, (REPLICATED, REPLICATED, PartitionSpec(None, AXIS)), REPLICATED)(
+        net, given, batches
+    )
 
 
 def training_flops(net: Pieces, rows: int) -> int:
@@ -151,7 +150,7 @@ def _rule(given: Training) -> Any:
 def _summed_gradients(net: Pieces, given: Training, parts: Int[Array, "parts rows"]) -> tuple[Pieces, Array, Array]:
     """Return sums over the rows of a device: gradients, squared errors, and their number."""
     value = jax.value_and_grad(_squared_errors)
-    count = jnp.sum(parts != NO_ROW).astype(jnp.float32)
+    count = jnp.sum(parts >= 0).astype(jnp.float32)
     if len(parts) == 1:
         loss, gradients = value(net, given, parts[0])
         return gradients, loss, count
@@ -176,4 +175,4 @@ def _squared_errors(net: Pieces, given: Training, rows: Int[Array, " rows"]) -> 
     thrifty = jax.checkpoint(step, policy=jax.checkpoint_policies.dots_saveable, prevent_cse=False)
     h, _ = lax.scan(thrifty, given.x[rows], net[:4])
     error = readout_errors(bare, h, given.y[rows])
-    return jnp.sum(jnp.where(rows != NO_ROW, error * error, 0.0))
+    return jnp.sum(jnp.where(rows >= 0, error * error, 0.0))

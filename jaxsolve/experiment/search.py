@@ -154,12 +154,12 @@ def joint_search(
     puzzle = _in_units(puzzle, config)
     if config.spare:
         puzzle, start = _with_spare(puzzle, config.spare, start)
-    problem = engine.place(puzzle, config.rows, devices)
+    problem = engine.to_device(puzzle, config.rows, devices)
     engine.check_memory(problem, run.memory)
     partner = None if config.pairing is None else pair(puzzle, config.pairing).partner.astype(np.int32)
     prior = None if config.prior is None else -pair(puzzle, config.prior).standardised
     starts = None if start is None else unjudged([start])
-    whole = engine.place(puzzle, STATISTICS_ROWS, devices)
+    whole = engine.to_device(puzzle, STATISTICS_ROWS, devices)
     stay = np.arange(puzzle.blocks, dtype=np.int32)
     known = {"puzzle": puzzle, "floor": reachable(puzzle, Assembly(stay, stay))}
     pipeline = Pipeline(stages, Setting(problem, run, config.seed, starts, whole, partner, prior, **known))
@@ -206,7 +206,7 @@ def guessed(
     stages = stages_named(config.method, config.options)
 
     def at_once(status: str, certificate: Certificate | None, puzzle: Puzzle) -> JointSolution:
-        pipeline = Pipeline(stages, Setting(engine.place(puzzle, config.rows, devices), run, config.seed))
+        pipeline = Pipeline(stages, Setting(engine.to_device(puzzle, config.rows, devices), run, config.seed))
         return JointSolution(status, certificate, pipeline, config, run, puzzle, guessed=certificate is not None)
 
     if _lacking(puzzle, config) is not None:

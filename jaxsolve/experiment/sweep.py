@@ -20,11 +20,6 @@ from jaxsolve.search import stages_named
 
 RESULTS = "runs.jsonl"
 SETTINGS = {field.name for field in fields(JointConfig)} - {"options"}
-MOST_RUNS = 100_000
-CONFIG_BYTES = 1 << 16
-"""Of a description: keys of very many parts take the square of their number."""
-RESULT_BYTES = 1 << 25
-"""Of results that are gone on with."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +42,12 @@ class Outcome:
     """Fingerprint of the puzzle."""
 
 
-def configurations(path: Path) -> list[tuple[dict[str, Any], JointConfig]]:
+def configurations(
+    path: Path, *, most_runs: int = 100_000, most_bytes: int = 1 << 16
+) -> list[tuple[dict[str, Any], JointConfig]]:
     """Return the runs that a file describes: the values of the grid, and all settings.
+
+    Files have at most `most_bytes`: keys of very many parts take the square of their number.
 
     Raises
     ------
@@ -57,9 +56,9 @@ def configurations(path: Path) -> list[tuple[dict[str, Any], JointConfig]]:
     """
     try:
         with path.open("rb") as file:
-            text = file.read(CONFIG_BYTES + 1)
-        if len(text) > CONFIG_BYTES:
-            raise ValueError(f"more than {CONFIG_BYTES >> 10} KiB")
+            text = file.read(most_bytes + 1)
+        if len(text) > most_bytes:
+            raise ValueError(f"more than {most_bytes >> 10} KiB")
         table = tomllib.loads(text.decode())
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -77,8 +76,8 @@ def configurations(path: Path) -> list[tuple[dict[str, Any], JointConfig]]:
     count = 1
     for values in grid.values():
         count *= len(values)
-    if not 0 < count <= MOST_RUNS:
-        raise UsageError(f"{path}: the grid has {count} combinations; expected 1 to {MOST_RUNS}")
+    if not 0 < count <= most_runs:
+        raise UsageError(f"{path}: the grid has {count} combinations; expected 1 to {most_runs}")
     runs = []
     for values in itertools.product(*grid.values()):
         setting = dict(zip(grid, values, strict=True))
@@ -95,18 +94,18 @@ def configurations(path: Path) -> list[tuple[dict[str, Any], JointConfig]]:
     return runs
 
 
-def read_outcomes(folder: Path, puzzle: Puzzle) -> list[Outcome]:
+def read_outcomes(folder: Path, puzzle: Puzzle, *, most_bytes: int = 1 << 25) -> list[Outcome]:
     """Return the runs of a puzzle that are in a folder already; lines that were cut off or altered are not.
 
     Raises
     ------
     UsageError
-        There are more than anybody would go on with.
+        There are more than `most_bytes` of them, which nobody would go on with.
     """
     found, path = [], folder / RESULTS
     try:
-        if path.stat().st_size > RESULT_BYTES:
-            raise UsageError(f"{path}: results of more than {RESULT_BYTES >> 20} MiB; choose another folder for --out")
+        if path.stat().st_size > most_bytes:
+            raise UsageError(f"{path}: results of more than {most_bytes >> 20} MiB; choose another folder for --out")
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []

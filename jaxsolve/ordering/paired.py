@@ -36,7 +36,7 @@ class Paired:
     @property
     def problem(self) -> "engine.Problem":
         """The puzzle on the devices, put there when it is first asked for."""
-        self.placed = self.placed or engine.place(self.puzzle)
+        self.placed = self.placed or engine.to_device(self.puzzle)
         return self.placed
 
     @cached_property

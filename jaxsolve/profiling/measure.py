@@ -90,7 +90,7 @@ def measure(
         for tier in tiers:
             peak = backend.matmul_flops(backend.mesh(count), tier)
             for size in rows:
-                problem = replace(engine.place(puzzle, size, count), tier=tier)
+                problem = replace(engine.to_device(puzzle, size, count), tier=tier)
                 for work in todo:
                     for way in _ways(problem, work):
                         yield _measured(problem, work, way, run, repeats, peak, bandwidth)
@@ -98,7 +98,7 @@ def measure(
 
 def _ways(problem: "engine.Problem", work: Work) -> list["engine.Way"]:
     best = engine.best_way(problem)
-    return ["side_by_side", "fused"] if best == "fused" and work.kind != "screen" else [best]
+    return ["batched", "fused"] if best == "fused" and work.kind != "screen" else [best]
 
 
 def _measured(

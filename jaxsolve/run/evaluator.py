@@ -64,7 +64,7 @@ class Evaluator:
     def _at_once(self) -> int:
         """Return how many moves a call evaluates."""
         devices = self.problem.over.size
-        work = devices * (self.work if self.way == "in_turn" else self.accelerator_work)
+        work = devices * (self.work if self.way == "sequential" else self.accelerator_work)
         return int(np.clip(work / self.problem.flops, devices, devices * self.room))
 
     def _look(self, moves: Moves) -> NDArray[np.float64]:
@@ -78,7 +78,7 @@ class Evaluator:
         devices, own, losses = self.problem.over.size, 0.0, np.zeros(moves.size)
         if len(self._parts) > 1 or self._run.slots.get(_kind(self.problem), (None,))[0] is not self._me:
             self._valid = 0
-        order = plan(moves, devices=devices, room=1 + self.room, valid=self._valid, chains=self.way == "in_turn")
+        order = plan(moves, devices=devices, room=1 + self.room, valid=self._valid, chains=self.way == "sequential")
         for part in self._parts:
             kind = _kind(part)
             states = self._run.slots.pop(kind, (None, None))[1]

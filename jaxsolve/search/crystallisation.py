@@ -179,12 +179,12 @@ class _Mixing:
     def linearised(self, known: _Mixture) -> Callable[[float], Weights]:
         """Return the Gauss-Newton change of the weights, `[N, M]`, as a function of the damping."""
         self.count(2, len(known.places))
-        jacobian = engine.influences(self.whole, known.rows, known.placed, known.states)
-        equations = engine.equations(self.whole, known.placed, jacobian, count=self.rows)
+        jacobian = engine.jacobian(self.whole, known.rows, known.placed, known.states)
+        equations = engine.normal_equations(self.whole, known.placed, jacobian, count=self.rows)
 
         def step(damping: float) -> Weights:
             given = known.placed, jacobian, equations, known.errors
-            change = np.asarray(engine.share_changes(self.whole, *given, np.float32(damping)))[known.places]
+            change = np.asarray(engine.gauss_newton_step(self.whole, *given, np.float32(damping)))[known.places]
             table = np.zeros_like(known.weights)
             table[known.pairs] = np.where(np.isfinite(change), change, 0.0)  # what overflows says nothing
             return table

@@ -106,7 +106,7 @@ class Guide:
     def decide_on(self, rows: int) -> None:
         """Decide moves on so many rows, and compare assemblies on several times as many."""
         if rows != self._rows:
-            place = lambda many: engine.place(self.puzzle, many, len(self.whole.over.local_devices))
+            place = lambda many: engine.to_device(self.puzzle, many, len(self.whole.over.local_devices))
             self.problem, self._compared = place(rows), place(self.options.compared_on * rows)
             self._rows = rows
 

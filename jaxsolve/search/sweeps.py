@@ -19,7 +19,7 @@ def first_improvement(evaluator: Evaluator, descent: Descent, moves: Neighbourho
     trying one after the other does. What is looked at behind it is lost, so that fewer are looked at
     together while moves are taken, and more again while none is.
     """
-    narrowest = 1 if evaluator.way == "in_turn" else 64  # side by side, few take as long as many
+    narrowest = 1 if evaluator.way == "sequential" else 64  # side by side, few take as long as many
     start, width = 0, max(narrowest, 8)  # what is looked at behind a taken move is lost
     while start < moves.size and descent.loss > floor:
         window = moves.take(slice(start, start + width))

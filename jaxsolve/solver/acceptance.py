@@ -157,7 +157,7 @@ class Judge:
         other = opened.get(name) or self.portfolio.add(name)
         other.pairing = other.pairing or hypothesis.pairing
         own = other.puzzle if puzzle is hypothesis.puzzle else read_as(puzzle, name)
-        problem = engine.place(own, attempt.problem.rows, self.config.devices)
+        problem = engine.to_device(own, attempt.problem.rows, self.config.devices)
         with self.run.phase("seed"):
             # a copy, so that what was measured of it under the other activation does not pass for this one's
             assembly = Assembly(*map(np.copy, attempt.descent.assembly))
@@ -219,7 +219,7 @@ class Judge:
         with self.run.phase("seed"):
             descent = begin(problem, rival.assembly, self.run, before.rounds)
             if not descent.loss < before.loss and problem.rows < puzzle.rows:
-                problem = engine.place(puzzle, 4 * problem.rows, self.config.devices)
+                problem = engine.to_device(puzzle, 4 * problem.rows, self.config.devices)
                 descent = begin(problem, rival.assembly, self.run, before.rounds)
         search = "joint_shortlisted" if self.config.search == "auto" else attempt.search
         return replace(attempt, problem=problem, descent=descent, search=search, certificate=None, mse=np.inf)

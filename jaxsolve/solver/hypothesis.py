@@ -145,7 +145,7 @@ class Hypothesis:
 
     def problem(self, rows: int, spare: int = 0) -> "engine.Problem":
         """Return the puzzle on the devices, on its first rows, with so many null halves more."""
-        return engine.place(padded(self.puzzle, spare), rows, self.config.devices)
+        return engine.to_device(padded(self.puzzle, spare), rows, self.config.devices)
 
     # initial candidates
 
@@ -284,7 +284,7 @@ class Hypothesis:
         return Site(setting, arm, search, opening=opening, assumed=assumed)
 
     def _setting(self, puzzle: Puzzle, rows: int, starts: Population | None, floor: float) -> Setting:
-        place = lambda rows: engine.place(puzzle, rows, self.config.devices)
+        place = lambda rows: engine.to_device(puzzle, rows, self.config.devices)
         seed = self.config.seed % MOST_SEED
         return Setting(place(rows), self.run, seed, starts, place(STATISTICS_ROWS), puzzle=puzzle, floor=floor)
 

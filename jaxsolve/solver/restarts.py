@@ -85,7 +85,7 @@ class RestartsArm:
         stages, rows, options = self._numbers.design(self._k, float(puzzle.y.var()))
         starts = self._last if stages.startswith("iterated") else None
         seed = (own.seed + 100 * (self._k // 3)) % MOST_SEED
-        problem = engine.place(puzzle, rows, len(own.problem.over.local_devices))
+        problem = engine.to_device(puzzle, rows, len(own.problem.over.local_devices))
         setting = Setting(problem, own.run, seed, starts, own.whole, puzzle=puzzle, floor=own.floor)
         return Pipeline(stages_named(stages, options), setting)
 

@@ -71,7 +71,7 @@ def test_every_variant_on_devices_is_that_of_the_twin(activation):
         network.hidden(h, ins).reshape(len(h), -1), network.slopes(network.inputs(h, ins)).reshape(len(h), -1),
         mixed.reshape(-1, puzzle.features), shares.sum(axis=0) @ puzzle.b_out,
     )  # fmt: skip
-    tables = found(engine.place(puzzle), *map(jnp.asarray, (np.float32(h), np.float32(gradient), ins, shares)))
+    tables = found(engine.to_device(puzzle), *map(jnp.asarray, (np.float32(h), np.float32(gradient), ins, shares)))
     for table, twin in zip(tables, expected, strict=True):
         np.testing.assert_allclose(table, twin, rtol=2e-5, atol=2e-5)
 
@@ -80,7 +80,7 @@ def test_every_variant_on_devices_is_that_of_the_twin(activation):
 def test_silent_blocks_add_exactly_nothing_on_devices(activation):
     puzzle, answer = reference.random_puzzle(8, activation=activation)
     wide = padded(puzzle, 2)
-    problem, network = engine.place(wide), Network(wide, activation, np.float32)
+    problem, network = engine.to_device(wide), Network(wide, activation, np.float32)
     add = backend.compiled()(device.residual)
     for i, j in ((5, 0), (0, 5), (6, 6), (6, 4)):
         assert wide.silent(Assembly(np.array(i), np.array(j)))

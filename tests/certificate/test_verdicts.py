@@ -257,7 +257,7 @@ def test_local_optima_are_not_identified(demo):
     """Where a search has come to from elsewhere, moves are worse, too, but by far less than what is left."""
     puzzle, answer = demo
     given = puzzle.first_rows(400)
-    problem, run = engine.place(given), Run()
+    problem, run = engine.to_device(given), Run()
     for seed in range(3):
         order = RNG(seed).permutation(puzzle.blocks).astype(np.int32)
         descent = begin(problem, Assembly(answer.ins[order], answer.outs[order]), run)

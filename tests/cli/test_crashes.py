@@ -9,13 +9,15 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 import pytest
 
 from jaxsolve import files
-from jaxsolve.cli import checkpoints
+from jaxsolve.cli import search
 from jaxsolve.cli.app import run
+from jaxsolve.cli.checkpoints import Checkpoints
 from jaxsolve.puzzle import demo_puzzle, write_puzzle
 from jaxsolve.records import read_record, records_in
 from jaxsolve.run import load_checkpoint
@@ -188,7 +190,7 @@ def test_a_disk_that_becomes_full_ends_it_in_one_line_with_the_last_state_whole(
         sync(handle)
 
     monkeypatch.setattr(files.os, "fsync", fsync)
-    monkeypatch.setattr(checkpoints, "SHARE", np.inf)  # every state is kept, however fast they come
+    monkeypatch.setattr(search, "Checkpoints", partial(Checkpoints, share=np.inf))  # every state is kept
     few = ["--method", "annealing", "--activation", "relu", "--rows", "64", "--set", "steps=2048", "--set", "chains=2"]
     assert run(["search", str(puzzle), *few, "--out", str(out)]) == 2
     printed, err = capsys.readouterr()

@@ -76,7 +76,7 @@ def looked_at(errors, before, limit, confidence, tile, tiles):
 
 def by_the_book(puzzle, ins, outs, given, way):
     """What Metropolis chains that evaluate everything do, in NumPy: where they are, their best, and their counts."""
-    tiles, tile = shuffled_tiles(engine.place(puzzle), way).y.shape
+    tiles, tile = shuffled_tiles(engine.to_device(puzzle), way).y.shape
     order = np.asarray(jax.random.permutation(jax.random.key(0), ROWS))
     draws = list(map(np.asarray, drawn(np.arange(len(ins)), given.shares, given)))
     errors_of = lambda halves: reference.squared_errors(puzzle, *halves)[order]
@@ -103,7 +103,7 @@ def by_the_book(puzzle, ins, outs, given, way):
 
 def placed(devices=None, activation="relu", rows=ROWS):
     puzzle, _ = reference.random_puzzle(41, n=N, rows=rows, activation=activation)
-    return puzzle, engine.place(puzzle, devices=devices)
+    return puzzle, engine.to_device(puzzle, devices=devices)
 
 
 PRIOR, PLACES = np.random.default_rng(4).normal(size=(2, N, N)).astype(np.float32)
@@ -112,17 +112,17 @@ PRIOR, PLACES = np.random.default_rng(4).normal(size=(2, N, N)).astype(np.float3
 @pytest.mark.parametrize(
     ("activation", "prior", "places", "way", "confidence"),
     [
-        ("relu", NOTHING, NOTHING, "in_turn", np.inf),
-        ("relu", PRIOR, NOTHING, "in_turn", np.inf),
-        ("relu", NOTHING, PLACES, "in_turn", np.inf),
-        ("relu", PRIOR, PLACES, "in_turn", 2.0),
-        ("tanh", NOTHING, NOTHING, "in_turn", 0.5),
-        ("silu", PRIOR, PLACES, "side_by_side", 0.5),
+        ("relu", NOTHING, NOTHING, "sequential", np.inf),
+        ("relu", PRIOR, NOTHING, "sequential", np.inf),
+        ("relu", NOTHING, PLACES, "sequential", np.inf),
+        ("relu", PRIOR, PLACES, "sequential", 2.0),
+        ("tanh", NOTHING, NOTHING, "sequential", 0.5),
+        ("silu", PRIOR, PLACES, "batched", 0.5),
     ],
 )
 def test_decisions_are_those_of_a_slow_loop_that_evaluates_everything(activation, prior, places, way, confidence):
     puzzle, problem = placed(activation=activation)
-    assert len(shuffled_tiles(problem, "in_turn").y) == 3
+    assert len(shuffled_tiles(problem, "sequential").y) == 3
     halves, given = starts(4), parameters(4, prior=prior, places=places, confidence=confidence)
     chains, counts = run(problem, *halves, given, way=way)
     ends = by_the_book(puzzle, *halves, given, way)
@@ -137,16 +137,16 @@ def test_decisions_are_those_of_a_slow_loop_that_evaluates_everything(activation
 
 def test_doubtful_moves_are_refused_with_fewer_rows_and_nothing_else_is_accepted():
     problem = placed()[1]
-    sure, counts = run(problem, *starts(4), parameters(4, 1e-12), way="in_turn")
-    found, did = run(problem, *starts(4), parameters(4, 1e-12, confidence=4.0), way="in_turn")
+    sure, counts = run(problem, *starts(4), parameters(4, 1e-12), way="sequential")
+    found, did = run(problem, *starts(4), parameters(4, 1e-12, confidence=4.0), way="sequential")
     np.testing.assert_array_equal(found.ins, sure.ins)
     assert did[:, -1].sum() < counts[:, -1].sum()
 
 
 def test_neither_devices_nor_company_change_a_bit():
     halves = starts(4)
-    together, counts = run(placed()[1], *halves, parameters(4), way="in_turn")
-    found, did = run(placed(devices=1)[1], *(part[:3] for part in halves), parameters(3), way="in_turn")
+    together, counts = run(placed()[1], *halves, parameters(4), way="sequential")
+    found, did = run(placed(devices=1)[1], *(part[:3] for part in halves), parameters(3), way="sequential")
     for one, other in zip(found, together, strict=True):
         np.testing.assert_array_equal(one, other[:3])
     np.testing.assert_array_equal(did, counts[:3])

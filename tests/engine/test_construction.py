@@ -11,7 +11,7 @@ N = 5
 def setting():
     puzzle, _ = reference.random_puzzle(9, n=N)
     partner = np.random.default_rng(1).permutation(N).astype(np.int32)
-    return puzzle, partner, engine.place(puzzle)
+    return puzzle, partner, engine.to_device(puzzle)
 
 
 def test_insertion_losses_are_those_of_the_longer_partial_network():

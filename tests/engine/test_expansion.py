@@ -59,7 +59,7 @@ def expected(puzzle, triples):
 
 def placed(rows=200, activation="relu", devices=None):
     puzzle, _ = reference.random_puzzle(31, n=N, rows=rows, activation=activation)
-    return puzzle, engine.place(puzzle, devices=devices)
+    return puzzle, engine.to_device(puzzle, devices=devices)
 
 
 @pytest.mark.parametrize(("activation", "rows"), [("relu", 200), ("gelu", 130)])
@@ -131,7 +131,7 @@ def test_expansions_that_overflow_come_last():
     puzzle, _ = reference.random_puzzle(31, n=N, rows=200)
     w_out = puzzle.w_out.copy()
     w_out[0] *= 1e30
-    found = expanded(engine.place(puzzle.replace(w_out=w_out)), keep=36)
+    found = expanded(engine.to_device(puzzle.replace(w_out=w_out)), keep=36)
     assert (found[:, 2] != 0)[np.isfinite(found[:, 4])].all()
     assert np.isfinite(found[:18, 4]).all()
     assert not np.isnan(found).any()

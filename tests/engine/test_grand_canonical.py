@@ -26,7 +26,7 @@ def networks(chains=CHAINS):
 
 def placed(devices=None):
     puzzle, _ = reference.random_puzzle(51, n=N, rows=ROWS)
-    return puzzle, engine.place(puzzle, devices=devices)
+    return puzzle, engine.to_device(puzzle, devices=devices)
 
 
 def run(problem, given, chains=CHAINS, calls=2):
@@ -138,7 +138,7 @@ def test_hopeless_networks_are_not_entered():
     w_out[0] *= 1e30
     given = parameters(2.0)
     empty = networks()._replace(length=np.zeros(CHAINS, np.int32))
-    problem = engine.place(puzzle.replace(w_out=w_out))
+    problem = engine.to_device(puzzle.replace(w_out=w_out))
     cache = engine.ensemble_placed(problem, np.arange(CHAINS, dtype=np.int32))
     after, did, _ = engine.grown_canonically(problem, empty, cache, given, np.array([0, 0], np.int32), steps=STEPS)
     assert (np.asarray(after.length) > 0).any()

@@ -12,13 +12,13 @@ from jaxsolve.engine.neighbourhood import LANES, kernel_agrees
 from jaxsolve.puzzle import Assembly
 from tests import reference
 
-WAYS = ["in_turn", "side_by_side", "fused"]
+WAYS = ["sequential", "batched", "fused"]
 ROOM = 1 + LANES
 
 
-def evaluated(problem, assembly, states, moves, valid=0, way="in_turn"):
+def evaluated(problem, assembly, states, moves, valid=0, way="sequential"):
     devices = problem.over.size
-    order = plan(moves, devices=devices, room=ROOM, valid=valid, chains=way == "in_turn")
+    order = plan(moves, devices=devices, room=ROOM, valid=valid, chains=way == "sequential")
     losses, states = engine.path_losses(problem, assembly, states, order.paths, way=way)
     return np.asarray(losses), order.gather(np.asarray(losses)), states
 
@@ -28,7 +28,7 @@ def evaluated(problem, assembly, states, moves, valid=0, way="in_turn"):
 @pytest.mark.parametrize("devices", [1, None])
 def test_losses_and_states_equal_the_reference(name, way, devices):
     puzzle, answer = reference.random_puzzle(6, n=6)
-    problem, around = engine.place(puzzle, devices=devices), NEIGHBOURHOODS[name](6)
+    problem, around = engine.to_device(puzzle, devices=devices), NEIGHBOURHOODS[name](6)
     moves = around.take(around.ranked()[:37])
     own, losses, states = evaluated(problem, answer, engine.input_states(problem), moves, way=way)
     expected = [
@@ -44,7 +44,7 @@ def test_losses_and_states_equal_the_reference(name, way, devices):
 
 def test_only_states_behind_the_last_valid_one_are_renewed():
     puzzle, answer = reference.random_puzzle(6, n=6)
-    problem, moves = engine.place(puzzle), NEIGHBOURHOODS["adjacent"](6).take(slice(None))
+    problem, moves = engine.to_device(puzzle), NEIGHBOURHOODS["adjacent"](6).take(slice(None))
     states = evaluated(problem, answer, engine.input_states(problem), moves)[2]
     kept = np.array(states)
     kept[:, 1:4] += 1.0
@@ -56,7 +56,7 @@ def test_only_states_behind_the_last_valid_one_are_renewed():
 
 def test_the_loss_of_a_row_subset_is_over_the_first_rows():
     puzzle, answer = reference.random_puzzle(7, n=3, rows=20)
-    problem = engine.place(puzzle, 6)
+    problem = engine.to_device(puzzle, 6)
     other = Assembly(answer.ins[::-1].copy(), answer.outs)
     none = np.zeros((0, 3), np.int32)
     own = evaluated(problem, other, engine.input_states(problem), Moves(none, none, np.zeros(0, np.int32)))[0]
@@ -66,7 +66,7 @@ def test_the_loss_of_a_row_subset_is_over_the_first_rows():
 @pytest.mark.parametrize("name", ["reorderings", "joint_moves"])
 def test_losses_do_not_depend_on_devices_or_company(name):
     puzzle, answer = reference.random_puzzle(11, n=7, rows=64)
-    one, all_of_them = engine.place(puzzle, devices=1), engine.place(puzzle)
+    one, all_of_them = engine.to_device(puzzle, devices=1), engine.to_device(puzzle)
     moves = NEIGHBOURHOODS[name](7).take(slice(40))
     together = evaluated(one, answer, engine.input_states(one), moves)[1]
     np.testing.assert_array_equal(evaluated(all_of_them, answer, engine.input_states(all_of_them), moves)[1], together)
@@ -85,6 +85,6 @@ def test_losses_do_not_depend_on_devices_or_company(name):
     ],
 )
 def test_the_kernel_is_used_only_where_it_agrees(n, kernel, agrees, monkeypatch):
-    problem = engine.place(reference.random_puzzle(16, n=n)[0])  # a shape of its own, so that it is traced anew
+    problem = engine.to_device(reference.random_puzzle(16, n=n)[0])  # a shape of its own, so that it is traced anew
     monkeypatch.setattr(neighbourhood, "fused_losses", kernel)
     assert kernel_agrees(problem) == agrees

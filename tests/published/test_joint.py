@@ -16,7 +16,7 @@ from tests.search import states
 
 
 def test_a_beam_over_all_rows_comes_out_as_published(real_puzzle):
-    setting, beam = Setting(engine.place(real_puzzle), Run()), Beam(10)
+    setting, beam = Setting(engine.to_device(real_puzzle), Run()), Beam(10)
     best = beam.found(states(beam, setting)[-1])
     assert best.losses[0] == pytest.approx(0.5097, abs=5e-5)
     first = real_puzzle.permutation(best.best)
@@ -38,7 +38,7 @@ def test_the_answer_from_the_data_alone(real_puzzle):
 
 @pytest.mark.parametrize("wrong", [4, 16])
 def test_wrong_partners_are_told_by_what_others_would_gain(real_puzzle, wrong):
-    problem = engine.place(real_puzzle, 2000)
+    problem = engine.to_device(real_puzzle, 2000)
     partner = pair(real_puzzle, "trace").partner.astype(np.int32)
     paired = Paired(real_puzzle.first_rows(2000), partner, Run())
     ins, outs = paired.assembly(seed_order(paired, "delta_greedy"))

@@ -19,7 +19,7 @@ def expected_losses(puzzle, assembly, moves):
 @pytest.mark.parametrize("n", [1, 2, 6])
 def test_losses_stay_right_while_moves_are_taken(name, n):
     puzzle, answer = reference.random_puzzle(n, n=n)
-    looker = Evaluator(engine.place(puzzle), answer, run := Run())
+    looker = Evaluator(engine.to_device(puzzle), answer, run := Run())
     moves = NEIGHBOURHOODS[name](n).take(slice(None))
     assembly, rng = answer, np.random.default_rng(1)
     for _ in range(4):
@@ -38,36 +38,36 @@ def test_more_moves_than_fit_into_one_call():
     puzzle, answer = reference.random_puzzle(8, n=8, rows=4)
     moves = NEIGHBOURHOODS["insertions"](8).take(slice(None))
     assert moves.size > 16 * backend.mesh().size
-    looker = Evaluator(engine.place(puzzle), answer, Run())
+    looker = Evaluator(engine.to_device(puzzle), answer, Run())
     looker.room = 16
     np.testing.assert_allclose(looker.losses(moves), expected_losses(puzzle, answer, moves), rtol=1e-3, atol=1e-9)
 
 
 def test_lanes_of_an_accelerator_give_the_same(monkeypatch):
     puzzle, answer = reference.random_puzzle(8, n=6)
-    moves, problem = NEIGHBOURHOODS["swaps"](6).take(slice(None)), engine.place(puzzle)
+    moves, problem = NEIGHBOURHOODS["swaps"](6).take(slice(None)), engine.to_device(puzzle)
     alone = Evaluator(problem, answer, Run()).losses(moves)
-    monkeypatch.setattr(engine, "best_way", lambda problem: "side_by_side")
+    monkeypatch.setattr(engine, "best_way", lambda problem: "batched")
     np.testing.assert_allclose(Evaluator(problem, answer, Run()).losses(moves), alone, rtol=1e-5)
 
 
 def test_an_overflowing_assembly_has_an_infinite_loss():
     puzzle, answer = reference.random_puzzle(1, n=3)
     blown = puzzle.replace(w_out=puzzle.w_out * 1e30, w_in=puzzle.w_in * 1e30)
-    assert Evaluator(engine.place(blown), answer, Run()).loss() == np.inf
+    assert Evaluator(engine.to_device(blown), answer, Run()).loss() == np.inf
 
 
 def test_a_spent_budget_stops_between_looks():
     puzzle, answer = reference.random_puzzle(1, n=3)
     with pytest.raises(OutOfTime):
-        Evaluator(engine.place(puzzle), answer, Run(budget=1e-9)).loss()
+        Evaluator(engine.to_device(puzzle), answer, Run(budget=1e-9)).loss()
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 5, 12])
 def test_rows_in_parts_give_the_same_and_stay_right_while_moves_are_taken(rows_at_once):
     puzzle, answer = reference.random_puzzle(8, n=4, rows=12)
-    problem = engine.place(puzzle)
-    memory = next(m for m in range(10**6) if engine.rows_that_fit(problem, "in_turn", m) == rows_at_once)
+    problem = engine.to_device(puzzle)
+    memory = next(m for m in range(10**6) if engine.rows_that_fit(problem, "sequential", m) == rows_at_once)
     looker = Evaluator(problem, answer, Run(memory=memory))
     looker.loss()
     assert max(part.rows for part in looker._parts) <= rows_at_once
@@ -80,16 +80,16 @@ def test_rows_in_parts_give_the_same_and_stay_right_while_moves_are_taken(rows_a
 
 
 def test_half_of_what_is_free_is_used():
-    problem = engine.place(reference.random_puzzle(8, n=4, rows=12)[0])
+    problem = engine.to_device(reference.random_puzzle(8, n=4, rows=12)[0])
     free = backend.free_memory(problem.over)
     assert free > 1 << 20
-    assert engine.rows_that_fit(problem, "side_by_side", 1e9) < engine.rows_that_fit(problem, "in_turn", 1e9)
-    assert engine.rows_that_fit(problem, "in_turn", 1) == 1
+    assert engine.rows_that_fit(problem, "batched", 1e9) < engine.rows_that_fit(problem, "sequential", 1e9)
+    assert engine.rows_that_fit(problem, "sequential", 1) == 1
 
 
 def test_evaluators_of_a_run_take_turns_in_the_same_memory():
     puzzle, answer = reference.random_puzzle(8, n=5)
-    problem, run = engine.place(puzzle), Run()
+    problem, run = engine.to_device(puzzle), Run()
     other = Assembly(answer.outs, answer.ins)
     moves = NEIGHBOURHOODS["joint_moves"](5).take(slice(None))
     first, second = Evaluator(problem, answer, run), Evaluator(problem, other, run)

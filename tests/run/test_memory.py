@@ -38,7 +38,7 @@ class Device:
 @pytest.mark.parametrize("failure", FAILURES, ids=ids)
 def test_fewer_rows_go_together_from_then_on(monkeypatch, failure):
     puzzle, answer = reference.random_puzzle(8, n=4, rows=12)
-    problem, moves = engine.place(puzzle), NEIGHBOURHOODS["joint_moves"](4)
+    problem, moves = engine.to_device(puzzle), NEIGHBOURHOODS["joint_moves"](4)
     whole = Evaluator(problem, answer, Run()).losses(moves)
     device, run = Device(monkeypatch, "path_losses", 5, failure), Run(memory=1e6, least_memory=1)
     looker = Evaluator(problem, answer, run)
@@ -55,7 +55,7 @@ def test_fewer_rows_go_together_from_then_on(monkeypatch, failure):
 @pytest.mark.parametrize("failure", FAILURES, ids=ids)
 def test_moves_are_screened_on_fewer_rows(monkeypatch, failure):
     puzzle, answer = reference.random_puzzle(8, n=4, rows=200)
-    problem, moves = engine.place(puzzle), NEIGHBOURHOODS["reorderings"](4)
+    problem, moves = engine.to_device(puzzle), NEIGHBOURHOODS["reorderings"](4)
     few = screen(engine.first_rows(problem, 50), answer, moves, Run())
     device = Device(monkeypatch, "first_order_changes", 60, failure)
     found = screen(problem, answer, moves, Run(memory=1e6, least_memory=1))

@@ -51,7 +51,7 @@ def starting(*assemblies):
 def setting_of(puzzle, *assemblies, run=None, seed=0, partner=None):
     """Where a method begins with assemblies whose losses nobody knows, on all rows."""
     starts = starting(*assemblies) if assemblies else None
-    problem = engine.place(puzzle)
+    problem = engine.to_device(puzzle)
     return Setting(problem, run or Run(), seed, starts, problem, partner, puzzle=puzzle, floor=FLOOR)
 
 

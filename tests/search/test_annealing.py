@@ -1,4 +1,4 @@
-"""What happens between the steps of chains: cooling, cycles, exchanges between temperatures."""
+"""What happens between the steps of chains: cooling, exchanges between temperatures."""
 
 import itertools
 
@@ -16,7 +16,7 @@ N, ROWS, CHUNK = 4, 40, 16
 
 def setting(seed=0, prior=None, places=None):
     puzzle, _ = reference.random_puzzle(71, n=N, rows=ROWS)
-    return puzzle, Setting(engine.place(puzzle), Run(), seed, prior=prior, places=places)
+    return puzzle, Setting(engine.to_device(puzzle), Run(), seed, prior=prior, places=places)
 
 
 def test_temperatures_fall_geometrically_from_hot_to_cold():

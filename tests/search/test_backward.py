@@ -14,7 +14,7 @@ from tests.search import states
 
 
 def ended(width, puzzle, partner=None):
-    setting = Setting(engine.place(puzzle), Run(), partner=partner)
+    setting = Setting(engine.to_device(puzzle), Run(), partner=partner)
     beam = BackwardBeam(width)
     seen = states(beam, setting)
     for state in seen[1:]:
@@ -47,7 +47,7 @@ def test_given_pairs_stay_together():
 def test_first_order_is_exact_where_blocks_are_small():
     puzzle, _ = reference.random_puzzle(3, n=3, rows=300)
     small = puzzle.replace(w_out=puzzle.w_out * 1e-3, b_out=puzzle.b_out * 1e-3)
-    problem, left = engine.place(small, devices=1), np.ones((1, 2, 3), bool)
+    problem, left = engine.to_device(small, devices=1), np.ones((1, 2, 3), bool)
     ins, outs = np.array([[0, 0, 2]], np.int32), np.array([[0, 0, 1]], np.int32)
     losses = np.asarray(engine.prepended_losses(problem, ins, outs, np.int32(2), left))[0]
     for i, j in itertools.product(range(3), range(3)):

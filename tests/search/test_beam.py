@@ -25,7 +25,7 @@ def few_programs(monkeypatch):
 
 def setting(n=N, rows=ROWS, partner=None, seed=0, memory=None):
     puzzle, _ = reference.random_puzzle(61, n=n, rows=rows)
-    return puzzle, Setting(engine.place(puzzle), Run(memory=memory), seed, partner=partner)
+    return puzzle, Setting(engine.to_device(puzzle), Run(memory=memory), seed, partner=partner)
 
 
 def loss(puzzle, word):
@@ -147,7 +147,7 @@ def test_too_wide_a_beam_for_the_memory_is_refused_in_one_line():
 def test_a_beam_in_which_everything_overflows_still_ends():
     puzzle, given = setting()
     blown = puzzle.replace(w_in=puzzle.w_in * 1e30, w_out=puzzle.w_out * 1e30)
-    given.problem = engine.place(blown)
+    given.problem = engine.to_device(blown)
     end = states(Beam(width=5), given)[-1]
     for half in (end.ins, end.outs):
         np.testing.assert_array_equal(np.sort(half), np.tile(np.arange(N), (len(half), 1)))

@@ -18,7 +18,7 @@ def start(seed: int = 0, n: int = N):
     puzzle, _ = reference.random_puzzle(21, n=n, rows=16)
     rng = np.random.default_rng(seed)
     run = Run()
-    problem = engine.place(puzzle)
+    problem = engine.to_device(puzzle)
     assembly = Assembly(*(rng.permutation(n).astype(np.int32) for _ in range(2)))
     return puzzle, problem, begin(problem, assembly, run), run
 
@@ -62,7 +62,7 @@ def swept_by_the_book(puzzle, assembly, moves):
 
 
 @pytest.mark.parametrize("name", ["bubble", "two_opt", "or_opt"])
-@pytest.mark.parametrize("way", ["in_turn", "side_by_side"])
+@pytest.mark.parametrize("way", ["sequential", "batched"])
 @pytest.mark.parametrize("seed", range(3))
 def test_sweeps_decide_as_trying_one_move_after_the_other(name, way, seed, monkeypatch):
     monkeypatch.setattr(evaluator.engine, "best_way", lambda problem: way)
@@ -152,7 +152,7 @@ def test_many_moves_are_taken_only_if_they_still_help(monkeypatch):
 
 def test_an_overflowing_start_is_not_improved_by_overflowing_moves():
     puzzle, _ = reference.random_puzzle(21, n=N, rows=16)
-    problem, run = engine.place(puzzle.replace(w_in=puzzle.w_in * 1e30, w_out=puzzle.w_out * 1e30)), Run()
+    problem, run = engine.to_device(puzzle.replace(w_in=puzzle.w_in * 1e30, w_out=puzzle.w_out * 1e30)), Run()
     for name in SEARCHES:
         stay = np.arange(N, dtype=np.int32)
         descent = begin(problem, Assembly(stay, stay), run)

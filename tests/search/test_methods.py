@@ -35,7 +35,7 @@ SPARE = {"elimination": 2}
 def setting(name="beam", seed=0, starts=None, devices=None, memory=None, partner=None):
     puzzle, _ = reference.random_puzzle(71, n=N, rows=ROWS)
     puzzle = padded(puzzle, SPARE.get(name, 0))
-    problem = engine.place(puzzle, devices=devices)
+    problem = engine.to_device(puzzle, devices=devices)
     return puzzle, Setting(problem, Run(memory=memory), seed, starts, partner=partner, puzzle=puzzle)
 
 

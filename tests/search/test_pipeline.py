@@ -15,7 +15,7 @@ OPTIONS = {"annealing.steps": 32, "chunk": 16, "chains": 3, "iterated.steps": 3,
 
 def pipeline(names=NAMES, options=OPTIONS, run=None, seed=0):
     puzzle, _ = reference.random_puzzle(71, n=4, rows=40)
-    return Pipeline(stages_named(names, options), Setting(engine.place(puzzle), run or Run(), seed))
+    return Pipeline(stages_named(names, options), Setting(engine.to_device(puzzle), run or Run(), seed))
 
 
 def stored(one, folder):

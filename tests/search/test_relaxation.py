@@ -194,7 +194,7 @@ def one_round(some, width=2.0):
 def test_steps_are_judged_on_rows_that_they_have_not_seen(monkeypatch):
     puzzle, answer = right()
     some, seen, learned = relaxing(puzzle, disordered(answer), known_pairs=True, rows=20), [], []
-    mixed, influences = engine.mixed, engine.influences
+    mixed, jacobian = engine.mixed, engine.jacobian
 
     def watched(problem, rows, mixture):
         errors, states = mixed(problem, rows, mixture)
@@ -203,10 +203,10 @@ def test_steps_are_judged_on_rows_that_they_have_not_seen(monkeypatch):
 
     def watched_too(problem, rows, *others):
         learned.append(len(seen) - 1)
-        return influences(problem, rows, *others)
+        return jacobian(problem, rows, *others)
 
     monkeypatch.setattr(crystallisation.engine, "mixed", watched)
-    monkeypatch.setattr(crystallisation.engine, "influences", watched_too)
+    monkeypatch.setattr(crystallisation.engine, "jacobian", watched_too)
     one_round(some)
     alike = lambda a, b: (a.reshape(-1, 1, puzzle.features) == b.reshape(-1, puzzle.features)).all(axis=2).any()
     assert len(learned) > 2

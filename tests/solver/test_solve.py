@@ -197,7 +197,7 @@ def test_as_many_decoys_of_either_kind_are_left_out():
 
 def test_the_best_of_what_was_only_sounded_is_not_lost(monkeypatch):
     puzzle, answer = reference.random_puzzle(9, n=5)
-    problem, pairing = engine.place(puzzle, None), first_start(puzzle, Config()).pairing
+    problem, pairing = engine.to_device(puzzle, None), first_start(puzzle, Config()).pairing
     orders = [[4, 3, 2, 1, 0], [1, 0, 2, 3, 4], [3, 4, 2, 0, 1]]
     some = [Assembly(answer.ins[order], answer.outs[order]) for order in orders]
     losses = [reference.loss(puzzle, *one) for one in some]
