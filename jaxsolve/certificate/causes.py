@@ -20,30 +20,29 @@ from jaxsolve.puzzle import Assembly, Puzzle, predict
 from jaxsolve.puzzle.types import Floats
 from jaxsolve.puzzle.units import affine_fit, rescaled
 
-ROWS = 500
-"""Rows on which causes are compared; whether one reproduces the predictions is asked on all."""
-EXPLAINS = 0.9
-"""Share of what is left that a cause has to explain to be named."""
-WORTH = 0.5
-"""Share of what is left on few rows that a cause leaves there at most, where it is tried on all."""
-WHOLE = 0.9
-"""Share of the rows that an arithmetic has to reproduce to float32 rounding, where it does not reproduce them all: with
-another order of summation, a number is rounded to the other side here and there."""
-ALIKE = 1.5
-"""Errors within this factor of the lowest are those of causes that the rows do not tell apart."""
-SIZES = 0.3, 3.0
-"""Squared errors over those that a rounding would leave, between which it is named: roundings of layers that follow
-each other add up or cancel by such a factor."""
-DRAWS = 4
-"""Times that a rounding is drawn."""
-SLOPES = 4
-"""Steps to the slope of a leaky ReLU."""
-STATISTICS_STEPS, STATISTICS_STEP = 4, 1e-4
-"""Gauss-Newton steps to the statistics of the inputs, and what inputs are moved by for derivatives."""
-LEVELS = 300
-"""Most levels of a weight of which one speaks."""
-PRUNED = 0.01
-"""Share of zeros among the weights from which on pieces are called pruned."""
+
+@dataclass(frozen=True)
+class Causes:
+    """Numbers by which causes are compared and named."""
+
+    rows: int = 500
+    """Rows on which causes are compared; whether one reproduces the predictions is asked on all."""
+    explains: float = 0.9
+    """Share of what is left that a cause has to explain to be named."""
+    worth: float = 0.5
+    """Share of what is left on few rows that a cause leaves there at most, where it is tried on all."""
+    whole: float = 0.9
+    """Share of the rows that an arithmetic has to reproduce to float32 rounding, where it does not reproduce them all:
+    with another order of summation, a number is rounded to the other side here and there."""
+    alike: float = 1.5
+    """Factor of the lowest error within which causes leave as much: the rows do not tell them apart."""
+    sizes: tuple[float, float] = (0.3, 3.0)
+    """Squared errors over those that a rounding would leave, between which it is named: roundings of layers that follow
+    each other add up or cancel by such a factor."""
+    draws: int = 4
+    """Times that a rounding is drawn."""
+    pruned: float = 0.01
+    """Share of zeros among the weights from which on pieces are called pruned."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,12 @@ class Cause:
 
 
 def find_cause(
-    puzzle: Puzzle, assembly: Assembly, mse: float, check: Callable[[], None] = lambda: None
+    puzzle: Puzzle,
+    assembly: Assembly,
+    mse: float,
+    check: Callable[[], None] = lambda: None,
+    *,
+    numbers: Causes = Causes(),
 ) -> Cause | None:
     """Return what explains most of the errors of an answer; None: nothing that is known does.
 
@@ -74,36 +78,38 @@ def find_cause(
         What it leaves, in the units of `Puzzle.y`.
     check
         Called every second or so, to raise what is to end it.
+    numbers
+        By which causes are compared and named.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         ways = _arithmetics, _slopes, _maps, _statistics
         rounding, computed = tolerance(puzzle, assembly), []
         for way in ways:
             check()
-            computed += way(puzzle, assembly, mse, rounding)
+            computed += way(puzzle, assembly, mse, rounding, numbers)
         best = min(computed, key=lambda one: one.left, default=None)
-        if best is not None and (best.reproduces or best.left <= (1 - EXPLAINS) * mse):
+        if best is not None and (best.reproduces or best.left <= (1 - numbers.explains) * mse):
             return best
         check()
-        likely = sorted(_roundings(puzzle, assembly, mse), key=lambda one: one[0])
+        likely = sorted(_roundings(puzzle, assembly, mse, numbers), key=lambda one: one[0])
     if not likely:
         return None
     first = likely[0][1]
-    words = [one.words for apart, one in likely if apart <= likely[0][0] + math.log(ALIKE)]
+    words = [one.words for apart, one in likely if apart <= likely[0][0] + math.log(numbers.alike)]
     return replace(first, words=", or ".join(words))
 
 
-def _arithmetics(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float) -> Iterator[Cause]:
+def _arithmetics(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float, numbers: Causes) -> Iterator[Cause]:
     """Yield the arithmetic that leaves least; with others that leave as little in its words."""
-    few = puzzle.first_rows(ROWS)
+    few = puzzle.first_rows(numbers.rows)
     tried = {name: _mean_square(predicted_in(few, assembly, way) - few.y) for name, way in ARITHMETICS.items()}
     tried = {name: one for name, one in tried.items() if np.isfinite(one)}
     if not tried:
         return
     lowest = min(tried.values())
-    if lowest > WORTH * _mean_square(predict(few, assembly) - few.y):
+    if lowest > numbers.worth * _mean_square(predict(few, assembly) - few.y):
         return
-    names = [name for name, one in tried.items() if one <= ALIKE * lowest]
+    names = [name for name, one in tried.items() if one <= numbers.alike * lowest]
     way = ARITHMETICS[names[0]]
     words = f"computed with {_listed([ARITHMETICS[name].words for name in names])}"
     found, other = (predicted_in(puzzle, assembly, way, sums) for sums in (np.float32, np.float64))
@@ -112,7 +118,7 @@ def _arithmetics(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float
     whole = float(np.mean((found - puzzle.y) ** 2 <= rounding))
     most = CEILING * float(np.var(puzzle.y))
     reproduces = left <= min(ROUNDING_FACTOR * own, most)
-    if not reproduces and whole >= WHOLE and left <= most:
+    if not reproduces and whole >= numbers.whole and left <= most:
         reproduces = True
         words += f" ({whole:.1%} to float32 rounding, others but for a number that was rounded to the other side)"
     yield _computed(names[0], words, mse, left, reproduces)
@@ -122,22 +128,23 @@ def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
-def _slopes(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float) -> Iterator[Cause]:
+def _slopes(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float, numbers: Causes) -> Iterator[Cause]:
     """Yield the leaky ReLU that fits best, of a puzzle that is read with ReLU, or one of another slope."""
     if puzzle.activation.partition(":")[0] not in ("relu", "leaky_relu"):
         return
-    few, slope, step = puzzle.first_rows(ROWS), activation_of(puzzle.activation).option or 0.0, 1e-3
-    for _ in range(SLOPES):
+    few, slope, step = puzzle.first_rows(numbers.rows), activation_of(puzzle.activation).option or 0.0, 1e-3
+    for _ in range(4):  # Gauss-Newton steps
         here, ahead = (_leaky(few, assembly, s) for s in (slope, slope + step))
         by = (ahead - here) / step
         slope += float(by @ (few.y - here) / max(float(by @ by), np.finfo(float).tiny))
         if not -1 < slope < 1:
             return
-    if not _mean_square(_leaky(few, assembly, slope) - few.y) <= WORTH * _mean_square(predict(few, assembly) - few.y):
+    most = numbers.worth * _mean_square(predict(few, assembly) - few.y)
+    if not _mean_square(_leaky(few, assembly, slope) - few.y) <= most:
         return
     short = float(f"{slope:.2g}")
     errors = {s: _mean_square(_leaky(puzzle, assembly, s) - puzzle.y) for s in (short, slope)}
-    slope = short if errors[short] <= max(rounding, ALIKE * errors[slope]) else slope
+    slope = short if errors[short] <= max(rounding, numbers.alike * errors[slope]) else slope
     words = f"computed with a leaky ReLU of slope {slope:.4g}"
     yield _computed("leaky_relu", words, mse, errors[slope], errors[slope] <= rounding)
 
@@ -146,7 +153,7 @@ def _leaky(puzzle: Puzzle, assembly: Assembly, slope: float) -> Floats:
     return predict(puzzle.replace(activation=f"leaky_relu:{slope!r}"), assembly)
 
 
-def _maps(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float) -> Iterator[Cause]:
+def _maps(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float, numbers: Causes) -> Iterator[Cause]:
     """Yield the affine map of the outputs that fits best, unless somebody has said that there is none."""
     fit = None if puzzle.link_given else affine_fit(puzzle, assembly)
     if fit is not None:
@@ -154,24 +161,25 @@ def _maps(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float) -> It
         yield _computed("affine", words, mse, fit.mse, fit.mse <= rounding)
 
 
-def _statistics(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float) -> Iterator[Cause]:
+def _statistics(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float, numbers: Causes) -> Iterator[Cause]:
     """Yield the means and deviations of the inputs that fit best, where those of the table were taken for them.
 
     Gauss-Newton steps of one factor and one offset for each input, from derivatives by finite differences.
     """
     if puzzle.units.ddof is None:
         return
-    few = puzzle.first_rows(ROWS)
+    few = puzzle.first_rows(numbers.rows)
     factor, offset = np.ones(puzzle.features), np.zeros(puzzle.features)
+    tiny = 1e-4  # what inputs are moved by for derivatives
     moved = lambda of: of.replace(x=of.x * factor + offset)
-    for _ in range(STATISTICS_STEPS):
+    for _ in range(4):
         here = predict(moved(few), assembly)
         columns = []
         for k in range(puzzle.features):
             ahead = moved(few)
             shifted = ahead.x.copy()
-            shifted[:, k] += STATISTICS_STEP
-            slope = (predict(ahead.replace(x=shifted), assembly) - here) / STATISTICS_STEP
+            shifted[:, k] += tiny
+            slope = (predict(ahead.replace(x=shifted), assembly) - here) / tiny
             columns += [slope * few.x[:, k], slope]
         change = np.linalg.lstsq(np.stack(columns, axis=1), few.y - here)[0]
         factor, offset = factor + change[::2], offset + change[1::2]
@@ -184,20 +192,20 @@ def _computed(name: str, words: str, mse: float, left: float, reproduces: bool) 
     return Cause(name, words, left, max(0.0, 1 - left / mse) if mse > 0 else 0.0, reproduces)
 
 
-def _roundings(puzzle: Puzzle, assembly: Assembly, mse: float) -> Iterator[tuple[float, Cause]]:
+def _roundings(puzzle: Puzzle, assembly: Assembly, mse: float, numbers: Causes) -> Iterator[tuple[float, Cause]]:
     """Yield roundings of inputs or pieces that would leave about as much, and how far from it; last, what has no size.
 
     How far is the absolute logarithm of what is left over what they would leave.
     """
-    few, rng = puzzle.first_rows(ROWS), np.random.default_rng(0)
+    few, rng = puzzle.first_rows(numbers.rows), np.random.default_rng(0)
     own = predict(few, assembly)
 
     def size(draw: Callable[[], Puzzle]) -> float:
-        return float(np.mean([_mean_square(predict(draw(), assembly) - own) for _ in range(DRAWS)]))
+        return float(np.mean([_mean_square(predict(draw(), assembly) - own) for _ in range(numbers.draws)]))
 
     def about(name: str, words: str, draw: Callable[[], Puzzle]) -> Iterator[tuple[float, Cause]]:
         expected = size(draw)
-        if SIZES[0] * expected <= mse <= SIZES[1] * expected:
+        if numbers.sizes[0] * expected <= mse <= numbers.sizes[1] * expected:
             yield abs(math.log(mse / expected)), Cause(name, words, 0.0, 0.0)
 
     if grid := quantum(few.x.ravel() if puzzle.units.ddof is None else np.empty(0)):
@@ -211,7 +219,7 @@ def _roundings(puzzle: Puzzle, assembly: Assembly, mse: float) -> Iterator[tuple
         )
         yield from about("pieces", f"those of pieces before they were rounded to {words}", shaken)
     weights = np.concatenate([puzzle.w_in.ravel(), puzzle.w_out.ravel()])
-    if (zeros := float(np.mean(weights == 0))) >= PRUNED:
+    if (zeros := float(np.mean(weights == 0))) >= numbers.pruned:
         yield math.inf, Cause("pruned", f"those of pieces before {zeros:.0%} of their weights were set to 0", mse, 0.0)
 
 
@@ -243,7 +251,8 @@ def _level_steps(weights: Floats) -> Floats | None:
             counts = rows / step
             # weights were stored in float32 behind their level
             whole = np.abs(counts - np.rint(counts)) <= 1e-3 + 1e-6 * np.abs(counts)
-            fits = whole.all(axis=1, keepdims=True) & (largest / step <= LEVELS) & np.isfinite(step)
+            # nobody speaks of more than 300 levels
+            fits = whole.all(axis=1, keepdims=True) & (largest / step <= 300) & np.isfinite(step)
         found = np.where(np.isnan(found) & fits, step, found)
     if np.mean(np.isnan(found)) > 0.1:
         return None

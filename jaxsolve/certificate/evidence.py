@@ -3,35 +3,11 @@
 import math
 from dataclasses import dataclass
 
+from jaxsolve.certificate.bounds import BOUNDS, Bounds
 from jaxsolve.certificate.causes import Cause
 from jaxsolve.certificate.grid import Quantum
 from jaxsolve.certificate.neighbour import Rival
 from jaxsolve.certificate.rounding import ROUNDING_FACTOR
-
-EXPLAINED = 4.0
-"""Standard deviations up to which what is left counts as unexplained: right answers had at most 2.0, wrong ones 9.8."""
-ALIKE = 4.0
-"""Standard errors within which two answers fit equally well."""
-FIT = 0.9
-"""Share of the variance of the predictions that an answer has to account for.
-
-It refuses what nobody has measured, noise of more than a third of the predictions' own spread; it proves nothing, for
-wrong local optima account for 0.57 to 0.997."""
-ROWS = 1000
-"""Rows below which noise is not told from a wrong answer.
-
-With noise of 0.01, 300 rows still show that wrong local optima of trained networks leave something to explain (z 7 to
-12), but 20 to 30 moves away from the right answer of the famous puzzle are within `ALIKE` of it, and which of them is
-lowest is chance; with 1,000 rows 0 to 5 are."""
-ROUNDED_ROWS = 100
-"""The same where every row is within half a step of rounding: each is then a test of its own."""
-FAMILY_WISE_ERROR = 1e-3
-"""Probability at most, over all single moves, that one is taken for worse than the answer and is not (Bonferroni)."""
-SEPARATION = 2.0
-"""By how many times what is left unexplained each single move has to raise the squared error, for an answer to be
-identified. Of 278 wrong local optima of small nets none came beyond 0.49, also of those with an R² of 0.99; right
-answers in other arithmetics, and of rounded pieces, begin at 127, pruned ones at 2.45
-(bench/results/2026-11-29-verdicts.md)."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +49,8 @@ class Evidence:
     deviations."""
     unit: float = 1.0
     """One unit of `Puzzle.y` in those of the table."""
+    bounds: Bounds = BOUNDS
+    """What it is held against."""
 
     @property
     def exact(self) -> bool:
@@ -86,7 +64,7 @@ class Evidence:
         Errors of rounding are even over a step: their squares have a mean of a twelfth of its square, and a standard
         deviation of sqrt(4/5) of that mean.
         """
-        chance = 1 + ALIKE * math.sqrt(0.8 / self.rows)
+        chance = 1 + self.bounds.alike * math.sqrt(0.8 / self.rows)
         even = self.mse <= chance * self.step**2 / 12 + 2 * self.step * math.sqrt(self.rounding)
         return self.quantum is not None and self.outside == 0 and even
 
@@ -123,7 +101,7 @@ class Evidence:
         """Standard errors by which each move has to be worse, for the family of all to be: Student's t."""
         from scipy.special import stdtrit
 
-        return float(-stdtrit(max(1, self.rows - 1), FAMILY_WISE_ERROR / max(1, self.moves or 1)))
+        return float(-stdtrit(max(1, self.rows - 1), self.bounds.family_wise_error / max(1, self.moves or 1)))
 
     @property
     def unexplained(self) -> float:
@@ -143,9 +121,9 @@ class Evidence:
             return "every answer near it is the same network" if self.moves else None
         if self.least_t < self.needed_t:
             return f"a move is worse by {self.least_t:.1f} standard errors alone, and {self.needed_t:.1f} are needed"
-        if self.least_rise < SEPARATION * self.unexplained:
-            share = self.least_rise / self.unexplained
-            return f"a move raises the squared error by {share:.2g} of what is left alone, and {SEPARATION:g} is needed"
+        if self.least_rise < self.bounds.separation * self.unexplained:
+            share, needed = self.least_rise / self.unexplained, self.bounds.separation
+            return f"a move raises the squared error by {share:.2g} of what is left alone, and {needed:g} is needed"
         return None
 
     @property
@@ -158,7 +136,7 @@ class Evidence:
         """The first test that failed, and by how much; None: what is left is noise."""
         if self._unfit:
             return self._unfit
-        needed = 1 if self.exact else ROUNDED_ROWS if self.rounded else ROWS
+        needed = 1 if self.exact else self.bounds.rounded_rows if self.rounded else self.bounds.rows
         if self.rows < needed:
             return f"{self.rows} rows are too few to tell noise from a wrong answer: {needed} are needed"
         if self.quantum and self.outside and not self.exact and self.mse <= self.step**2:
@@ -167,10 +145,11 @@ class Evidence:
             return self.lowered
         if self.blurred and not (self.exact or self.rounded):
             return "all answers near it fit as well"
-        if not self.exact and not self.rounded and (self.explained is None or self.explained >= EXPLAINED):
+        if not self.exact and not self.rounded and (self.explained is None or self.explained >= self.bounds.explained):
             if self.explained is None:
                 return "something known explains most of it" if self.cause else "it was not looked into"
-            return f"inputs and states predict part of it (z {self.explained:.1f}, and noise has at most {EXPLAINED:g})"
+            most = self.bounds.explained
+            return f"inputs and states predict part of it (z {self.explained:.1f}, and noise has at most {most:g})"
         return None
 
     @property
@@ -178,9 +157,9 @@ class Evidence:
         """How far an answer is from accounting for enough, in words; None: it does."""
         if not math.isfinite(self.mse):
             return "the answer overflows"
-        if self.fit >= FIT:
+        if self.fit >= self.bounds.fit:
             return None
-        return f"the answer accounts for {max(self.fit, 0):.3g} of the variance, and {FIT} is needed"
+        return f"the answer accounts for {max(self.fit, 0):.3g} of the variance, and {self.bounds.fit} is needed"
 
     @property
     def lowered(self) -> str | None:

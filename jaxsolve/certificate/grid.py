@@ -10,10 +10,6 @@ from jaxsolve.puzzle import Puzzle
 from jaxsolve.puzzle.types import Floats
 from jaxsolve.puzzle.units import LINKS, of_table, stored_steps
 
-DIGITS = 12
-"""Most decimals that are looked for."""
-CHANCE = 1e-9
-"""Probability below which values on a grid are there by rounding."""
 BINARY = {"bfloat16": (8, -133), "float16": (11, -24)}
 """Significant bits, and the exponent of the smallest number."""
 FLOAT32 = "float32"
@@ -38,28 +34,29 @@ class Quantum:
         return np.ldexp(1.0, np.maximum(np.frexp(y)[1] - bits, smallest))
 
 
-def quantum(y: Floats) -> Quantum | None:
+def quantum(y: Floats, *, digits: int = 12, chance: float = 1e-9) -> Quantum | None:
     """Return the coarsest grid that all numbers `[R]` are on, decimal first, then bfloat16 and float16; None: on none.
 
     Numbers may have been stored in float32 after rounding. A grid counts where so many different numbers on it
     are no chance, for numbers that float32 could have put between; two at least, so that a constant says nothing.
+    At most `digits` decimals are looked for; `chance` is the probability below which numbers are there by rounding.
     """
     values = np.unique(np.abs(y[np.isfinite(y)]))
     values = values[values > 0]
     if len(values) < 2 or not np.isfinite(y).all():
         return None
     storage = values * np.finfo(np.float32).eps / 2 * 1.001
-    for decimals in range(DIGITS + 1):
+    for decimals in range(digits + 1):
         scale = 10.0**decimals
         spare = 2 * storage * scale
-        if spare.min() >= 1 or np.log(np.minimum(spare, 1)).sum() > math.log(CHANCE):
+        if spare.min() >= 1 or np.log(np.minimum(spare, 1)).sum() > math.log(chance):
             break
         if (np.abs(values - np.rint(values * scale) / scale) <= storage).all():
             return Quantum(f"{decimals} decimals", decimals)
     for name, (bits, _) in BINARY.items():
         steps = Quantum(name).steps(values)
-        chance = (bits - 24) * math.log(2) * len(values)
-        if chance < math.log(CHANCE) and (np.abs(np.rint(values / steps) * steps - values) <= storage).all():
+        by_chance = (bits - 24) * math.log(2) * len(values)
+        if by_chance < math.log(chance) and (np.abs(np.rint(values / steps) * steps - values) <= storage).all():
             return Quantum(name)
     return None
 

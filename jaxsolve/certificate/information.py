@@ -6,19 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxsolve.certificate.grid import quantum
+from jaxsolve.certificate.rounding import ROUNDING_FACTOR
 from jaxsolve.puzzle import Puzzle
 from jaxsolve.puzzle.units import of_table, stored_steps
-
-SPARE_BITS = 20.0
-"""Bits beyond those that number all answers: another one fits by chance with a probability of 2 to the minus that."""
-ROUNDINGS = 10.0
-"""Steps of float32 within which predictions are reproduced: the root of `rounding.ROUNDING_FACTOR`."""
-USUAL_BITS = 20.0
-"""Of a row whose prediction float32 holds and arithmetic reproduces to `ROUNDINGS` of its steps."""
-REPEATED = 2
-"""Rows for each different prediction from which on there are no others to be had."""
-AT_FIRST = 256
-"""Rows that are looked at first: nearly always, they do."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +23,15 @@ class Information:
     """Logarithm, base 2, of how many predictions a row could have and be told apart."""
     answers: float
     """Logarithm, base 2, of the number of answers there are."""
+    spare: float = 20.0
+    """Bits beyond those that number all answers: another fits by chance with a probability of 2 to the minus that."""
+    usual: float = 20.0
+    """Bits of a row whose prediction float32 holds and arithmetic reproduces to ten of its steps."""
 
     @property
     def needed(self) -> int:
         """Rows that tell all answers apart: of such predictions or, where they are all the same, of usual ones."""
-        return max(2, math.ceil((self.answers + SPARE_BITS) / (self.bits_per_row or USUAL_BITS)))
+        return max(2, math.ceil((self.answers + self.spare) / (self.bits_per_row or self.usual)))
 
     @property
     def lacking(self) -> str | None:
@@ -49,7 +43,7 @@ class Information:
             if self.rows > 1:
                 return f"all predictions are the same, and {many}: rows are needed on which they differ"
             return f"there is one row of data, and {many}: at least {self.needed} different rows are needed"
-        if min(self.rows, self.values) < 2 or self.rows * self.bits_per_row < self.answers + SPARE_BITS:
+        if min(self.rows, self.values) < 2 or self.rows * self.bits_per_row < self.answers + self.spare:
             rows = f"{self.rows} different row{'' if self.rows == 1 else 's'}"
             each = f"{self.values} different predictions" if self.values < self.rows else "predictions"
             return (
@@ -68,7 +62,7 @@ def information(puzzle: Puzzle) -> Information:
     answers = 2 * math.lgamma(puzzle.blocks + 1) / math.log(2)
     bits = _bits(puzzle)
     found = Information(0, 0, bits, answers)
-    for count in (AT_FIRST, puzzle.rows):
+    for count in (256, puzzle.rows):  # nearly always, a few rows do
         few = puzzle.first_rows(count)
         rows, values = len(np.unique(few.x, axis=0)), len(np.unique(few.y))
         found = Information(rows, values, bits, answers)
@@ -79,10 +73,12 @@ def information(puzzle: Puzzle) -> Information:
 
 def _bits(puzzle: Puzzle) -> float:
     """Return the logarithm, base 2, of how many predictions of a row can be told apart."""
+    within = math.sqrt(ROUNDING_FACTOR)  # steps of float32 within which predictions are reproduced
     with np.errstate(over="ignore", invalid="ignore"):
-        reach, steps = float(np.ptp(puzzle.y)), ROUNDINGS * float(np.median(stored_steps(puzzle)))
+        reach, steps = float(np.ptp(puzzle.y)), within * float(np.median(stored_steps(puzzle)))
         if grid := quantum(of_table(puzzle)):
-            steps = max(steps / ROUNDINGS, float(np.median(grid.steps(of_table(puzzle)))) / puzzle.units.size)
+            steps = max(steps / within, float(np.median(grid.steps(of_table(puzzle)))) / puzzle.units.size)
     bits = math.log2(1 + reach / steps) if 0 < reach < math.inf and steps > 0 else 0.0
     values = len(np.unique(puzzle.y))
-    return min(bits, math.log2(values)) if REPEATED * values < puzzle.rows else bits
+    # where each is there twice, there are no others to be had
+    return min(bits, math.log2(values)) if 2 * values < puzzle.rows else bits

@@ -11,9 +11,6 @@ from jaxsolve.certificate.residual import loo_predictions
 from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.puzzle.types import Floats
 
-FILL_ROWS = 1500
-RIDGES = 0.1, 0.01
-"""Noise over signal that the regressions expect; the best counts for each position."""
 NAMES = {"in": "first half", "out": "second half"}
 
 
@@ -54,7 +51,15 @@ class Gap:
         return f"{what} ({share}{doubt})"
 
 
-def find_gap(puzzle: Puzzle, assembly: Assembly, kind: Literal["in", "out"], row: int) -> Gap:
+def find_gap(
+    puzzle: Puzzle,
+    assembly: Assembly,
+    kind: Literal["in", "out"],
+    row: int,
+    *,
+    rows: int = 1500,
+    ridges: tuple[float, ...] = (0.1, 0.01),
+) -> Gap:
     """Return where a block is missing of which one half is there, judged by what such a block could explain.
 
     A block at a position adds g·(w_out·act(w_in·h + b_in) + b_out) to a prediction to first order, h the state there
@@ -70,11 +75,15 @@ def find_gap(puzzle: Puzzle, assembly: Assembly, kind: Literal["in", "out"], row
         k complete blocks in their order, `ins` and `outs` of length k.
     kind, row
         The half that is left over: row of `Puzzle.w_in` (``in``) or of `Puzzle.w_out` (``out``).
+    rows
+        Rows of the regressions, at most.
+    ridges
+        Noise over signal that the regressions expect; the best counts for each position.
     """
-    network, rows = Network(puzzle, puzzle.activation), some_rows(puzzle, FILL_ROWS)
+    network, few = Network(puzzle, puzzle.activation), some_rows(puzzle, rows)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        states = network.states(puzzle.x[rows], assembly)
-        left = -network.readout_errors(states[-1], puzzle.y[rows])
+        states = network.states(puzzle.x[few], assembly)
+        left = -network.readout_errors(states[-1], puzzle.y[few])
         gains = np.full(len(states), -np.inf)
         gradient = np.broadcast_to(network.w_last, states[-1].shape)
         for p in reversed(range(len(states))):
@@ -82,11 +91,11 @@ def find_gap(puzzle: Puzzle, assembly: Assembly, kind: Literal["in", "out"], row
                 gradient = network.pullback(states[p], gradient, assembly.ins[p], assembly.outs[p])
             if kind == "in":
                 units = network.hidden(states[p], row)
-                gains[p] = _gain((gradient @ gradient.T) * (1 + units @ units.T), left)
+                gains[p] = _gain((gradient @ gradient.T) * (1 + units @ units.T), left, left, ridges)
             else:
                 pulled = gradient @ network.w_out[row]
                 gains[p] = _gain(
-                    (pulled @ pulled.T) * _random_units(states[p]), left - gradient @ network.b_out[row], left
+                    (pulled @ pulled.T) * _random_units(states[p]), left - gradient @ network.b_out[row], left, ridges
                 )
     ids = puzzle.in_ids if kind == "in" else puzzle.out_ids
     return Gap(kind, int(ids[row]), gains)
@@ -103,14 +112,14 @@ def _random_units(h: Floats) -> Floats:
     return 1 + norm * norm[:, None] * (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / np.pi
 
 
-def _gain(kernel: Floats, targets: Floats, left: Floats | None = None) -> float:
+def _gain(kernel: Floats, targets: Floats, left: Floats, ridges: tuple[float, ...]) -> float:
     """Return the share of the squares of `left` that regression on `targets` takes away, on rows left out, `[S]`."""
     scale, size = np.trace(kernel) / len(kernel), np.abs(targets).max()
     if not (0 < scale < np.inf and 0 < size < np.inf):
         return -np.inf
-    total = np.mean(((targets if left is None else left) / size) ** 2)
+    total = np.mean((left / size) ** 2)
     losses = []
-    for ridge in RIDGES:
+    for ridge in ridges:
         predicted = loo_predictions(kernel / scale, ridge, targets[:, None] / size)[:, 0]
         losses.append(np.mean((targets / size - predicted) ** 2))
     return float(np.nan_to_num(1 - min(losses) / total, nan=-np.inf, neginf=-np.inf))

@@ -11,36 +11,15 @@ from numpy.typing import NDArray
 from jaxsolve.architecture import Network
 from jaxsolve.architecture.activations import Array
 from jaxsolve.backend import CORES
+from jaxsolve.certificate.bounds import RIVALS, Rivals
 from jaxsolve.engine import NEIGHBOURHOODS, Moves, Neighbourhood, exchanges, of_segments, union
 from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, predict
 from jaxsolve.puzzle.types import Floats
 
 T = TypeVar("T")
 
-SCREEN_ROWS = 64
-"""Rows on which all moves are ranked to first order."""
-SCREEN_NUMBERS = 32 << 20
-"""Most numbers that the ranking keeps: very deep networks are ranked on fewer rows."""
-EXACT_ROWS = 512
-EXACT_MOVES = 24
-"""Moves with the lowest predicted loss that are evaluated exactly."""
 RANKING = np.float32
 """Precision that ranks."""
-FAR = 1e4
-"""Times the error of rounding above which a rival's error is known well enough in float32."""
-RIVAL_ROWS = 256
-"""Rows on which moves of both kinds are ranked to first order where noise hides which are closest."""
-RIVAL_EXACT_ROWS = 1024
-RIVAL_FLOPS = 4e10
-"""Operations up to which all moves are evaluated exactly on those: half a second of a core, for 16 blocks of 16/32."""
-CHECKED = 32
-"""Moves that are evaluated before it is asked whether there is time."""
-SHORTLIST = 64
-"""Moves that are evaluated exactly on those: so many that change least, and so many that promise most."""
-TOGETHER = 8
-"""Rivals that are evaluated on all rows before it is asked whether more are wanted."""
-CHUNK = 64
-"""Rows whose first-order changes are computed together, to stay in the cache of a core."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +27,7 @@ class Neighbour:
     """The closest rival that was found."""
 
     mse: float
-    """Its mean squared error over all rows, in float64 unless it is `FAR` above what rounding explains."""
+    """Its mean squared error over all rows, in float64 unless it is far above what rounding explains."""
     gap: float
     """By how much that exceeds the answer's."""
     moves: int
@@ -72,25 +51,39 @@ class Rival:
     assembly: Assembly = field(repr=False, compare=False)
 
 
-def closest_neighbour(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float) -> Neighbour | None:
+def closest_neighbour(
+    puzzle: Puzzle,
+    assembly: Assembly,
+    mse: float,
+    rounding: float,
+    *,
+    rows: int = 64,
+    exact_rows: int = 512,
+    exact_moves: int = 24,
+    far: float = 1e4,
+) -> Neighbour | None:
     """Return the closest rival of an answer whose mean squared error is `mse`; None if there is no single move.
 
-    All single moves are ranked to first order on a few rows; the best are evaluated exactly on more, and
-    the winner on all.
+    All single moves are ranked to first order on `rows` rows; the best `exact_moves` are evaluated exactly on
+    `exact_rows`, and the winner on all: in float32 where that is more than `far` times the error of rounding.
     """
     moves = single_moves(puzzle.blocks)
     if not moves.size:
         return None
     with np.errstate(over="ignore", invalid="ignore"):
-        rows = min(SCREEN_ROWS, max(8, SCREEN_NUMBERS // puzzle.blocks**2))
-        predicted = np.nan_to_num(first_order_losses(puzzle, assembly, rows), nan=np.inf)
-        best = moves.take(np.argsort(predicted, kind="stable")[:EXACT_MOVES])
-        losses = np.nan_to_num(_losses(puzzle, assembly, best, EXACT_ROWS), nan=np.inf)
+        predicted = np.nan_to_num(first_order_losses(puzzle, assembly, _affordable(puzzle, rows)), nan=np.inf)
+        best = moves.take(np.argsort(predicted, kind="stable")[:exact_moves])
+        losses = np.nan_to_num(_losses(puzzle, assembly, best, exact_rows), nan=np.inf)
         winner = _moved(assembly, best, int(losses.argmin()))
     rival = mean_squared_error(puzzle, winner, np.float32)
-    if not rival > FAR * rounding:
+    if not rival > far * rounding:
         rival = mean_squared_error(puzzle, winner)
     return Neighbour(mse=rival, gap=rival - mse, moves=moves.size)
+
+
+def _affordable(puzzle: Puzzle, rows: int) -> int:
+    """Return on how many rows moves are ranked: on fewer for very deep networks, which take 128 MiB at most."""
+    return min(rows, max(8, (32 << 20) // puzzle.blocks**2))
 
 
 def single_moves(n: int) -> Neighbourhood:
@@ -189,7 +182,7 @@ def first_order_changes(
 def changes_in_parts(puzzle: Puzzle, assembly: Assembly, rows: NDArray[np.intp]) -> Iterator[Changes]:
     """Yield the `first_order_changes` of some rows, a few of them at a time and in their order."""
     with ThreadPoolExecutor(CORES) as threads:
-        parts = np.array_split(rows, -(-len(rows) // CHUNK))
+        parts = np.array_split(rows, -(-len(rows) // 64))  # few enough to stay in the cache of a core
         yield from threads.map(lambda part: first_order_changes(puzzle, assembly, part), parts)
 
 
@@ -204,11 +197,16 @@ def all_moves(n: int) -> Neighbourhood:
 
 
 def rivals(
-    puzzle: Puzzle, assembly: Assembly, errors: Floats, check: Callable[[], None] = lambda: None
+    puzzle: Puzzle,
+    assembly: Assembly,
+    errors: Floats,
+    check: Callable[[], None] = lambda: None,
+    *,
+    numbers: Rivals = RIVALS,
 ) -> Iterator[list[tuple[Rival, Floats]]]:
     """Yield the single moves and exchanges of partners that come closest, a few at a time, each with its errors.
 
-    Where there are more than can be evaluated, first order on `RIVAL_ROWS` rows picks those that change the
+    Where there are more than can be evaluated, first order on a few rows picks those that change the
     predictions least, for which it is accurate, and those that promise most. Exact evaluation on more rows ranks them:
     by turns the next by the difference in squared error, and the next by that over its standard error.
 
@@ -220,37 +218,39 @@ def rivals(
         What the answer's predictions are too high by, `[R]`.
     check
         Called every second or so, to raise what is to end it.
+    numbers
+        How many are evaluated, and on how many rows.
     """
     moves = all_moves(puzzle.blocks)
     chosen = _telling(puzzle, assembly, moves)
     if not chosen.size:
         return
-    few = some_rows(puzzle, RIVAL_EXACT_ROWS)
+    few = some_rows(puzzle, numbers.exact_rows)
     flops = 4.0 * len(few) * chosen.size * puzzle.blocks * puzzle.features * puzzle.hidden
     with np.errstate(over="ignore", invalid="ignore"):
-        if flops > RIVAL_FLOPS:
-            near, low = _first_order_ranks(puzzle, assembly, moves, check)
-            ranks = (np.argsort(rank[chosen], kind="stable")[:SHORTLIST] for rank in (near, low))
+        if flops > numbers.flops:
+            near, low = _first_order_ranks(puzzle, assembly, moves, numbers.rows, check)
+            ranks = (np.argsort(rank[chosen], kind="stable")[: numbers.shortlist] for rank in (near, low))
             chosen = np.union1d(*(chosen[rank] for rank in ranks))
         sample = puzzle.take_rows(few)
         told = []
-        for begin in range(0, len(chosen), CHECKED):
+        for begin in range(0, len(chosen), 32):  # few enough to ask often whether there is time
             check()
-            told += _differences(sample, assembly, moves.take(chosen[begin : begin + CHECKED]), errors[few])
+            told += _differences(sample, assembly, moves.take(chosen[begin : begin + 32]), errors[few])
         means, ts = np.array(told).reshape(-1, 2).T
     ranks = [np.argsort(np.argsort(some, kind="stable"), kind="stable") for some in (means, ts)]
     ranked = chosen[np.lexsort((ranks[0], np.minimum(*ranks)))]
-    for begin in range(0, len(ranked), TOGETHER):
-        batch = ranked[begin : begin + TOGETHER, None]
+    for begin in range(0, len(ranked), numbers.together):
+        batch = ranked[begin : begin + numbers.together, None]
         yield [_rival(puzzle, assembly, errors, moves.only(m)) for m in batch]
 
 
 def _first_order_ranks(
-    puzzle: Puzzle, assembly: Assembly, moves: Neighbourhood, check: Callable[[], None]
+    puzzle: Puzzle, assembly: Assembly, moves: Neighbourhood, most: int, check: Callable[[], None]
 ) -> tuple[Floats, Floats]:
     """Return by how much each move changes the predictions to first order, and the squared errors, `[M]` each."""
     near, low = np.zeros(moves.size), np.zeros(moves.size)
-    rows = some_rows(puzzle, min(RIVAL_ROWS, max(8, SCREEN_NUMBERS // puzzle.blocks**2)))
+    rows = some_rows(puzzle, _affordable(puzzle, most))
     for changes in changes_in_parts(puzzle, assembly, rows):
         check()
         effects = np.concatenate([*effects_of_single_moves(changes), *effects_of_partner_swaps(changes)])

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,37 +11,51 @@ from jaxsolve.certificate.neighbour import changes_in_parts, some_rows
 from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.puzzle.types import Floats
 
-EXPLAIN_ROWS = 1500
-FEATURES = 12_000
-"""Directions of change that are used at most."""
-RIDGES = 3.0, 0.3, 0.03
-"""Noise over signal that the regressions expect."""
-SHUFFLES = 100
+
+@dataclass(frozen=True)
+class Regressions:
+    """Numbers of the regressions of what an answer leaves."""
+
+    rows: int = 1500
+    """Rows that they are fitted to at most: their time grows as the third power."""
+    directions: int = 12_000
+    """Directions of change that are used at most."""
+    ridges: tuple[float, ...] = (3.0, 0.3, 0.03)
+    """Noise over signal that they expect."""
+    shuffles: int = 100
+    """Times that the errors are shuffled, to tell what chance explains."""
 
 
-def explained(puzzle: Puzzle, assembly: Assembly, errors: Floats, check: Callable[[], None] = lambda: None) -> float:
+def explained(
+    puzzle: Puzzle,
+    assembly: Assembly,
+    errors: Floats,
+    check: Callable[[], None] = lambda: None,
+    *,
+    numbers: Regressions = Regressions(),
+) -> float:
     """Return how far above chance the errors `[R]` of an answer can be predicted, in standard deviations.
 
-    Leave-one-out predictions of kernel ridge regressions on `EXPLAIN_ROWS` rows are correlated with the errors, and
+    Leave-one-out predictions of kernel ridge regressions on a sample of rows are correlated with the errors, and
     the correlation compared with that of shuffled errors. Kernels are of inputs, states and hidden units at several
     depths (Gaussian), and of all directions in which a block or half elsewhere changes the predictions to first order
     (linear, all directions as likely); last, the one direction that fits best. The largest counts, after Bonferroni:
     z of m trials becomes sqrt(z² - 2 ln m).
     """
-    rows = some_rows(puzzle, EXPLAIN_ROWS)
+    rows = some_rows(puzzle, numbers.rows)
     residual = errors[rows] - errors[rows].mean()
     scale = float(np.abs(residual).max(initial=0.0))
     if len(rows) < 3 or not 0 < scale < math.inf:
         return 0.0
     residual = residual / scale
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        states, directions = _states(puzzle, assembly, rows), _directions(puzzle, assembly, rows)
+        states, directions = _states(puzzle, assembly, rows), _directions(puzzle, assembly, rows, numbers.directions)
         kernels = [_gaussian(states), *([directions.T @ directions / len(directions)] if len(directions) else [])]
-        trials = len(kernels) * len(RIDGES) + 1
+        trials = len(kernels) * len(numbers.ridges) + 1
         found = []
         for kernel in kernels:
             check()
-            found += [(z, trials) for z in _predicted(kernel.astype(np.float64), residual)]
+            found += [(z, trials) for z in _predicted(kernel.astype(np.float64), residual, numbers)]
         if len(directions):
             single = np.abs(directions @ (residual / np.linalg.norm(residual))).max()
             found.append((float(single), trials * len(directions)))
@@ -62,12 +77,12 @@ def loo_predictions(kernel: Floats, ridge: float, targets: Floats) -> Floats:
     return targets - (inverse @ targets) / inverse.diagonal()[:, None]
 
 
-def _predicted(kernel: Floats, residual: Floats) -> list[float]:
+def _predicted(kernel: Floats, residual: Floats, numbers: Regressions) -> list[float]:
     """Return how far the correlation with leave-one-out predictions is above that of shuffled errors, by ridge."""
     rng = np.random.default_rng(0)
-    targets = np.stack([residual, *(rng.permutation(residual) for _ in range(SHUFFLES))], axis=1)
+    targets = np.stack([residual, *(rng.permutation(residual) for _ in range(numbers.shuffles))], axis=1)
     scores = []
-    for ridge in RIDGES:
+    for ridge in numbers.ridges:
         predictions = loo_predictions(kernel, ridge, targets)
         products = (predictions * targets).sum(axis=0)
         own, *shuffled = products / np.linalg.norm(predictions, axis=0)
@@ -94,11 +109,11 @@ def _gaussian(features: Floats) -> Floats:
     return np.exp(-2 * apart / max(float(np.median(apart)), 1e-300))
 
 
-def _directions(puzzle: Puzzle, assembly: Assembly, rows: np.ndarray) -> np.ndarray:
+def _directions(puzzle: Puzzle, assembly: Assembly, rows: np.ndarray, most: int) -> np.ndarray:
     """Return the directions in which blocks and halves elsewhere change the predictions, `[F, S]` of mean square 1."""
     n = puzzle.blocks
     total = n + (n + 1) * n + 3 * n * n
-    kept = np.sort(np.random.default_rng(0).permutation(total)[:FEATURES])
+    kept = np.sort(np.random.default_rng(0).permutation(total)[:most])
     parts = []
     for changes in changes_in_parts(puzzle, assembly, rows):
         tables = changes.own, changes.inserted, changes.replaced

@@ -6,31 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from jaxsolve.certificate.bounds import BOUNDS, RIVALS, Bounds, Rivals
 from jaxsolve.certificate.causes import find_cause
 from jaxsolve.certificate.certify import Certificate, certify, with_neighbour
-from jaxsolve.certificate.evidence import ALIKE, FIT, ROWS, Evidence
+from jaxsolve.certificate.evidence import Evidence
 from jaxsolve.certificate.grid import FLOAT32, Quantum, grid_of
 from jaxsolve.certificate.neighbour import all_moves, effects_of_partner_swaps, first_order_changes, rivals, some_rows
 from jaxsolve.certificate.residual import explained
 from jaxsolve.certificate.rounding import tolerance
 from jaxsolve.puzzle import Assembly, Puzzle, predict, running
 from jaxsolve.puzzle.types import Floats
-
-RIVALS = 32
-"""Rivals that are compared on all rows at most, where noise hides which are as good."""
-AT_LEAST = 16
-"""Those that are compared in any case: the nearest by the difference and by its t."""
-CHANCE_FACTOR = 1.25
-"""Mean squares of rounding errors on a few hundred rows are within this factor of what is expected: six standard
-deviations for 512 rows, of which each has one of sqrt(4/5) of its mean."""
-EXCHANGE_ROWS = 16
-"""Rows on which exchanges of partners are looked for that change nothing."""
-BETTER = 0.5
-"""Share of the error of an exact answer below which one that fits as well takes its place."""
-REPLACED = 16
-"""Times that it may be replaced."""
-CLOSE = 0.03
-"""Distance of two halves, as a share of their size, below which an answer is asked for others that fit equally well."""
 
 
 def reachable(puzzle: Puzzle, assembly: Assembly) -> float:
@@ -41,11 +26,16 @@ def reachable(puzzle: Puzzle, assembly: Assembly) -> float:
     """
     grid = grid_of(puzzle)
     steps = float(np.mean(grid[1] ** 2)) if grid else 0.0
-    return max(tolerance(puzzle, assembly), CHANCE_FACTOR * steps / 12)
+    # on 512 rows, their mean is within 1.25 times what is expected: six standard deviations, as each row has one of
+    # sqrt(4/5) of the mean
+    return max(tolerance(puzzle, assembly), 1.25 * steps / 12)
 
 
-def twins(puzzle: Puzzle) -> bool:
-    """Return whether two real halves of a kind are so close that the data may not tell them apart."""
+def twins(puzzle: Puzzle, *, close: float = 0.03) -> bool:
+    """Return whether two real halves of a kind are so close that the data may not tell them apart.
+
+    `close` is their distance as a share of their size.
+    """
     for weight, bias, null in (
         (puzzle.w_in, puzzle.b_in, puzzle.null_ins),
         (puzzle.w_out, puzzle.b_out, puzzle.null_outs),
@@ -55,18 +45,24 @@ def twins(puzzle: Puzzle) -> bool:
             products = flat @ flat.T
             squares = products.diagonal()
             apart = squares[:, None] + squares - 2 * products + np.diag(np.full(len(flat), np.inf))
-            if (apart <= CLOSE**2 * np.minimum(squares[:, None], squares)).any():
+            if (apart <= close**2 * np.minimum(squares[:, None], squares)).any():
                 return True
     return False
 
 
-def promising(puzzle: Puzzle) -> float:
+def promising(puzzle: Puzzle, *, bounds: Bounds = BOUNDS) -> float:
     """Return the mean squared error above which an answer is not worth weighing: it cannot pass."""
-    return (1 - FIT) * float(np.var(puzzle.y))
+    return (1 - bounds.fit) * float(np.var(puzzle.y))
 
 
 def weigh(
-    puzzle: Puzzle, assembly: Assembly, *, every: bool = False, check: Callable[[], None] = lambda: None
+    puzzle: Puzzle,
+    assembly: Assembly,
+    *,
+    every: bool = False,
+    check: Callable[[], None] = lambda: None,
+    bounds: Bounds = BOUNDS,
+    numbers: Rivals = RIVALS,
 ) -> Evidence:
     """Weigh what an answer leaves unexplained, the cheap tests first.
 
@@ -78,6 +74,8 @@ def weigh(
         Go through all tests, also after one has failed.
     check
         Called every second or so, to raise what is to end it.
+    bounds, numbers
+        What the answer is held against, and how many rivals it is compared with.
     """
     puzzle, grid, steps = _on_grid(puzzle, assembly)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -89,10 +87,10 @@ def weigh(
         step = float(np.sqrt(np.mean(steps**2)))
     if not math.isfinite(mse):
         mse, fit = math.inf, -math.inf
-    found = Evidence(puzzle.rows, mse, rounding, fit, grid, step, outside, unit=puzzle.units.size)
-    if not math.isfinite(mse) or (fit < FIT and not every):
+    found = Evidence(puzzle.rows, mse, rounding, fit, grid, step, outside, unit=puzzle.units.size, bounds=bounds)
+    if not math.isfinite(mse) or (fit < bounds.fit and not every):
         return found
-    found = _with_rivals(puzzle, assembly, found, errors, steps, check)
+    found = _with_rivals(puzzle, assembly, found, errors, steps, numbers, check)
     if (found.lowered or found.exact or found.rounded) and not every:
         return found
     if not (found.exact or found.rounded):
@@ -100,7 +98,7 @@ def weigh(
         alone, answer = running(puzzle, puzzle.permutation(assembly))
         found = replace(found, cause=find_cause(alone, answer, mse, check))
     known = found.cause is not None and (found.cause.reproduces or found.cause.share > 0)
-    if not every and (known or puzzle.rows < ROWS):
+    if not every and (known or puzzle.rows < bounds.rows):
         return found
     return replace(found, explained=explained(puzzle, assembly, errors, check))
 
@@ -131,12 +129,13 @@ def _with_rivals(
     evidence: Evidence,
     errors: Floats,
     steps: Floats,
-    check: Callable[[], None] = lambda: None,
+    numbers: Rivals,
+    check: Callable[[], None],
 ) -> Evidence:
     """Return the evidence with the rivals that come closest, until no more of them fit equally well."""
     compared, best, alike, ts, rises = 0, None, [], [], []
-    exact = evidence.exact
-    for some in rivals(puzzle, assembly, errors, check):
+    exact, close = evidence.exact, evidence.bounds.alike
+    for some in rivals(puzzle, assembly, errors, check, numbers=numbers):
         check()
         compared, before = compared + len(some), len(alike)
         for rival, found in some:
@@ -147,11 +146,11 @@ def _with_rivals(
                 continue
             key = lambda rival: (min(rival.difference + evidence.rounding, 0.0), rival.t)
             best = rival if best is None else min(best, rival, key=key)
-            if (abs(rival.t) < ALIKE and not exact) or abs(rival.difference) <= evidence.rounding:
+            if (abs(rival.t) < close and not exact) or abs(rival.difference) <= evidence.rounding:
                 alike.append(rival)
-        better = best is not None and best.difference < -evidence.rounding and best.t < -ALIKE
-        enough = compared >= RIVALS and not exact
-        if better or enough or (len(alike) == before and compared >= AT_LEAST):
+        better = best is not None and best.difference < -evidence.rounding and best.t < -close
+        enough = compared >= numbers.most and not exact
+        if better or enough or (len(alike) == before and compared >= numbers.least):
             break
     moves = all_moves(puzzle.blocks).size if puzzle.blocks > 1 else 0
     return replace(
@@ -185,7 +184,7 @@ def concluded(
     """
     if certificate.lacking is not None and not certificate.as_expected:
         return certificate
-    for _ in range(REPLACED):
+    for _ in range(16):  # so that answers that replace each other come to an end
         if in_time or certificate.exact:
             certificate = with_neighbour(puzzle, certificate)
         if certificate.evidence is None and (not in_time or not certificate.exact):
@@ -219,13 +218,13 @@ def _some_exchange_tells_nothing(puzzle: Puzzle, assembly: Assembly, rounding: f
     if puzzle.blocks < 2:
         return False
     with np.errstate(over="ignore", invalid="ignore"):
-        changes = first_order_changes(puzzle, assembly, some_rows(puzzle, EXCHANGE_ROWS))
+        changes = first_order_changes(puzzle, assembly, some_rows(puzzle, 16))
         effects = np.concatenate([*effects_of_partner_swaps(changes)])
         return bool((np.mean(effects**2, axis=1) <= rounding).any())
 
 
 def _better_than(certificate: Certificate) -> Assembly | None:
-    """Return an answer that fits as well as an exact one, with a much lower error, unless a hash is expected."""
+    """Return an answer that fits as well as an exact one, with half its error, unless a hash is expected."""
     alike = certificate.evidence.alike if certificate.evidence is not None and not certificate.expected_sha256 else ()
     best = min(alike, key=lambda rival: rival.difference, default=None)
-    return best.assembly if best is not None and best.difference < (BETTER - 1) * certificate.mse else None
+    return best.assembly if best is not None and best.difference < -0.5 * certificate.mse else None

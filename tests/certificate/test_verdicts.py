@@ -10,7 +10,6 @@ from jaxsolve import engine
 from jaxsolve.architecture import ACTIVATIONS
 from jaxsolve.certificate import certify, concluded, find_cause, information, weigh
 from jaxsolve.certificate.arithmetic import ARITHMETICS, predicted_in
-from jaxsolve.certificate.evidence import FAMILY_WISE_ERROR
 from jaxsolve.certificate.neighbour import all_moves
 from jaxsolve.puzzle import Assembly, conditioned, demo_puzzle, mean_squared_error, padded
 from jaxsolve.run import Run
@@ -165,7 +164,9 @@ def test_the_threshold_is_students_for_the_family_of_all_moves(demo):
     from scipy.stats import t
 
     evidence = weigh(*demo)
-    assert evidence.needed_t == pytest.approx(t.isf(FAMILY_WISE_ERROR / evidence.moves, evidence.rows - 1))
+    assert evidence.needed_t == pytest.approx(
+        t.isf(evidence.bounds.family_wise_error / evidence.moves, evidence.rows - 1)
+    )
 
 
 # --- other arithmetics ---
