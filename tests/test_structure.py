@@ -82,6 +82,23 @@ def test_files_are_short_and_say_which_world_they_belong_to(file):
         assert (ast.get_docstring(ast.parse(text)) or "").startswith(("Host:", "Device:"))
 
 
+def is_number(value: ast.expr | None) -> bool:
+    if isinstance(value, ast.Tuple):
+        return bool(value.elts) and all(map(is_number, value.elts))
+    if isinstance(value, ast.UnaryOp):
+        return is_number(value.operand)
+    if isinstance(value, ast.BinOp):
+        return is_number(value.left) and is_number(value.right)
+    return isinstance(value, ast.Constant) and type(value.value) in (int, float)
+
+
+def test_numbers_are_parameters():
+    """Of methods, limits and bounds nothing is fixed by a module; what is left are formats, exit codes and tilings."""
+    assigned = [node for file in FILES for node in ast.parse(file.read_text()).body if isinstance(node, ast.Assign)]
+    numbers = [ast.unparse(node.targets[0]) for node in assigned if is_number(node.value)]
+    assert len(numbers) < 40, numbers
+
+
 def test_help_and_inspect_do_not_load_jax():
     code = (
         "import sys; from jaxsolve.cli.app import app\n"
