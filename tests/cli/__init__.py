@@ -1,11 +1,10 @@
 """The command line, called as its users call it."""
 
-from click.testing import Result
 from typer.testing import CliRunner
 
 from jaxsolve.cli.app import app
 
 
-def call(*arguments: object) -> Result:
+def call(*arguments):
     """What a command ends in, with what it prints."""
     return CliRunner().invoke(app, [str(argument) for argument in arguments])

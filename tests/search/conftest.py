@@ -8,5 +8,4 @@ from jaxsolve.search import beam as beams
 @pytest.fixture(autouse=True)
 def few_programs(monkeypatch):
     """Room for more states than there are: it takes long to compile a program for each number of them."""
-    monkeypatch.setattr(beams, "BUCKETS", 1)
     monkeypatch.setattr(beams, "_room", lambda count: 16 if 1 < count < 16 else 1 << (count - 1).bit_length())

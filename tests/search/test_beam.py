@@ -9,18 +9,12 @@ import pytest
 from jaxsolve import engine
 from jaxsolve.errors import UsageError
 from jaxsolve.run import Run
-from jaxsolve.search import Setting, beam as beams
+from jaxsolve.search import Setting
 from jaxsolve.search.beam import Beam
 from tests import reference
 from tests.search import states
 
 N, ROWS = 4, 40
-
-
-@pytest.fixture(autouse=True)
-def few_programs(monkeypatch):
-    """Room for more states than there are: it takes long to compile a program for each number of them."""
-    monkeypatch.setattr(beams, "_room", lambda count: 16 if 1 < count < 16 else 1 << (count - 1).bit_length())
 
 
 def setting(n=N, rows=ROWS, partner=None, seed=0, memory=None):

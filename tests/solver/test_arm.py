@@ -9,6 +9,7 @@ import pytest
 from jaxsolve.puzzle import padded
 from jaxsolve.run import OutOfTime, Run
 from jaxsolve.search.elimination import Elimination
+from jaxsolve.search.incumbents import Guide
 from jaxsolve.search.reannealing import Reannealing
 from jaxsolve.search.relaxation import Relaxation
 from jaxsolve.search.storing import flattened
@@ -77,7 +78,7 @@ def test_cycles_and_rounds_of_annealing_take_turns_and_begin_with_what_the_other
         info = arm.advance()
         assert known is None or begun[-1] is known
         known = arm._setting.shared["incumbents"]
-        guides.add(id(arm._setting.shared["guide"]))
+        guides |= {id(one) for one in arm._setting.shared.values() if isinstance(one, Guide)}
         turns[-1].append((arm.name, info))
         if info.over:
             turns.append([])
