@@ -1,5 +1,6 @@
 """Host: arguments that several commands share, and what they stand for."""
 
+import math
 import re
 from typing import Annotated
 
@@ -68,7 +69,9 @@ PairingName = Annotated[
 Options = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="[OWNER.]NAME=VALUE", help="Number of a method; repeatable. 'jaxsolve options' lists them."
+        "--set",
+        metavar="NAME=VALUE",
+        help="Number of a method, METHOD.NAME; repeatable: 'jaxsolve options'.",
     ),
 ]
 StartingAnswer = Annotated[
@@ -141,15 +144,26 @@ def note_activation(puzzle: Puzzle, ranked: list[tuple[str, float]]) -> None:
         )
 
 
-def named_options(given: list[str] | None) -> dict[str, str]:
-    """Return the values of options by name; `UsageError` for one without a value."""
-    found = {}
+def named_options(given: list[str] | None) -> dict[str, float | str]:
+    """Return the values of options by name, numbers as such; `UsageError` for one without a value."""
+    found: dict[str, float | str] = {}
     for text in given or []:
         name, equals, value = text.partition("=")
         if not equals:
             raise UsageError(f"--set {text!r} has no value; expected NAME=VALUE")
-        found[name.strip()] = value.strip()
+        found[name.strip()] = _number(value.strip())
     return found
+
+
+def _number(text: str) -> float | str:
+    """Return a finite number that a text is; any other text as it is."""
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        return number if math.isfinite(number) else text
+    return text
 
 
 def checked_sha256(text: str | None) -> str | None:

@@ -75,10 +75,11 @@ class Stepper:
             self.setting.run.begin(label)
         else:
             self.setting.run.begin(label, starts.best, float(starts.losses[0]))
-        if self.state is None:
+        fresh = self.state is None
+        if fresh:
             self.state = method.init(self.setting)
         self._work, self._placed = method.place(self.setting, self.state), True
-        if method.finished(self.state):
+        if fresh and method.finished(self.state):
             self._note()
 
     def advance(self) -> None:

@@ -92,7 +92,9 @@ def test_an_unsolved_puzzle_exits_with_1_and_saves_the_best_answer(tmp_path, dat
         result = call(*arguments, "--budget", 2, "--rows", 50, "--json", "--out", tmp_path / "out")
         assert result.exit_code == 1, result.stderr
         assert json.loads(result.stdout)["status"] == "unsolved"
-    saved = sorted(file.name for file in (tmp_path / "out").iterdir() if file.name != ".lock")
+    names = [file.name for file in (tmp_path / "out").iterdir() if file.name != ".lock"]
+    assert {name for name in names if name.startswith("checkpoint")} <= {"checkpoint.npz", "checkpoint-before.npz"}
+    saved = sorted(name for name in names if not name.startswith("checkpoint"))
     kept = [
         f"{name}{number}.{kind}"
         for name, kind in (("answer", "json"), ("record", "json"), ("trace", "jsonl"))

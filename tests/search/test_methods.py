@@ -27,7 +27,8 @@ SMALL = {
     "relaxation": {"cycles": 2, "steps": 2, "last_rounds": 1},
     "reannealing": {"rounds": 2, "chunks": 1},
 }
-RANDOM = [name for name in METHODS if name not in ("beam", "backward_beam", "elimination")]
+RANDOM = [name for name in METHODS if name not in ("beam", "backward_beam", "elimination", "relaxation", "reannealing")]
+"""Where chance shows in two steps: relaxation draws all rows where there are few, and these begin without chance."""
 SPARE = {"elimination": 2}
 """Null halves that some methods need."""
 
@@ -144,7 +145,7 @@ def test_killed_after_every_few_steps_it_ends_in_the_same_bits(name, k, tmp_path
             deaths += 1
         one = pipeline(name)
         one.restore(*load_checkpoint(tmp_path))
-    assert deaths > 0
+    assert deaths > 0 or name == "elimination", "which comes to its end in a step or two"
     assert one.digest == whole.digest
     same(one.elites, whole.elites)
     assert one.setting.run.evaluations == whole.setting.run.evaluations
