@@ -80,6 +80,8 @@ class Hypothesis:
         self._candidates = self._initial()
         self.taken = 0
         """Initial candidates so far."""
+        self.exhausted = False
+        """Whether there are no more of them."""
         self.sites: dict[str, Site] = {}
         """Arms by what is assumed of superfluous blocks: ``all`` run, or ``fewer`` do."""
         self.turn = 0
@@ -113,7 +115,9 @@ class Hypothesis:
         attempt = next(self._candidates, None)
         if attempt is not None:
             self.taken += 1
-        elif self._has_arms:
+        else:
+            self.exhausted = True
+        if attempt is None and self._has_arms:
             attempt = self._next_of_arms()
         if attempt is not None:
             self.attempts.append(attempt)
@@ -126,10 +130,12 @@ class Hypothesis:
             if found is not None:
                 yield self._attempt(site, Descent(found.best, float(found.losses[0])), NONE)
 
-    def skip(self, taken: int) -> dict[str, Pairing]:
-        """Go on behind so many initial candidates, which are made anew; return their pairings by name."""
+    def skip(self, taken: int, exhausted: bool) -> dict[str, Pairing]:
+        """Go on behind so many initial candidates, perhaps all, which are made anew; return their pairings by name."""
         attempts = list(islice(self._candidates, taken))
-        self.taken = taken
+        self.taken, self.exhausted = taken, exhausted
+        if exhausted:  # what follows the last of them was done as well
+            next(self._candidates, None)
         return {one.pairing.name: one.pairing for one in attempts}
 
     def reopen(self, key: str, meta: dict[str, Any], arrays: Arrays) -> None:

@@ -109,7 +109,7 @@ def restored(of: Stored, reading: Reading, judge: Judge, begun: Callable[[], Jud
             raise UsageError(f"{name} is {value!r}; the run was begun with {before.get(name)!r}: leave it out")
     try:
         fits = [(str(activation), AffineFit(*map(float, fit))) for activation, *fit in meta["fits"]]
-        start = _assembly_of(arrays, "start") if "start.ins" in arrays else None
+        start = _assembly_of(arrays, "start", reading.puzzle.blocks) if "start.ins" in arrays else None
         if fits != reading.fits:
             reading.follow(fits, start)
             judge = begun()
@@ -137,7 +137,13 @@ def _hypothesis(of: Hypothesis, prefix: str, arrays: Arrays) -> dict[str, Any]:
         sites[key], own = site.stored()
         arrays |= {f"{prefix}sites.{key}.{name}": table for name, table in own.items()}
     attempts = [_attempt(one, f"{prefix}attempts.{k}.", arrays) for k, one in enumerate(of.attempts)]
-    about = {"activation": of.puzzle.activation, "taken": of.taken, "turn": of.turn, "evaluations": of.evaluations}
+    about = {
+        "activation": of.puzzle.activation,
+        "taken": of.taken,
+        "exhausted": of.exhausted,
+        "turn": of.turn,
+        "evaluations": of.evaluations,
+    }
     return about | {"sites": sites, "attempts": attempts}
 
 
@@ -145,7 +151,7 @@ def _restore(of: Hypothesis, meta: dict[str, Any], prefix: str, arrays: Arrays) 
     """Go back to where a hypothesis was stored."""
     if of.puzzle.activation != meta["activation"]:
         raise ValueError(f"the activation {meta['activation']} of a hypothesis read as {of.puzzle.activation}")
-    pairings = of.skip(int(meta["taken"]))
+    pairings = of.skip(int(meta["taken"]), bool(meta["exhausted"]))
     of.turn, of.evaluations = int(meta["turn"]), int(meta["evaluations"])
     of.attempts = [
         _attempt_of(of, one, pairings, f"{prefix}attempts.{k}.", arrays) for k, one in enumerate(meta["attempts"])
@@ -187,14 +193,25 @@ def _attempt_of(
     spare = int(meta["blocks"]) - of.puzzle.blocks
     puzzle = padded(of.puzzle, spare) if spare else of.puzzle
     name, rows = str(meta["pairing"]), int(meta["rows"])
+    assembly = lambda own: _assembly_of(arrays, f"{prefix}{own}", puzzle.blocks)
     rounds = [
-        Round(str(where), int(moves), _assembly_of(arrays, f"{prefix}rounds.{k}"), loss, int(count), seconds, mse)
+        Round(
+            str(where),
+            int(moves),
+            _assembly_of(arrays, f"{prefix}rounds.{k}", puzzle.blocks),
+            loss,
+            int(count),
+            seconds,
+            mse,
+        )
         for k, (where, moves, loss, count, seconds, mse) in enumerate(meta["rounds"])
     ]
-    descent = Descent(_assembly_of(arrays, f"{prefix}end"), float(meta["loss"]), int(meta["moves"]), rounds)
+    descent = Descent(
+        _assembly_of(arrays, f"{prefix}end", puzzle.blocks), float(meta["loss"]), int(meta["moves"]), rounds
+    )
     return Attempt(
         puzzle, pairings[name] if name in pairings else pair(of.puzzle, name), str(meta["order_seed"]),
-        str(meta["search"]), of.problem(rows, spare), descent, _assembly_of(arrays, f"{prefix}start"),
+        str(meta["search"]), of.problem(rows, spare), descent, assembly("start"),
         float(meta["start_loss"]), float(meta["most"]), None, float(meta["mse"]), float(meta["relaxed_loss"]),
         meta["improving"],
     )  # fmt: skip
@@ -204,9 +221,9 @@ def _assembly(name: str, of: Assembly) -> Arrays:
     return {f"{name}.ins": np.asarray(of.ins), f"{name}.outs": np.asarray(of.outs)}
 
 
-def _assembly_of(arrays: Arrays, name: str) -> Assembly:
+def _assembly_of(arrays: Arrays, name: str, blocks: int) -> Assembly:
     halves = arrays[f"{name}.ins"], arrays[f"{name}.outs"]
     for half in halves:
-        if half.ndim != 1 or half.dtype != np.int32 or not (np.sort(half) == np.arange(len(half))).all():
+        if half.dtype != np.int32 or not np.array_equal(np.sort(half), np.arange(blocks)):
             raise ValueError(f"{name} of shape {half.shape} and type {half.dtype}")
     return Assembly(*halves)

@@ -33,13 +33,14 @@ def end_of(solution):
 
 def attempts(most):
     """A run that ends at the so many-th attempt."""
-    left = [most]
 
     class Patient(Run):
+        left = most
+
         def begin(self, label, start=None, loss=float("inf")):
-            if label.pairing:
-                left[0] -= 1
-                if left[0] < 0:
+            if label.pairing:  # an answer that is read anew begins twice
+                self.left -= 1
+                if self.left < 0:
                     raise OutOfTime
             super().begin(label, start, loss)
 
@@ -51,16 +52,17 @@ def test_it_ends_as_if_it_had_not_been_killed(tmp_path, affine):
     puzzle, places = puzzle_of(affine=affine), []
 
     def keep(stored):
-        places.append(folder := tmp_path / str(len(places)))
+        folder = tmp_path / str(len(places))
+        places.append((folder, run.left))
         folder.mkdir()
         save_checkpoint(folder, *stored)
 
-    config = Config(seed=3)
-    whole = solve(puzzle, config, attempts(14), keep=keep)
+    config, run = Config(seed=3), attempts(14)
+    whole = solve(puzzle, config, run, keep=keep)
     assert len(places) > 4
     for k in (0, len(places) // 2, len(places) - 2):
-        done = load_checkpoint(places[k])
-        again = solve(puzzle, config, attempts(13 - k), resume=done)
+        folder, left = places[k]
+        again = solve(puzzle, config, attempts(left), resume=load_checkpoint(folder))
         assert end_of(again) == end_of(whole), f"killed after attempt {k + 1}"
 
 
