@@ -1,7 +1,8 @@
 """Host: one run of the solver: its time, its evaluations, and whoever watches it."""
 
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -127,6 +128,26 @@ class Run:
         """
         if self.elapsed > self.budget + 1.5 or self.stopped:
             raise OutOfTime
+
+    def stored(self) -> dict[str, Any]:
+        """Return the counters that `restore` takes, as plain values."""
+        return {"memory": self.memory, "evaluations": self.evaluations, "seconds": self.elapsed}
+
+    def restore(self, meta: Mapping[str, Any]) -> None:
+        """Go on counting where a run was stored; memory that nobody named is that of then, for the same parts of rows.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError, OverflowError
+            These are no counters.
+        """
+        if self.memory is None and meta.get("memory"):
+            self.memory = float(meta["memory"])
+            if not 0 < self.memory < math.inf:
+                raise ValueError(f"memory of {self.memory} bytes")
+        self.evaluations, self.started = int(meta["evaluations"]), time.perf_counter() - float(meta["seconds"])
+        if not math.isfinite(self.started):
+            raise ValueError(f"{meta['seconds']} seconds")
 
     def memory_on(self, problem: "engine.Problem") -> float:
         """Return the bytes that evaluations may take: found out once, and the same for all processes."""

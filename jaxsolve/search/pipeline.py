@@ -176,15 +176,11 @@ class Pipeline:
 
     def stored(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what `restored` takes, as plain values and arrays."""
-        run = self.setting.run
-        meta = {
+        meta = self.setting.run.stored() | {
             "stages": [[name, asdict(method)] for name, method in self.stages],
             "at": self.at,
             "begun": self.state is not None,
             "digest": self.digest,
-            "memory": run.memory,
-            "evaluations": run.evaluations,
-            "seconds": run.elapsed,
             "curve": [[one.stage, one.evaluations, round(one.seconds, 3), one.loss] for one in self.curve],
         }
         arrays: dict[str, NDArray[Any]] = {}
@@ -211,12 +207,7 @@ class Pipeline:
             self.digest = meta.get("digest")
             if not (self.digest is None or (isinstance(self.digest, str) and self.digest.isascii())):
                 raise ValueError("a digest that is none")
-            if self.setting.run.memory is None and meta.get("memory"):  # rows are gone through in the same parts
-                self.setting.run.memory = float(meta["memory"])
-                if not 0 < self.setting.run.memory < np.inf:
-                    raise ValueError(f"memory of {self.setting.run.memory} bytes")
-            self.setting.run.evaluations = int(meta["evaluations"])
-            self.setting.run.started = time.perf_counter() - float(meta["seconds"])
+            self.setting.run.restore(meta)
             if "starts.ins" in arrays:
                 self.setting.starts = restored(Population, arrays, "starts.", self.setting.blocks, whole=True)
             if "elites.ins" in arrays:

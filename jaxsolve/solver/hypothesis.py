@@ -149,9 +149,9 @@ class Hypothesis:
         site.arm.restore(meta["arm"], arrays)
         self.sites[key] = site
 
-    def problem(self, rows: int, spare: int = 0) -> "engine.Problem":
-        """Return the puzzle on the devices, on its first rows, with so many null halves more."""
-        return engine.to_device(padded(self.puzzle, spare), rows, self.config.devices)
+    def placed(self, puzzle: Puzzle, rows: int) -> "engine.Problem":
+        """Return a puzzle on the devices, on its first rows."""
+        return engine.to_device(puzzle, rows, self.config.devices)
 
     # initial candidates
 
@@ -184,7 +184,7 @@ class Hypothesis:
     def _first_problem(self) -> "engine.Problem":
         """Return the problem of initial candidates; what evaluates it is compiled while the host pairs."""
         run = self.run
-        problem = self.problem(self.config.rows or initial_of(self.config).rows)
+        problem = self.placed(self.puzzle, self.config.rows or initial_of(self.config).rows)
         engine.check_memory(problem, run.memory)
         if backend.processes() == 1:  # several have to do all things in the same order
             stay, memory = np.arange(self.puzzle.blocks, dtype=np.int32), run.memory_on(problem)
@@ -290,9 +290,8 @@ class Hypothesis:
         return Site(setting, arm, search, opening=opening, assumed=assumed)
 
     def _setting(self, puzzle: Puzzle, rows: int, starts: Population | None, floor: float) -> Setting:
-        place = lambda rows: engine.to_device(puzzle, rows, self.config.devices)
-        seed = self.config.seed % MOST_SEED
-        return Setting(place(rows), self.run, seed, starts, place(STATISTICS_ROWS), puzzle=puzzle, floor=floor)
+        problem, whole = (self.placed(puzzle, many) for many in (rows, STATISTICS_ROWS))
+        return Setting(problem, self.run, self.config.seed % MOST_SEED, starts, whole, puzzle=puzzle, floor=floor)
 
 
 @dataclass(frozen=True, eq=False)

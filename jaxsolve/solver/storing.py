@@ -1,13 +1,12 @@
 """Host: where a portfolio stands, as plain values and arrays, so that a run that was killed goes on from there."""
 
-import math
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
+from jaxsolve import engine
 from jaxsolve.errors import UsageError
 from jaxsolve.pairing import Pairing, pair
 from jaxsolve.puzzle import Assembly, Puzzle, padded, read_as
@@ -61,11 +60,11 @@ def told(config: Config) -> dict[str, Any]:
 
 def stored(reading: Reading, judge: Judge) -> Stored:
     """Return what `restored` takes."""
-    run, arrays = judge.run, dict[str, Any]()
+    arrays = dict[str, Any]()
     hypotheses = [_hypothesis(one, f"hypotheses.{k}.", arrays) for k, one in enumerate(judge.portfolio.hypotheses)]
     if reading.start is not None:
         arrays |= _assembly("start", reading.start)
-    return {
+    return judge.run.stored() | {
         "puzzle": reading.fingerprint,
         "solver": told(judge.config),
         "fits": [[activation, *fit] for activation, fit in reading.fits],
@@ -73,10 +72,6 @@ def stored(reading: Reading, judge: Judge) -> Stored:
         "weighed": judge.weighed,
         "portfolio": judge.portfolio.stored(),
         "hypotheses": hypotheses,
-        "memory": run.memory,
-        "loss": run.loss,
-        "evaluations": run.evaluations,
-        "seconds": run.elapsed,
     }, arrays
 
 
@@ -90,7 +85,7 @@ def restored(of: Stored, reading: Reading, judge: Judge, begun: Callable[[], Jud
     reading, judge
         The puzzle as it was begun with, and its judge.
     begun
-        Makes another judge, where the units have turned out to be others.
+        Makes another judge, where the units have turned out to be others, or an assembly was begun with.
 
     Raises
     ------
@@ -110,21 +105,17 @@ def restored(of: Stored, reading: Reading, judge: Judge, begun: Callable[[], Jud
     try:
         fits = [(str(activation), AffineFit(*map(float, fit))) for activation, *fit in meta["fits"]]
         start = _assembly_of(arrays, "start", reading.puzzle.blocks) if "start.ins" in arrays else None
-        if fits != reading.fits:
+        if fits != reading.fits or (start is None) != (reading.start is None):
             reading.follow(fits, start)
             judge = begun()
+        judge.run.restore(meta)
         judge.refits, judge.weighed = int(meta["refits"]), float(meta["weighed"])
         for one in meta["hypotheses"][1:]:
             judge.portfolio.add(str(one["activation"]))
         for k, one in enumerate(judge.portfolio.hypotheses):
             _restore(one, meta["hypotheses"][k], f"hypotheses.{k}.", arrays)
         judge.portfolio.restore(meta["portfolio"])
-        run = judge.run
-        if run.memory is None and meta["memory"]:  # rows are gone through in the same parts
-            run.memory = float(meta["memory"])
-        run.evaluations, run.started = int(meta["evaluations"]), time.perf_counter() - float(meta["seconds"])
-        if not math.isfinite(run.started):
-            raise ValueError(f"{meta['seconds']} seconds")
+        judge.run.evaluations = int(meta["evaluations"])  # what was made anew has been counted before
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise UsageError(f"this is no stored run ({type(error).__name__}: {error})") from error
     return judge
@@ -153,16 +144,21 @@ def _restore(of: Hypothesis, meta: dict[str, Any], prefix: str, arrays: Arrays) 
         raise ValueError(f"the activation {meta['activation']} of a hypothesis read as {of.puzzle.activation}")
     pairings = of.skip(int(meta["taken"]), bool(meta["exhausted"]))
     of.turn, of.evaluations = int(meta["turn"]), int(meta["evaluations"])
-    of.attempts = [
-        _attempt_of(of, one, pairings, f"{prefix}attempts.{k}.", arrays) for k, one in enumerate(meta["attempts"])
-    ]
-    if of.attempts and of.pairing is None:
-        of.pairing = of.attempts[-1].pairing
     for key, site in meta["sites"].items():
         begins = f"{prefix}sites.{key}."
-        of.reopen(
-            key, site, {name.removeprefix(begins): one for name, one in arrays.items() if name.startswith(begins)}
-        )
+        own = {name.removeprefix(begins): table for name, table in arrays.items() if name.startswith(begins)}
+        of.reopen(key, site, own)
+    places = {(site.puzzle.blocks, site.problem.rows): (site.puzzle, site.problem) for site in of.sites.values()}
+    for k, one in enumerate(meta["attempts"]):
+        where = int(one["blocks"]), int(one["rows"])
+        if where not in places:
+            puzzle = padded(of.puzzle, where[0] - of.puzzle.blocks)
+            places[where] = puzzle, of.placed(puzzle, where[1])
+        name = str(one["pairing"])
+        pairing = pairings.get(name) or pair(of.puzzle, name)
+        of.attempts.append(_attempt_of(one, pairing, *places[where], f"{prefix}attempts.{k}.", arrays))
+    if of.attempts and of.pairing is None:
+        of.pairing = of.attempts[-1].pairing
 
 
 def _attempt(one: Attempt, prefix: str, arrays: Arrays) -> dict[str, Any]:
@@ -188,33 +184,19 @@ def _attempt(one: Attempt, prefix: str, arrays: Arrays) -> dict[str, Any]:
 
 
 def _attempt_of(
-    of: Hypothesis, meta: dict[str, Any], pairings: dict[str, Pairing], prefix: str, arrays: Arrays
+    meta: dict[str, Any], pairing: Pairing, puzzle: Puzzle, problem: "engine.Problem", prefix: str, arrays: Arrays
 ) -> Attempt:
-    spare = int(meta["blocks"]) - of.puzzle.blocks
-    puzzle = padded(of.puzzle, spare) if spare else of.puzzle
-    name, rows = str(meta["pairing"]), int(meta["rows"])
-    assembly = lambda own: _assembly_of(arrays, f"{prefix}{own}", puzzle.blocks)
+    assembly = lambda name: _assembly_of(arrays, f"{prefix}{name}", puzzle.blocks)
     rounds = [
-        Round(
-            str(where),
-            int(moves),
-            _assembly_of(arrays, f"{prefix}rounds.{k}", puzzle.blocks),
-            loss,
-            int(count),
-            seconds,
-            mse,
-        )
+        Round(str(where), int(moves), assembly(f"rounds.{k}"), loss, int(count), seconds, mse)
         for k, (where, moves, loss, count, seconds, mse) in enumerate(meta["rounds"])
     ]
-    descent = Descent(
-        _assembly_of(arrays, f"{prefix}end", puzzle.blocks), float(meta["loss"]), int(meta["moves"]), rounds
-    )
+    descent = Descent(assembly("end"), float(meta["loss"]), int(meta["moves"]), rounds)
+    loss, most, mse, relaxed_loss = (float(meta[name]) for name in ("start_loss", "most", "mse", "relaxed_loss"))
+    names, start = (str(meta["order_seed"]), str(meta["search"])), assembly("start")
     return Attempt(
-        puzzle, pairings[name] if name in pairings else pair(of.puzzle, name), str(meta["order_seed"]),
-        str(meta["search"]), of.problem(rows, spare), descent, assembly("start"),
-        float(meta["start_loss"]), float(meta["most"]), None, float(meta["mse"]), float(meta["relaxed_loss"]),
-        meta["improving"],
-    )  # fmt: skip
+        puzzle, pairing, *names, problem, descent, start, loss, most, None, mse, relaxed_loss, meta["improving"]
+    )
 
 
 def _assembly(name: str, of: Assembly) -> Arrays:

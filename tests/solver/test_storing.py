@@ -79,6 +79,17 @@ def test_whatever_the_pairs_come_from(tmp_path, pairing):
         assert end_of(again) == end_of(whole)
 
 
+def test_it_still_begins_with_the_answer_that_it_was_given(tmp_path):
+    puzzle, kept, config, run = puzzle_of().replace(activation_given=True), [], Config(seed=3), attempts(4)
+    start = puzzle.assembly(solve(puzzle, config, attempts(1)).certificate.permutation)
+    whole = solve(puzzle, config, run, start=start, keep=lambda stored: kept.append((stored, run.left)))
+    stored, left = kept[0]
+    assert stored[0]["hypotheses"][0]["attempts"][0]["order_seed"] == "given"
+    save_checkpoint(tmp_path, *stored)
+    again = solve(puzzle, config, attempts(left), resume=load_checkpoint(tmp_path))
+    assert end_of(again) == end_of(whole)
+
+
 @pytest.fixture(scope="module")
 def kept():
     stored = []
