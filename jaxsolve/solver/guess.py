@@ -10,7 +10,6 @@ from jaxsolve.run import Run
 from jaxsolve.search import descend
 from jaxsolve.solver.activations import rank_activations
 from jaxsolve.solver.config import Config
-from jaxsolve.solver.hypothesis import Hypothesis
 from jaxsolve.solver.initial import first_start
 from jaxsolve.solver.portfolio import Policy, Portfolio
 
@@ -34,9 +33,7 @@ def guess_activation(puzzle: Puzzle, run: Run, devices: int | None = None) -> li
     with run.stoppable():
         with run.phase("pair"):
             first = first_start(puzzle, config)
-        orders = [Assembly(order, first.pairing.partner[order]) for order in first.orders.values()]
-        opened = lambda puzzle: Hypothesis(puzzle, config, run)
-        portfolio = Portfolio(Policy(patience=0), opened, [Hypothesis(puzzle, config, run, first)], orders)
+        portfolio = Portfolio.begun(Policy(patience=0), puzzle, config, run, first)
         while (hypothesis := portfolio.select()) is not None and hypothesis.puzzle.activation not in found:
             attempt = hypothesis.advance()
             if attempt is None:

@@ -17,10 +17,12 @@ import numpy as np
 from jaxsolve.architecture import usual
 from jaxsolve.ordering import LINES
 from jaxsolve.puzzle import Assembly, Puzzle, read_as
+from jaxsolve.run import Run
 from jaxsolve.solver.activations import SAME, akin, rank_activations
 from jaxsolve.solver.attempt import Attempt
-from jaxsolve.solver.config import AUTO, NONE
+from jaxsolve.solver.config import AUTO, NONE, Config
 from jaxsolve.solver.hypothesis import Hypothesis
+from jaxsolve.solver.initial import Start
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class Visit:
     before: float = np.inf
     """Lowest promise of the other hypotheses when it began to be sounded."""
     attempts: int = 0
+    elsewhere: bool = False
+    """Whether the last attempt fits another activation clearly better."""
 
 
 @dataclass(eq=False)
@@ -90,6 +94,15 @@ class Portfolio:
         """Begin with the first hypothesis."""
         self.visit = self.visit or Visit(0, self.policy.patience)
 
+    @classmethod
+    def begun(
+        cls, policy: Policy, puzzle: Puzzle, config: Config, run: Run, first: Start, start: Assembly | None = None
+    ) -> "Portfolio":
+        """Return the portfolio of one hypothesis: a puzzle as it is read, with its first start, and an assembly."""
+        opened = lambda puzzle: Hypothesis(puzzle, config, run)
+        orders = [Assembly(order, first.pairing.partner[order]) for order in first.orders.values()]
+        return cls(policy, opened, [Hypothesis(puzzle, config, run, first, start)], orders)
+
     def select(self) -> Hypothesis | None:
         """Return the hypothesis that gets the next attempt; None: every way was tried."""
         while self.visit is None and self.stage != "all":
@@ -108,9 +121,11 @@ class Portfolio:
     def prepare(self, hypothesis: Hypothesis, attempt: Attempt) -> None:
         """Take an attempt for one that is not worth a local search, where another activation is to be tried first."""
         visit = self.visit
-        if self._elsewhere(hypothesis, attempt):
-            attempt.search = NONE
-        if visit and self.stage == "others" and not visit.attempts and hypothesis.config.search == AUTO:
+        if visit is None:
+            return
+        visit.elsewhere = self._elsewhere(hypothesis, attempt)
+        first = self.stage == "others" and not visit.attempts and hypothesis.config.search == AUTO
+        if visit.elsewhere or first:
             attempt.search = NONE
 
     def update(self, hypothesis: Hypothesis, attempt: Attempt) -> None:
@@ -124,7 +139,7 @@ class Portfolio:
         visit.attempts += 1
         if self.stage == "first":
             lowest = min(one.promise for one in self.hypotheses)
-            if self._elsewhere(hypothesis, attempt) or lowest < policy.clearly * promise:
+            if visit.elsewhere or lowest < policy.clearly * promise:
                 return False
         if self.stage == "others":
             sounded = not policy.patience or np.isfinite(attempt.relaxed_loss)

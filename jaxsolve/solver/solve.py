@@ -13,7 +13,6 @@ from jaxsolve.solver.acceptance import SINGLED_OUT, Judge, accepted, concluded_i
 from jaxsolve.solver.activations import equally_good
 from jaxsolve.solver.attempt import Attempt
 from jaxsolve.solver.config import Config
-from jaxsolve.solver.hypothesis import Hypothesis
 from jaxsolve.solver.initial import Start, first_start
 from jaxsolve.solver.portfolio import Policy, Portfolio
 from jaxsolve.solver.solution import Solution
@@ -102,11 +101,8 @@ def _begun(reading: Reading, config: Config, run: Run, first: Start | None, refi
         first = first or first_start(reading.puzzle, config)
     if first.units is not None and not reading.fits:
         reading.refit(reading.puzzle, first.units, reading.start)
-    opened = lambda puzzle: Hypothesis(puzzle, config, run)
-    hypothesis = Hypothesis(reading.puzzle, config, run, first, reading.start)
-    orders = [Assembly(order, first.pairing.partner[order]) for order in first.orders.values()]
-    portfolio = Portfolio(config.given("policy", Policy()), opened, [hypothesis], orders)
-    return Judge(config, run, portfolio, refits=refits)
+    policy = config.given("policy", Policy())
+    return Judge(config, run, Portfolio.begun(policy, reading.puzzle, config, run, first, reading.start), refits=refits)
 
 
 def _concluded(puzzle: Puzzle, config: Config, run: Run, judge: Judge | None, outcome: Outcome) -> Solution:
