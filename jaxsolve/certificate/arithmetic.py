@@ -5,7 +5,6 @@ whole layer is in half precision, what leaves it is rounded, too.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +12,8 @@ from numpy.typing import DTypeLike
 
 from jaxsolve.architecture import Network
 from jaxsolve.architecture.activations import Array
-from jaxsolve.backend import CORES
 from jaxsolve.puzzle import Assembly, Puzzle
-from jaxsolve.puzzle.network import CHUNK_ROWS
+from jaxsolve.puzzle.network import by_rows
 from jaxsolve.puzzle.types import Floats
 
 Rounding = Callable[[Array], Array]
@@ -90,14 +88,9 @@ def predicted_in(
     `sums` is the type of all that is not rounded: with another one, sums fall to the other side of a rounding here and
     there, as with another order of summation. The puzzle is not padded.
     """
-    network, x = _Rounded(puzzle, arithmetic, sums), puzzle.x[:rows]
-
-    def part(x: Array) -> Array:
-        with np.errstate(over="ignore", invalid="ignore"):
-            return network.predict(arithmetic.state(x.astype(np.float32)).astype(sums), assembly)
-
-    with ThreadPoolExecutor(CORES) as threads:
-        output = np.concatenate([*threads.map(part, (x[k : k + CHUNK_ROWS] for k in range(0, len(x), CHUNK_ROWS)))])
+    network = _Rounded(puzzle, arithmetic, sums)
+    inputs = lambda x: arithmetic.state(x.astype(np.float32)).astype(sums)
+    output = by_rows(lambda x: network.predict(inputs(x), assembly), puzzle.x[:rows])
     return (output - puzzle.units.offset) / puzzle.units.scale
 
 

@@ -1,5 +1,6 @@
 """Host: what an assembly of a puzzle predicts, over all rows and on all cores."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -16,11 +17,16 @@ CHUNK_ROWS = 1000
 
 def predict(puzzle: Puzzle, assembly: Assembly, *, rows: int | None = None, dtype: DTypeLike = np.float64) -> Floats:
     """Return what an assembly answers for the first `rows` rows, `[R]`, computed in `dtype`."""
-    network, x = Network(puzzle, puzzle.activation, dtype), puzzle.x[:rows]
+    network = Network(puzzle, puzzle.activation, dtype)
+    return by_rows(lambda x: network.predict(x.astype(dtype), assembly), puzzle.x[:rows])
+
+
+def by_rows(output: Callable[[Array], Array], x: Array) -> Floats:
+    """Return the outputs, `[R]`, of a function of some rows of `x`, in chunks and on all cores."""
 
     def part(start: int) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):  # a wrong assembly may overflow, and says so itself
-            return network.predict(x[start : start + CHUNK_ROWS].astype(dtype), assembly)
+            return output(x[start : start + CHUNK_ROWS])
 
     with ThreadPoolExecutor(CORES) as threads:
         return np.concatenate([*threads.map(part, range(0, len(x), CHUNK_ROWS))], dtype=np.float64)
