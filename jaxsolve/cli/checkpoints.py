@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 class Checkpoints:
     """Keeps a search after each step; where the user has named no folder for it, it goes on without, if need be.
 
-    At most `share` of its time is spent on that: steps are kept one by one where they take long enough.
+    At most `share` of its time is spent on that: steps are kept one by one where they take long enough. `command` is
+    what is typed to go on with it, but for ``--resume``.
     """
 
-    def __init__(self, keeper: Keeper, kept: Path | None = None, *, share: float = 0.02) -> None:
+    def __init__(self, keeper: Keeper, kept: Path | None = None, *, command: str = "", share: float = 0.02) -> None:
         self._share, self._keeper, self._lock = share, keeper, threading.Lock()
-        self._next, self._waiting, self._broken = 0.0, None, False
+        self._next, self._waiting, self._broken, self._command = 0.0, None, False, command
         self.kept = kept
         """Where a search can be resumed from."""
 
@@ -62,6 +63,11 @@ class Checkpoints:
             self.kept = folder
             now = time.monotonic()
             self._next = now + (now - began) / self._share
+
+    def go_on(self) -> None:
+        """Say how to go on, if there is something to go on with."""
+        if self.kept:
+            terminal.note(f"go on with: {self._command} --resume {self.kept}")
 
     def leave(self) -> None:
         """Keep, from another thread, what was not kept yet, if nothing is in the way."""

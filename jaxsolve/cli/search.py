@@ -103,16 +103,12 @@ def _run(
     from jaxsolve.run import Run
 
     run = Run(budget + (float(stored[0]["seconds"]) if stored else 0.0), memory, started=started())
-    checkpoints = Checkpoints(keeper, keeper.folder() if stored else None)
-
-    def go_on() -> None:
-        if checkpoints.kept:
-            terminal.note(f"go on with: jaxsolve search {path} --resume {checkpoints.kept}")
+    checkpoints = Checkpoints(keeper, keeper.folder() if stored else None, command=f"jaxsolve search {path}")
 
     def save() -> None:
         checkpoints.leave()
         keeper.leave(json=json)
-        go_on()
+        checkpoints.go_on()
 
     with interrupts.stopping(run.stop, save) as ending:
         with live.watching(run):
@@ -139,7 +135,7 @@ def _run(
         terminal.result_json(report) if json else terminal.result(_shown(report))
         keeper.conclude(saved)
         if solution.status in ("out_of_time", "out_of_memory", "interrupted", "lost"):
-            go_on()
+            checkpoints.go_on()
     if codes.of(solution.status):
         arguments.suggest(puzzle)
     raise typer.Exit(codes.of(solution.status, exact=config.exact))

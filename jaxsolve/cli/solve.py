@@ -109,16 +109,14 @@ def solve(
     run = Run(budget + (float(stored[0]["seconds"]) if stored else 0.0), memory=size, started=begun)
     run.seconds["import"] = imported - begun
     with Keeper("solve", resume or out, record=first and not no_record, alone=first) as keeper:
-        kept = Checkpoints(keeper, keeper.folder() if stored else None)
-
-        def go_on() -> None:
-            if kept.kept:
-                terminal.note(f"go on with: jaxsolve solve {puzzle} --resume {kept.kept}")
+        if resume is not None:  # once more, now that nobody else goes on with it
+            stored = load_checkpoint(resume, lambda text: terminal.note(f"note: {text}"))
+        kept = Checkpoints(keeper, keeper.folder() if stored else None, command=f"jaxsolve solve {puzzle}")
 
         def save() -> None:
             kept.leave()
             keeper.leave(json=json)
-            go_on()
+            kept.go_on()
 
         with interrupts.stopping(run.stop, save if first else lambda: None) as ending:
             with live.watching(run) if first else nullcontext():
@@ -130,7 +128,7 @@ def solve(
                 going_on: dict[str, Any] = {"start": assembly, "resume": stored}
                 if first and (keeper.named or not no_record):
                     going_on["keep"] = lambda of: kept.keep((of[0] | {"read": read}, of[1]))
-                with keeper.recording(run, given, puzzle, settings, seed, names, resumed=stored is not None):
+                with keeper.recording(run, given, puzzle, settings, config.seed, names, resumed=stored is not None):
                     solution = solve(given, config, run, initial, **going_on)
                     kept.finish()
             if first or solution.status == "lost":
@@ -139,7 +137,7 @@ def solve(
                 keeper.finish(solution.status, report, solution.certificate)
                 _conclude(report, keeper, given.name, out is not None, json)
                 if solution.status not in ("solved", "identified", "accepted", "unidentifiable"):
-                    go_on()
+                    kept.go_on()
     if first and codes.of(solution.status):
         arguments.suggest(given)
     raise typer.Exit(codes.of(solution.status, exact=config.exact))

@@ -41,7 +41,7 @@ def test_a_solved_search_exits_with_0_and_keeps_its_answer(small, tmp_path):
     found = json.loads(result.stdout)
     assert set(found) >= KEYS
     assert (found["status"], found["permutation"], found["rows"]) == ("solved", answer, 40)
-    assert (found["method"], found["options"]) == ("beam", {"width": "36"})
+    assert (found["method"], found["options"]) == ("beam", {"width": 36})
     assert found["curve"][-1]["loss"] == found["loss"]
     assert json.loads((tmp_path / "out" / "answer.json").read_text()) == found
     assert (tmp_path / "out" / "checkpoint.npz").exists()
