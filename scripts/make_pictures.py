@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from jaxsolve.cli.app import app
-from jaxsolve.figures import svg, theme
 from jaxsolve.records import Record, find_run, read_record
 from jaxsolve.report import report_of
+from jaxsolve.report.charts import svg, theme
 from jaxsolve.report.figure import smaller
 from jaxsolve.report.history import history_of, permutation_of
 from jaxsolve.report.replay import kept_frames, replay_data

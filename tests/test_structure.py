@@ -27,7 +27,6 @@ ROOMS = [
     "records",
     "experiment",
     "analysis",
-    "figures",
     "report",
     "generation",
     "profiling",

@@ -1,6 +1,5 @@
 """Host: one forward pass through the network, and what is seen at each position."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import partial
 
@@ -8,13 +7,9 @@ import numpy as np
 
 from jaxsolve.analysis.subject import Subject
 from jaxsolve.analysis.summary import NotMeasuredError
-from jaxsolve.architecture import Network
-from jaxsolve.backend import CORES
-from jaxsolve.puzzle.network import CHUNK_ROWS
+from jaxsolve.architecture import Network, parallel
+from jaxsolve.puzzle.network import chunks
 from jaxsolve.puzzle.types import Floats
-
-THREADS = min(CORES, 8)
-"""Each holds what it has seen of its rows: sums of D and H numbers, and H² for one block at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +40,8 @@ def forward(subject: Subject) -> ForwardPass:
     NotMeasuredError
         States overflow, as they may where pairs or order are wrong.
     """
-    starts = range(0, subject.rows, CHUNK_ROWS)
-    part = partial(_sums, subject, subject.network)
-    with ThreadPoolExecutor(THREADS) as threads:
-        parts = [*threads.map(part, (subject.x[start : start + CHUNK_ROWS] for start in starts))]
+    threads = 8  # each holds what it has seen of its rows: sums of D and H numbers, and H² for one block at a time
+    parts = [*parallel(partial(_sums, subject, subject.network), chunks(subject.x), threads)]
     rows, total = np.sum([count for _, count in parts], axis=0), {}
     for field in fields(ForwardPass):
         summed = np.sum([getattr(sums, field.name) for sums, _ in parts], axis=0)
@@ -62,20 +55,19 @@ def forward(subject: Subject) -> ForwardPass:
 def _sums(subject: Subject, network: Network, x: Floats) -> tuple[ForwardPass, Floats]:
     """Return the sums over some rows of everything, and how many of them have a state that is not 0, `[K]`."""
     h, seen, counts = x, [], []
-    with np.errstate(over="ignore", invalid="ignore"):
+    norm = np.linalg.norm(h, axis=1)
+    norms = [norm.sum()]
+    for i, j in zip(*subject.assembly, strict=True):
+        inputs = network.inputs(h, i)
+        update = network.second(network.activate(inputs), j)
+        size, moves = np.linalg.norm(update, axis=1), norm > 0
+        ratio = (size[moves] / norm[moves]).sum()
+        delta = np.linalg.norm(network.residual(x, i, j), axis=1).sum()
+        seen.append((size.sum(), ratio, delta, (inputs > 0).mean(axis=1).sum(), *_jacobian(network, inputs, i, j)))
+        counts.append(moves.sum())
+        h = h + update
         norm = np.linalg.norm(h, axis=1)
-        norms = [norm.sum()]
-        for i, j in zip(*subject.assembly, strict=True):
-            inputs = network.inputs(h, i)
-            update = network.second(network.activate(inputs), j)
-            size, moves = np.linalg.norm(update, axis=1), norm > 0
-            ratio = (size[moves] / norm[moves]).sum()
-            delta = np.linalg.norm(network.residual(x, i, j), axis=1).sum()
-            seen.append((size.sum(), ratio, delta, (inputs > 0).mean(axis=1).sum(), *_jacobian(network, inputs, i, j)))
-            counts.append(moves.sum())
-            h = h + update
-            norm = np.linalg.norm(h, axis=1)
-            norms.append(norm.sum())
+        norms.append(norm.sum())
     return ForwardPass(np.array(norms), *np.array(seen).T), np.array(counts, np.float64)
 
 

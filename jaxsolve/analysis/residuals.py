@@ -1,14 +1,14 @@
 """Host: how large what blocks add is beside what they are given, for every pair of halves on the inputs."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from jaxsolve.analysis.subject import Subject
 from jaxsolve.analysis.summary import NotMeasuredError, Summary, summary_of
-from jaxsolve.architecture import Network
-from jaxsolve.backend import CORES
+from jaxsolve.architecture import Network, parallel
+from jaxsolve.puzzle.network import chunks
 from jaxsolve.puzzle.types import Flags, Floats
 
 
@@ -63,13 +63,7 @@ def residuals(subject: Subject, *, work: float = 1e12, least_rows: int = 256, ch
     if not len(x):
         raise NotMeasuredError("all inputs are zero: nothing can be compared with their norm")
     network = Network(puzzle, puzzle.activation, np.float32)
-
-    def part(start: int) -> Floats:
-        with np.errstate(over="ignore", invalid="ignore"):  # threads have settings of their own
-            return _sums(network, x[start : start + chunk_rows])
-
-    with ThreadPoolExecutor(CORES) as threads:
-        total = sum(threads.map(part, range(0, len(x), chunk_rows)))
+    total = sum(parallel(partial(_sums, network), chunks(x, chunk_rows)))
     return Residuals(np.asarray(total / len(x)), subject.right(), input_norm, len(x))
 
 

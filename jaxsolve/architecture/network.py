@@ -1,15 +1,33 @@
 """Host: the network in NumPy: what judges answers, in float64 and without a compiler to trust."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from jaxsolve.architecture.activations import Array, activation_of
+from jaxsolve.backend import CORES
 
+S = TypeVar("S")
+T = TypeVar("T")
 Index = Any
 """A half, or several, `[K]`: then results have an axis more."""
+
+
+def parallel(function: Callable[[S], T], parts: Iterable[S], most: int | None = None) -> Iterator[T]:
+    """Yield what a function makes of each part, in their order: on all cores, or on so many at most.
+
+    Overflow is no warning: a wrong assembly may overflow, and says so by what it gives.
+    """
+
+    def quietly(part: S) -> T:
+        with np.errstate(over="ignore", invalid="ignore"):  # threads have settings of their own
+            return function(part)
+
+    with ThreadPoolExecutor(min(CORES, most or CORES)) as threads:
+        yield from threads.map(quietly, parts)
 
 
 class Network:

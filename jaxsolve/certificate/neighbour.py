@@ -1,16 +1,14 @@
 """Host: the closest rivals of an answer among single moves."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve.architecture import Network
+from jaxsolve.architecture import Network, parallel
 from jaxsolve.architecture.activations import Array
-from jaxsolve.backend import CORES
 from jaxsolve.certificate.bounds import RIVALS, Rivals
 from jaxsolve.engine import NEIGHBOURHOODS, Moves, Neighbourhood, exchanges, of_segments, union
 from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, predict
@@ -181,9 +179,8 @@ def first_order_changes(
 
 def changes_in_parts(puzzle: Puzzle, assembly: Assembly, rows: NDArray[np.intp]) -> Iterator[Changes]:
     """Yield the `first_order_changes` of some rows, a few of them at a time and in their order."""
-    with ThreadPoolExecutor(CORES) as threads:
-        parts = np.array_split(rows, -(-len(rows) // 64))  # few enough to stay in the cache of a core
-        yield from threads.map(lambda part: first_order_changes(puzzle, assembly, part), parts)
+    parts = np.array_split(rows, -(-len(rows) // 64))  # few enough to stay in the cache of a core
+    return parallel(lambda part: first_order_changes(puzzle, assembly, part), parts)
 
 
 def some_rows(puzzle: Puzzle, most: int) -> NDArray[np.intp]:
@@ -313,12 +310,9 @@ def _after(puzzle: Puzzle, assembly: Assembly, moves: Moves, told: Callable[[Arr
     def of_move(m: int) -> T:
         ins, outs = _moved(assembly, moves, m)
         first = moves.first[m]
-        with np.errstate(over="ignore", invalid="ignore"):
-            predictions = network.predict(states[first], Assembly(ins[first:], outs[first:]))
-            return told(predictions - y)
+        return told(network.predict(states[first], Assembly(ins[first:], outs[first:])) - y)
 
-    with ThreadPoolExecutor(CORES) as threads:
-        return [*threads.map(of_move, range(moves.size))]
+    return [*parallel(of_move, range(moves.size))]
 
 
 def _moved(assembly: Assembly, moves: Moves, m: int) -> Assembly:

@@ -86,7 +86,7 @@ def _subject(puzzle: str, answer: str | None, activation: str, rows: int | None,
 
 def _check_figures(folder: Path) -> None:
     """Say before the work is done, and not after it, that figures cannot be drawn or would overwrite others."""
-    from jaxsolve.figures import FIGURES, libraries
+    from jaxsolve.report.charts import FIGURES, libraries
 
     libraries()
     check_folder(folder, "--figures")
@@ -98,8 +98,8 @@ def _check_figures(folder: Path) -> None:
 
 def _draw(analysis: "Analysis", folder: Path, dark: bool) -> int:
     """Write every figure of an analysis, and return how many there are."""
-    from jaxsolve.figures import figures_of, png, svg
     from jaxsolve.files import write_new
+    from jaxsolve.report.charts import figures_of, png, svg
 
     count = 0
     for name, chart in figures_of(analysis):

@@ -47,8 +47,8 @@ def report(
     Of several runs, compare them. With --svg or --png, the figures are
     written there, and the page only if --output names it.
     """
-    from jaxsolve.figures import libraries
     from jaxsolve.report import comparison_of, page, report_of
+    from jaxsolve.report.charts import libraries
 
     if puzzle is not None and len(runs) > 1:
         raise UsageError("--puzzle is for the report of one run; comparing several needs no puzzle")
@@ -78,10 +78,10 @@ def file_name(records: list[Record]) -> str:
 
 def _draw(made: "Report", svg: Path | None, png: Path | None, dark: bool, force: bool) -> None:
     """Write every figure of a report where it is wanted."""
-    from jaxsolve import figures
+    from jaxsolve.report import charts
 
     write = write_over if force else write_new
-    for folder, kind, draw in ((svg, "svg", figures.svg), (png, "png", figures.png)):
+    for folder, kind, draw in ((svg, "svg", charts.svg), (png, "png", charts.png)):
         if folder is None:
             continue
         for figure in made.figures:

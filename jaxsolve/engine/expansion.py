@@ -52,7 +52,7 @@ def tiles(rows: int, devices: int, *, most: int = 512, few: int = 64) -> tuple[i
     return -(-rows // count), -(-count // devices)
 
 
-def _own(table: Array, tile: int, own: int) -> Array:
+def own_tiles(table: Array, tile: int, own: int) -> Array:
     """Return a device's part of an array with R rows, filled up with zeros, `[tiles, rows of a tile, …]`."""
     missing = lax.axis_size(AXIS) * own * tile - table.shape[0]
     table = jnp.pad(table, [(0, missing)] + [(0, 0)] * (table.ndim - 1))
@@ -64,7 +64,7 @@ def _own(table: Array, tile: int, own: int) -> Array:
 def inputs_spread(problem: Problem) -> Float[Array, "1 Rp D"]:
     """Return the one state of a network without blocks."""
     tile, own = tiles(problem.rows, problem.over.size)
-    run = sharded(lambda p: _own(p.x, tile, own).reshape(1, own * tile, -1), problem.over, REPLICATED, ROWS)
+    run = sharded(lambda p: own_tiles(p.x, tile, own).reshape(1, own * tile, -1), problem.over, REPLICATED, ROWS)
     return run(problem)
 
 
@@ -103,7 +103,7 @@ def _summed(
     and all first halves side by side.
     """
     (weights, biases), (tile, own) = projected(problem), tiles(problem.rows, problem.over.size)
-    y, counts = _own(problem.y, tile, own), _own(jnp.ones(problem.rows), tile, own)
+    y, counts = own_tiles(problem.y, tile, own), own_tiles(jnp.ones(problem.rows), tile, own)
     seconds = 1 if paired else outs.shape[1]
 
     def of_state(h: Array, ins: Array, outs: Array, left: Array) -> Array:

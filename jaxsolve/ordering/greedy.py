@@ -1,12 +1,10 @@
 """Host: orders built block by block."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import backend, engine
-from jaxsolve.backend import CORES
+from jaxsolve.architecture import parallel
 from jaxsolve.ordering.paired import Order, Paired
 
 
@@ -22,15 +20,14 @@ def delta_greedy(paired: Paired) -> Order:
         return network.second(network.hidden(h, some).swapaxes(0, 1), paired.partner[some])
 
     def sizes(h: NDArray[np.float32]) -> NDArray[np.float64]:
-        with np.errstate(over="ignore", invalid="ignore"):  # threads have settings of their own
-            update = updates(h, left)
+        update = updates(h, left)
         return np.sqrt(np.einsum("krd,krd->kr", update, update)).sum(axis=1, dtype=np.float64)
 
     rows = 128  # what these become in all blocks stays in the cache of a core
     tiles = [x[start : start + rows] for start in range(0, len(x), rows)]
-    with ThreadPoolExecutor(CORES) as threads, np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         while left.size:
-            k = int(np.argmin(np.nan_to_num(sum(threads.map(sizes, tiles)), nan=np.inf)))
+            k = int(np.argmin(np.nan_to_num(sum(parallel(sizes, tiles)), nan=np.inf)))
             block, left = left[k : k + 1], np.delete(left, k)
             tiles = [h + updates(h, block)[0] for h in tiles]
             order.append(block[0])

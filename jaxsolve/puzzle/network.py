@@ -1,14 +1,12 @@
 """Host: what an assembly of a puzzle predicts, over all rows and on all cores."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from jaxsolve.architecture import Network
+from jaxsolve.architecture import Network, parallel
 from jaxsolve.architecture.activations import Array
-from jaxsolve.backend import CORES
 from jaxsolve.puzzle.types import Assembly, Floats, Puzzle
 
 CHUNK_ROWS = 1000
@@ -23,13 +21,12 @@ def predict(puzzle: Puzzle, assembly: Assembly, *, rows: int | None = None, dtyp
 
 def by_rows(output: Callable[[Array], Array], x: Array) -> Floats:
     """Return the outputs, `[R]`, of a function of some rows of `x`, in chunks and on all cores."""
+    return np.concatenate([*parallel(output, chunks(x))], dtype=np.float64)
 
-    def part(start: int) -> Array:
-        with np.errstate(over="ignore", invalid="ignore"):  # a wrong assembly may overflow, and says so itself
-            return output(x[start : start + CHUNK_ROWS])
 
-    with ThreadPoolExecutor(CORES) as threads:
-        return np.concatenate([*threads.map(part, range(0, len(x), CHUNK_ROWS))], dtype=np.float64)
+def chunks(x: Array, rows: int = CHUNK_ROWS) -> Iterator[Array]:
+    """Yield so many of the rows after the others."""
+    return (x[start : start + rows] for start in range(0, len(x), rows))
 
 
 def mean_squared_error(puzzle: Puzzle, assembly: Assembly, dtype: DTypeLike = np.float64) -> float:

@@ -8,10 +8,10 @@ import numpy as np
 
 from jaxsolve.analysis import Analysis, PairScore, Subject, analyze, subject_of
 from jaxsolve.errors import JaxsolveError, UsageError
-from jaxsolve.figures import FIGURES, best_score, pair_heatmap, pair_histogram
 from jaxsolve.puzzle import Puzzle, read_as, read_puzzle
 from jaxsolve.puzzle.demo import DEMO_FILE
 from jaxsolve.records import Record
+from jaxsolve.report.charts import FIGURES, best_score, pair_heatmap, pair_histogram
 from jaxsolve.report.figure import Figure
 from jaxsolve.report.history import permutation_of
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxsolve.figures import Chart, altair, chart_of, titled
+from jaxsolve.report.charts import Chart, altair, chart_of, titled
 from jaxsolve.report.figure import Figure
 from jaxsolve.report.history import History
 from jaxsolve.report.markup import counted

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jaxsolve.figures import Chart, specification, svg_of, theme
+from jaxsolve.report.charts import Chart, specification, svg_of, theme
 from jaxsolve.report.markup import Markup, element, folded, joined, table
 
 NARROW_SCREEN = "(max-width: 40rem)"

@@ -5,7 +5,7 @@ import pytest
 
 from jaxsolve.certificate import certify, tolerance, with_neighbour
 from jaxsolve.certificate.neighbour import single_moves
-from jaxsolve.puzzle import Assembly, network, predict, sha256_of
+from jaxsolve.puzzle import Assembly, predict, sha256_of
 from tests import reference
 
 
@@ -43,7 +43,7 @@ def test_the_certificate_is_the_same_bit_by_bit_on_any_number_of_cores_and_besid
     puzzle, answer = reference.random_puzzle(33, n=4, rows=2500)
     found = []
     for cores in (1, 2, 5):
-        monkeypatch.setattr(network, "CORES", cores)
+        monkeypatch.setattr("jaxsolve.architecture.network.CORES", cores)
         for _ in range(2):
             found.append(certify(puzzle, answer))
             certify(puzzle, other(answer))

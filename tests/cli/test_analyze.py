@@ -8,8 +8,8 @@ import pytest
 
 from jaxsolve.analysis import MEASUREMENTS
 from jaxsolve.cli.app import run
-from jaxsolve.figures import FIGURES
 from jaxsolve.puzzle import padded, write_puzzle
+from jaxsolve.report.charts import FIGURES
 from tests import reference
 
 QUICK = ["--measure", "norms", "--measure", "forward"]

@@ -10,7 +10,7 @@ import pytest
 
 from jaxsolve.analysis import analyze, pair_scores, products, subject_of
 from jaxsolve.errors import UsageError
-from jaxsolve.figures import (
+from jaxsolve.report.charts import (
     FIGURES,
     best_score,
     figures_of,

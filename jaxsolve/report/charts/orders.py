@@ -3,7 +3,7 @@
 import numpy as np
 
 from jaxsolve.analysis import Seeds, Transitivity
-from jaxsolve.figures.rendering import Chart, altair, chart_of, sized, titled
+from jaxsolve.report.charts.rendering import Chart, altair, chart_of, sized, titled
 
 
 def preferences(found: Transitivity, note: str = "") -> Chart:

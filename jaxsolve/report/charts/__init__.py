@@ -1,6 +1,6 @@
 """Host: measurements as Altair charts (https://altair-viz.github.io): one function a figure, none of them writes."""
 
-from jaxsolve.figures.blocks import (
+from jaxsolve.report.charts.blocks import (
     active_fraction,
     block_properties,
     delta_norm,
@@ -13,11 +13,11 @@ from jaxsolve.figures.blocks import (
     traces,
     update_ratio,
 )
-from jaxsolve.figures.orders import cycle_margins, preferences, seed_correlation, seed_orders
-from jaxsolve.figures.pairs import norm_histogram, pair_heatmap, pair_histogram, residual_histogram, separation
-from jaxsolve.figures.registry import FIGURES, best_score, figures_of
-from jaxsolve.figures.rendering import Chart, altair, chart_of, libraries, png, specification, svg, svg_of, titled
-from jaxsolve.figures.theme import theme
+from jaxsolve.report.charts.orders import cycle_margins, preferences, seed_correlation, seed_orders
+from jaxsolve.report.charts.pairs import norm_histogram, pair_heatmap, pair_histogram, residual_histogram, separation
+from jaxsolve.report.charts.registry import FIGURES, best_score, figures_of
+from jaxsolve.report.charts.rendering import Chart, altair, chart_of, libraries, png, specification, svg, svg_of, titled
+from jaxsolve.report.charts.theme import theme
 
 __all__ = [
     "FIGURES",

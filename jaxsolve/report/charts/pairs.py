@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.analysis import Norms, PairScore, Residuals
-from jaxsolve.figures.rendering import Chart, Row, altair, chart_of, sized, titled
+from jaxsolve.report.charts.rendering import Chart, Row, altair, chart_of, sized, titled
 
 BLOCKS, OTHERS = "blocks", "all other pairs"
 

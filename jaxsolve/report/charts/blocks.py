@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.analysis import ForwardPass, Isometry, Products
-from jaxsolve.figures.rendering import Chart, Row, altair, chart_of, sized, titled
+from jaxsolve.report.charts.rendering import Chart, Row, altair, chart_of, sized, titled
 
 
 def product_heatmaps(products: Products, shown: int = 3, note: str = "") -> Chart:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from jaxsolve.analysis import Analysis, PairScore
-from jaxsolve.figures import blocks, orders, pairs
-from jaxsolve.figures.rendering import Chart
+from jaxsolve.report.charts import blocks, orders, pairs
+from jaxsolve.report.charts.rendering import Chart
 
 
 def best_score(scores: tuple[PairScore, ...]) -> PairScore:

@@ -4,7 +4,7 @@ from types import ModuleType
 from typing import Any
 
 from jaxsolve.errors import UsageError
-from jaxsolve.figures.theme import theme
+from jaxsolve.report.charts.theme import theme
 
 Chart = Any
 """An Altair chart: `altair.Chart` or a composition of them."""
