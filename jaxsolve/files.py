@@ -199,7 +199,7 @@ def unsealed(text: str) -> Any:
     return from_json(text)
 
 
-class Hold:
+class FolderLock:
     """A folder that this process has for itself till it lets go of it or ends, in whatever way.
 
     On file systems without locks, nobody is kept out.

@@ -126,7 +126,7 @@ def test_sealed_lines_come_back_and_altered_ones_are_found_out():
             unsealed(raw[:cut].decode(errors="replace"))
 
 
-HOLDING = "import sys, time; from pathlib import Path; from jaxsolve.files import Hold\nhold = Hold(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+HOLDING = "import sys, time; from pathlib import Path; from jaxsolve.files import FolderLock\nhold = FolderLock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
 
 
 @posix
@@ -135,7 +135,7 @@ def test_a_folder_has_one_run_at_a_time_and_is_free_when_that_is_killed(tmp_path
     assert other.stdout is not None
     assert other.stdout.readline() == "held\n"
     with pytest.raises(OutputError) as error:
-        files.Hold(tmp_path)
+        files.FolderLock(tmp_path)
     assert str(error.value) == (
         f"{tmp_path}: another run (process {other.pid}) is at work in this folder; wait for its end, or choose another"
     )
@@ -144,14 +144,14 @@ def test_a_folder_has_one_run_at_a_time_and_is_free_when_that_is_killed(tmp_path
     left, mine = tmp_path / "checkpoint.npz.123.new", tmp_path / "mine.123.new"
     left.write_text("half")
     mine.write_text("not ours")
-    hold = files.Hold(tmp_path)
+    hold = files.FolderLock(tmp_path)
     assert (left.exists(), mine.exists()) == (False, True)
     hold.release()
-    files.Hold(tmp_path).release()
+    files.FolderLock(tmp_path).release()
 
 
 def test_where_there_are_no_locks_nobody_is_kept_out(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "_lock", lambda handle: (_ for _ in ()).throw(OSError(37, "No locks available")))
-    first, second = files.Hold(tmp_path), files.Hold(tmp_path)
+    first, second = files.FolderLock(tmp_path), files.FolderLock(tmp_path)
     first.release()
     second.release()

@@ -7,7 +7,7 @@ import typer
 
 from jaxsolve.analysis import MEASUREMENTS, checked
 from jaxsolve.cli import arguments, terminal
-from jaxsolve.cli.keeping import check_folder
+from jaxsolve.cli.run_store import check_folder
 from jaxsolve.errors import OutputError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jaxsolve.cli import terminal
-from jaxsolve.cli.keeping import TROUBLE, Keeper, why
+from jaxsolve.cli.run_store import TROUBLE, RunStore, why
 from jaxsolve.errors import OutputError
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ class Checkpoints:
     what is typed to go on with it, but for ``--resume``.
     """
 
-    def __init__(self, keeper: Keeper, kept: Path | None = None, *, command: str = "", share: float = 0.02) -> None:
-        self._share, self._keeper, self._lock = share, keeper, threading.Lock()
+    def __init__(self, store: RunStore, kept: Path | None = None, *, command: str = "", share: float = 0.02) -> None:
+        self._share, self._keeper, self._lock = share, store, threading.Lock()
         self._next, self._waiting, self._broken, self._command = 0.0, None, False, command
         self.kept = kept
         """Where a search can be resumed from."""

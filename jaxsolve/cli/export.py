@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from jaxsolve.cli import arguments, terminal
-from jaxsolve.cli.keeping import check_apart, check_folder
+from jaxsolve.cli.run_store import check_apart, check_folder
 from jaxsolve.cli.verify import judged
 from jaxsolve.puzzle.write import check_suffix
 

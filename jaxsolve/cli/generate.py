@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jaxsolve.cli import arguments, interrupts, terminal
-from jaxsolve.cli.keeping import check_folder
+from jaxsolve.cli.run_store import check_folder
 from jaxsolve.engine import OPTIMISERS
 from jaxsolve.errors import UsageError
 from jaxsolve.generation.data import DATA

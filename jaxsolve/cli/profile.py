@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jaxsolve.cli import arguments, interrupts, started, terminal
-from jaxsolve.cli.keeping import check_folder
+from jaxsolve.cli.run_store import check_folder
 from jaxsolve.cli.version import versions
 from jaxsolve.engine import NEIGHBOURHOODS
 from jaxsolve.errors import UsageError

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jaxsolve.cli import terminal
-from jaxsolve.cli.keeping import check_folder
+from jaxsolve.cli.run_store import check_folder
 from jaxsolve.cli.runs import Folder, base_of
 from jaxsolve.errors import OutputError, UsageError
 from jaxsolve.files import write_new, write_over

@@ -11,7 +11,7 @@ from jaxsolve.architecture import usual
 from jaxsolve.cli import arguments, codes, interrupts, live, started, terminal
 from jaxsolve.cli.answers import answer_of
 from jaxsolve.cli.checkpoints import Checkpoints
-from jaxsolve.cli.keeping import Keeper, check_apart
+from jaxsolve.cli.run_store import RunStore, check_apart
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import read_answer, read_as
@@ -85,17 +85,17 @@ def search(
     begin = None if start is None else read_answer(start)
     check_apart(puzzle, out, "--out")
     stored, config = _config(asked, options, resume)
-    with Keeper("search", resume or out, record=not no_record) as keeper:
+    with RunStore("search", resume or out, record=not no_record) as store:
         if resume is not None:  # once more, now that nobody else goes on with it
             stored, config = _config(asked, options, resume, lambda text: terminal.note(f"note: {text}"))
         names = arguments.start(devices, None, None, None, False)
         units = link, standardise_inputs
-        _run(puzzle, activation, units, config, stored, begin, budget, size, keeper, devices, names, json)
+        _run(puzzle, activation, units, config, stored, begin, budget, size, store, devices, names, json)
 
 
 def _run(
     path: str, activation: str, units: tuple[str, bool], config: "JointConfig", stored: "Stored | None",
-    start: list[int] | None, budget: float, memory: float | None, keeper: Keeper, devices: int | None,
+    start: list[int] | None, budget: float, memory: float | None, store: RunStore, devices: int | None,
     names: list[str], json: bool,
 ) -> None:  # fmt: skip
     """Search, keep, and print."""
@@ -103,11 +103,11 @@ def _run(
     from jaxsolve.run import Run
 
     run = Run(budget + (float(stored[0]["seconds"]) if stored else 0.0), memory, started=started())
-    checkpoints = Checkpoints(keeper, keeper.folder() if stored else None, command=f"jaxsolve search {path}")
+    checkpoints = Checkpoints(store, store.folder() if stored else None, command=f"jaxsolve search {path}")
 
     def save() -> None:
         checkpoints.leave()
-        keeper.leave(json=json)
+        store.leave(json=json)
         checkpoints.go_on()
 
     with interrupts.stopping(run.stop, save) as ending:
@@ -117,7 +117,7 @@ def _run(
                 begin = None if start is None else puzzle.assembly(start)
             settings = asdict(config) | {"activation": activation, "budget": budget, "start": start, "memory": memory}
             settings |= {"link": units[0], "standardise_inputs": units[1]}
-            with keeper.recording(run, puzzle, path, settings, config.seed, names, resumed=stored is not None):
+            with store.recording(run, puzzle, path, settings, config.seed, names, resumed=stored is not None):
                 solution, ranked = None, []
                 if stored is None:
                     puzzle, solution, ranked = guessed(puzzle, config, run, devices)
@@ -130,10 +130,10 @@ def _run(
                     checkpoints.finish()
         report = _report(puzzle, solution, names) | {"activations": dict(ranked)}
         ending.begin()
-        keeper.finish(solution.status, report, solution.certificate)
-        saved = None if solution.certificate is None else keeper.save(report, puzzle.name)
+        store.finish(solution.status, report, solution.certificate)
+        saved = None if solution.certificate is None else store.save(report, puzzle.name)
         terminal.result_json(report) if json else terminal.result(_shown(report))
-        keeper.conclude(saved)
+        store.conclude(saved)
         if solution.status in ("out_of_time", "out_of_memory", "interrupted", "lost"):
             checkpoints.go_on()
     if codes.of(solution.status):

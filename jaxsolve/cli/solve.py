@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jaxsolve.cli import arguments, codes, interrupts, live, started, terminal
-from jaxsolve.cli.ahead import ahead
 from jaxsolve.cli.answers import answer_of, neighbour_of
 from jaxsolve.cli.checkpoints import Checkpoints
-from jaxsolve.cli.keeping import Keeper, check_apart
+from jaxsolve.cli.prefetch import prefetch
 from jaxsolve.cli.reasons import counted, reasons
+from jaxsolve.cli.run_store import RunStore, check_apart
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import OutputError, UsageError
 from jaxsolve.ordering import SEEDS
@@ -101,21 +101,21 @@ def solve(
     ids = None if start is None else read_answer(start)
     work = partial(_prepared, puzzle, read, config)
     # large puzzles are not read in a copy of the process, which has to send them over
-    prepared = ahead(work) if _size(puzzle) < 64 << 20 else work
+    prepared = prefetch(work) if _size(puzzle) < 64 << 20 else work
     names = arguments.start(devices, coordinator, processes, process_id, cluster)
     imported = time.perf_counter()
     first = backend.is_first()  # the others know the same, and say nothing
     check_apart(puzzle, out, "--out")
     run = Run(budget + (float(stored[0]["seconds"]) if stored else 0.0), memory=size, started=begun)
     run.seconds["import"] = imported - begun
-    with Keeper("solve", resume or out, record=first and not no_record, alone=first) as keeper:
+    with RunStore("solve", resume or out, record=first and not no_record, alone=first) as store:
         if resume is not None:  # once more, now that nobody else goes on with it
             stored = load_checkpoint(resume, lambda text: terminal.note(f"note: {text}"))
-        kept = Checkpoints(keeper, keeper.folder() if stored else None, command=f"jaxsolve solve {puzzle}")
+        kept = Checkpoints(store, store.folder() if stored else None, command=f"jaxsolve solve {puzzle}")
 
         def save() -> None:
             kept.leave()
-            keeper.leave(json=json)
+            store.leave(json=json)
             kept.go_on()
 
         with interrupts.stopping(run.stop, save if first else lambda: None) as ending:
@@ -126,16 +126,16 @@ def solve(
                 arguments.remark(given)
                 settings = asdict(config) | {"options": dict(config.options), "memory": size, "start": ids} | read
                 going_on: dict[str, Any] = {"start": assembly, "resume": stored}
-                if first and (keeper.named or not no_record):
+                if first and (store.named or not no_record):
                     going_on["keep"] = lambda of: kept.keep((of[0] | {"read": read}, of[1]))
-                with keeper.recording(run, given, puzzle, settings, config.seed, names, resumed=stored is not None):
+                with store.recording(run, given, puzzle, settings, config.seed, names, resumed=stored is not None):
                     solution = solve(given, config, run, initial, **going_on)
                     kept.finish()
             if first or solution.status == "lost":
                 report = _report(solution, config.seed, names)
                 ending.begin()
-                keeper.finish(solution.status, report, solution.certificate)
-                _conclude(report, keeper, given.name, out is not None, json)
+                store.finish(solution.status, report, solution.certificate)
+                _conclude(report, store, given.name, out is not None, json)
                 if solution.status not in ("solved", "identified", "accepted", "unidentifiable"):
                     kept.go_on()
     if first and codes.of(solution.status):
@@ -174,17 +174,17 @@ def _as_begun(
     return begun, read_before
 
 
-def _conclude(report: dict[str, Any], keeper: Keeper, puzzle: str, named: bool, json: bool) -> None:
+def _conclude(report: dict[str, Any], store: RunStore, puzzle: str, named: bool, json: bool) -> None:
     """Print a report, and save it where it is asked for, not the end, or cannot be printed."""
     answered = report["permutation"] is not None
-    saved = keeper.save(report, puzzle) if answered and (named or report["status"] != "solved") else None
+    saved = store.save(report, puzzle) if answered and (named or report["status"] != "solved") else None
     try:
         terminal.result_json(report) if json else terminal.result(_shown(report))
     except OSError as error:  # nobody can read the answer: keep it
-        saved = saved or (keeper.save(report, puzzle) if answered else None)
+        saved = saved or (store.save(report, puzzle) if answered else None)
         if not isinstance(error, BrokenPipeError):
             raise OutputError(f"the answer cannot be printed ({error.strerror or error}); {saved}") from error
-    keeper.conclude(saved)
+    store.conclude(saved)
 
 
 def _size(path: str) -> int:

@@ -8,7 +8,7 @@ import typer
 from jaxsolve.cli import arguments, codes, interrupts, live, started, terminal
 from jaxsolve.cli.answers import answer_of
 from jaxsolve.cli.checkpoints import Checkpoints
-from jaxsolve.cli.keeping import TROUBLE, Keeper, check_apart, why
+from jaxsolve.cli.run_store import TROUBLE, RunStore, check_apart, why
 from jaxsolve.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -53,23 +53,23 @@ def sweep(
         raise UsageError(f"--best is {best}; expected at least 1")
     size, todo, budget = arguments.bytes_of(memory), configurations(config), arguments.checked_budget(budget)
     check_apart(puzzle, out, "--out")
-    with Keeper("sweep", out, record=not no_record) as keeper:
+    with RunStore("sweep", out, record=not no_record) as store:
         names = arguments.start(devices, None, None, None, False)
         given = arguments.load(puzzle, activation, link, standardise_inputs)
         try:
-            folder = keeper.folder(given.name)
+            folder = store.folder(given.name)
         except TROUBLE as error:
             raise OutputError(f"results of a sweep need a folder; name one with --out ({why(error)})") from error
-        run, checkpoints = Run(budget, size, started=started()), Checkpoints(keeper)
+        run, checkpoints = Run(budget, size, started=started()), Checkpoints(store)
         settings = {"runs": [setting for setting, _ in todo], "config": str(config), "best": best, "budget": budget}
 
         def save() -> None:
             checkpoints.leave()
-            keeper.leave(json=json)
+            store.leave(json=json)
             terminal.note(f"results are in {folder}; go on with --out {folder}")
 
         with interrupts.stopping(run.stop, save) as ending, live.watching(run):
-            with keeper.recording(run, given, puzzle, settings, None, names):
+            with store.recording(run, given, puzzle, settings, None, names):
                 given, solution, tried = guessed(given, todo[0][1], run, devices)
                 arguments.note_activation(given, tried)
                 done, stored = read_outcomes(folder, given), _stored(folder)
@@ -80,32 +80,32 @@ def sweep(
                     checkpoints.finish()
             if solution is not None:
                 ending.begin()
-                _end_with(solution, given, keeper, json)
+                _end_with(solution, given, store, json)
                 raise typer.Exit(codes.of(solution.status, exact=solution.config.exact))
             ranked = sorted(done, key=lambda outcome: outcome.mse)
             report = _report(given.name, ranked, best) | {"left": len(todo) - len(done)}
             status = "finished" if not report["left"] else "interrupted" if run.stopped else "out_of_time"
             ending.begin()
-            keeper.finish(status, report, answer=(ranked[0].permutation, ranked[0].mse) if ranked else None)
+            store.finish(status, report, answer=(ranked[0].permutation, ranked[0].mse) if ranked else None)
         terminal.result_json(report) if json else terminal.result(
             _shown(ranked, consensus(ranked[:best]), report["best"])
         )
-        keeper.conclude(f"results are in {folder}")
+        store.conclude(f"results are in {folder}")
     if report["left"]:
         terminal.note(f"{report['left']} runs are left; go on with --out {folder}")
         raise typer.Exit(interrupts.exit_code() if run.stopped else 1)
 
 
-def _end_with(solution: "JointSolution", puzzle: "Puzzle", keeper: Keeper, json: bool) -> None:
+def _end_with(solution: "JointSolution", puzzle: "Puzzle", store: RunStore, json: bool) -> None:
     """Print and keep an answer that was found before any run of a sweep began, and say how to run them all the same."""
     report = {"status": solution.status, "message": solution.message}
     report |= answer_of(solution.puzzle, solution.certificate)
-    keeper.finish(solution.status, report, solution.certificate)
+    store.finish(solution.status, report, solution.certificate)
     ids = report["permutation"]
-    saved = None if ids is None else keeper.save(report, puzzle.name)
+    saved = None if ids is None else store.save(report, puzzle.name)
     answer = "" if ids is None else f"\nanswer  {','.join(map(str, ids))}"
     terminal.result_json(report) if json else terminal.result(f"{solution.message}{answer}")
-    keeper.conclude(saved)
+    store.conclude(saved)
     if ids is not None:
         terminal.note(f"no run of the sweep was needed; --activation {puzzle.activation} makes them all the same")
 

@@ -1,6 +1,6 @@
 """Host: how deep a block lies, by what training has left in its weights.
 
-Later blocks contract more (`pairing.contracted`), which gives a first order. Norms drift with depth either way: what
+Later blocks contract more (`pairing.depth_score`), which gives a first order. Norms drift with depth either way: what
 else goes along with depth is learned from the best order so far.
 """
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.ordering.paired import Order, Paired
-from jaxsolve.pairing import DEPTH, Scores, contracted, statistics
+from jaxsolve.pairing import DEPTH, Scores, depth_score, statistics
 from jaxsolve.puzzle import Puzzle
 
 
@@ -31,7 +31,7 @@ def depth_statistics(
 def contraction(paired: Paired) -> Order:
     """Sort by how much of the readout's direction blocks take back, early ones least."""
     pairs = np.eye(paired.blocks)[paired.partner]
-    return np.argsort(contracted(statistics(paired.puzzle), pairs), kind="stable").astype(np.int32)
+    return np.argsort(depth_score(statistics(paired.puzzle), pairs), kind="stable").astype(np.int32)
 
 
 def expected_places(

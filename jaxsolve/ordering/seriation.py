@@ -20,11 +20,11 @@ Array = NDArray[np.float64]
 
 
 class Line(NamedTuple):
-    """An order, and how well likenesses fall with the distance in it."""
+    """An order, and how well similarities fall with the distance in it."""
 
     order: Order
     profiles: Array
-    """`[K, N]` likeness at each distance, the mean of what does not rise with it; 0 at none"""
+    """`[K, N]` similarity at each distance, the mean of what does not rise with it; 0 at none"""
     noise: Array
     """`[K]` variance about that"""
     evidence: float
@@ -32,7 +32,7 @@ class Line(NamedTuple):
 
 
 def seriation(paired: Paired) -> Order:
-    """Put blocks in the line along which likenesses fall with the distance, in the direction of `contraction`."""
+    """Put blocks in the line along which similarities fall with the distance, in the direction of `contraction`."""
     return seriate(paired)[0]
 
 
@@ -40,12 +40,12 @@ def seriate(paired: Paired, *, sweeps: int = 20) -> tuple[Order, float]:
     """Return the order of `seriation`, and how far it is from another that it was also looked for from.
 
     Of two local optima, one from the spectral order and one from that of `contraction`, the better is the order. Their
-    Kendall distance, in the directions in which it is less, is some hundredths where likenesses tell the order, and
+    Kendall distance, in the directions in which it is less, is some hundredths where similarities tell the order, and
     several times that where they do not. Every block is put where it fits best `sweeps` times at most.
     """
     if paired.blocks < 3:
         return np.arange(paired.blocks, dtype=np.int32), 0.5
-    alike = likenesses(paired)
+    alike = similarities(paired)
     weights = _weights(alike)
     check, along = partial(paired.run.spend, 0), contraction(paired)
     ends = [_refined(alike, weights, order, check, sweeps) for order in (spectral_order(alike), along)]
@@ -61,7 +61,7 @@ def _swapped(a: Order, b: Order) -> float:
     return float(np.mean((place[:, None] > place)[np.triu_indices(len(place), 1)]))
 
 
-def likenesses(paired: Paired, *, at_once: int = 1 << 22) -> Array:
+def similarities(paired: Paired, *, at_once: int = 1 << 22) -> Array:
     """Return the cosines between blocks of what training leaves in them, `[K, N, N]`, with 0 for null blocks.
 
     Compared are, each without its mean over the blocks: what blocks add to the inputs, W_out W_in, uᵀ W_out W_in for
@@ -102,7 +102,7 @@ def _cosines(parts: Iterable[NDArray[Any]], running: NDArray[np.bool_]) -> Array
 
 
 def spectral_order(alike: Array) -> Order:
-    """Return blocks sorted by the Fiedler vector of the graph whose edges are likenesses.
+    """Return blocks sorted by the Fiedler vector of the graph whose edges are similarities.
 
     Atkins, Boman & Hendrickson (1998), https://doi.org/10.1137/S0097539795285771.
     """
@@ -113,9 +113,9 @@ def spectral_order(alike: Array) -> Order:
 
 
 def line(alike: Array, weights: Array, order: Order, *, least_noise: float = 1e-6) -> Line:
-    """Return how well likenesses `[K, N, N]` fall with the distance in an order.
+    """Return how well similarities `[K, N, N]` fall with the distance in an order.
 
-    `least_noise` is the variance of likenesses about their profiles, at least.
+    `least_noise` is the variance of similarities about their profiles, at least.
     """
     from scipy.optimize import isotonic_regression  # slow to import, and nothing that is certain needs it
 
@@ -135,7 +135,7 @@ def line(alike: Array, weights: Array, order: Order, *, least_noise: float = 1e-
 
 
 def _weights(alike: Array) -> Array:
-    """Return how much each likeness counts: less where it is of few numbers, which say the same of many pairs.
+    """Return how much each similarity counts: less where it is of few numbers, which say the same of many pairs.
 
     It is twice the share of the blocks that its effective rank is (the participation ratio of the eigenvalues), 1 at
     most.
@@ -147,7 +147,7 @@ def _weights(alike: Array) -> Array:
 def _refined(alike: Array, weights: Array, order: Order, check: Callable[[], None], sweeps: int) -> Line:
     """Return the line after blocks have been put where they fit best, one after the other, as often as that helps.
 
-    What is fitted in between is the profiles: coordinate ascent of the likelihood of normal likenesses about them.
+    What is fitted in between is the profiles: coordinate ascent of the likelihood of normal similarities about them.
     """
     found, rng = line(alike, weights, order), np.random.default_rng(0)
     for _ in range(sweeps):

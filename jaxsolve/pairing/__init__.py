@@ -2,9 +2,9 @@
 
 from jaxsolve.pairing.assignment import Pairing, assign, margins, pair, rank_pairings, real_pairs
 from jaxsolve.pairing.discriminant import statistics
-from jaxsolve.pairing.neighbours import DEPTH, contracted, factors, learned_around, likeness
 from jaxsolve.pairing.pairings import PAIRINGS
 from jaxsolve.pairing.scores import Scores, of_pairs, standardised
+from jaxsolve.pairing.template import DEPTH, depth_score, factors, learned_around, similarity
 
 __all__ = [
     "DEPTH",
@@ -12,15 +12,15 @@ __all__ = [
     "Pairing",
     "Scores",
     "assign",
-    "contracted",
+    "depth_score",
     "factors",
     "learned_around",
-    "likeness",
     "margins",
     "of_pairs",
     "pair",
     "rank_pairings",
     "real_pairs",
+    "similarity",
     "standardised",
     "statistics",
 ]

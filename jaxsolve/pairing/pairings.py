@@ -10,7 +10,6 @@ from collections.abc import Callable
 import numpy as np
 
 from jaxsolve.pairing.discriminant import discriminant
-from jaxsolve.pairing.neighbours import neighbours
 from jaxsolve.pairing.scores import (
     Scores,
     asymmetry,
@@ -21,6 +20,7 @@ from jaxsolve.pairing.scores import (
     readout_trace,
     trace,
 )
+from jaxsolve.pairing.template import template
 from jaxsolve.puzzle import Puzzle, unpadded
 
 Score = Callable[..., Scores]
@@ -48,4 +48,4 @@ def _named(*scores: Score) -> dict[str, Score]:
 
 WEIGHT_PAIRINGS = _named(trace, diagonal_dominance, readout_trace, asymmetry, gram, norm_balance)
 """Scores that look at the weights alone."""
-PAIRINGS = WEIGHT_PAIRINGS | _named(discriminant, neighbours, probe)
+PAIRINGS = WEIGHT_PAIRINGS | _named(discriminant, template, probe)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from jaxsolve import backend, engine
 from jaxsolve.errors import UsageError
 from jaxsolve.ordering import Paired, expected_places, likely_order, place_costs
-from jaxsolve.pairing import PAIRINGS, factors, learned_around, likeness, of_pairs, rank_pairings, statistics
+from jaxsolve.pairing import PAIRINGS, factors, learned_around, of_pairs, rank_pairings, similarity, statistics
 from jaxsolve.puzzle import Assembly
 from jaxsolve.search.annealing import most_rows
 from jaxsolve.search.method import Count, Population, Setting, population, unjudged
@@ -149,7 +149,7 @@ class Guide:
             gains = np.asarray(engine.partner_gains(self.whole, assembly), np.float64)
         pairs, depths = np.zeros(gains.shape), np.empty(len(gains))
         pairs[assembly.ins, assembly.outs], depths[assembly.ins] = 1, np.arange(len(gains))
-        known: dict[str, Any] = self.known | likeness(self._factors, pairs, depths) | {"gain": np.empty_like(gains)}
+        known: dict[str, Any] = self.known | similarity(self._factors, pairs, depths) | {"gain": np.empty_like(gains)}
         known["gain"][assembly.ins] = of_pairs(np.where(np.isfinite(gains), gains, 0.0))
         return learned_around(known, pairs, depths).posterior
 

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from jaxsolve.cli import keeping
-from jaxsolve.cli.keeping import Keeper
+from jaxsolve.cli import run_store
+from jaxsolve.cli.run_store import RunStore
 from jaxsolve.errors import OutputError
 from jaxsolve.puzzle import Assembly, demo_puzzle, padded, read_answer
 from jaxsolve.records import read_record, records_in
@@ -22,27 +22,27 @@ def data(tmp_path, monkeypatch):
 
 
 def test_a_best_answer_that_leaves_pieces_out_is_kept_as_well(tmp_path):
-    puzzle, keeper, run = demo_puzzle(), Keeper("solve", tmp_path), Run()
+    puzzle, store, run = demo_puzzle(), RunStore("solve", tmp_path), Run()
     wide = padded(puzzle, 1)
     ins, outs = np.arange(wide.blocks, dtype=np.int32), np.arange(wide.blocks, dtype=np.int32)
     outs[[0, -1]] = outs[[-1, 0]]  # first half 0 and second half 0 run with null halves
-    with keeper.recording(run, puzzle, *ABOUT):
+    with store.recording(run, puzzle, *ABOUT):
         run.found(Assembly(ins, outs), 1.0)
         run.spend(0)
         permutation = read_answer(str(tmp_path / "record.json"))
-    keeper.finish("unsolved", {})
+    store.finish("unsolved", {})
     assert len(permutation) == 2 * (puzzle.blocks - 1) + 1
     assert puzzle.in_ids[0] not in permutation
     assert puzzle.out_ids[0] not in permutation
 
 
 def test_folders_in_the_data_folder_are_private_and_never_shared(data, monkeypatch):
-    monkeypatch.setattr(keeping.time, "strftime", lambda text: "20260101-000000")
+    monkeypatch.setattr(run_store.time, "strftime", lambda text: "20260101-000000")
     for _ in range(2):
-        keeper = Keeper("solve", None)
-        with keeper.recording(Run(), demo_puzzle(), *ABOUT):
+        store = RunStore("solve", None)
+        with store.recording(Run(), demo_puzzle(), *ABOUT):
             pass
-        keeper.finish("solved", {})
+        store.finish("solved", {})
     assert [path.parent.name for path in records_in(data)] == [f"solve-demo-20260101-000000{k}" for k in ("", "-2")]
     for folder in (data, *data.iterdir()):
         assert folder.stat().st_mode & 0o777 == 0o700
@@ -52,7 +52,7 @@ def test_a_run_that_fails_is_recorded_if_it_has_found_anything_and_leaves_nothin
     puzzle, stay = demo_puzzle(), np.arange(16, dtype=np.int32)
 
     def failing(found: bool) -> None:
-        with Keeper("solve", None).recording(run := Run(), puzzle, *ABOUT):
+        with RunStore("solve", None).recording(run := Run(), puzzle, *ABOUT):
             if found:
                 run.found(Assembly(stay, stay), 1.0)
             raise ValueError("odd\nvalue")
@@ -69,23 +69,23 @@ def test_a_run_that_fails_is_recorded_if_it_has_found_anything_and_leaves_nothin
 def test_a_record_that_cannot_be_written_stops_no_run_unless_the_user_named_the_folder(tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
-    with Keeper("solve", None).recording(run := Run(), demo_puzzle(), *ABOUT):
+    with RunStore("solve", None).recording(run := Run(), demo_puzzle(), *ABOUT):
         run.spend(1)
     assert "this run is not recorded" in capsys.readouterr().err
-    keeper = Keeper("solve", tmp_path / "out")
-    monkeypatch.setattr(keeping, "Recorder", lambda *a, **k: (_ for _ in ()).throw(OSError(28, "No space left")))
+    store = RunStore("solve", tmp_path / "out")
+    monkeypatch.setattr(run_store, "Recorder", lambda *a, **k: (_ for _ in ()).throw(OSError(28, "No space left")))
     with (
         pytest.raises(OutputError, match="out: the run cannot be recorded here"),
-        keeper.recording(run, demo_puzzle(), *ABOUT),
+        store.recording(run, demo_puzzle(), *ABOUT),
     ):
         pass
 
 
 def test_without_a_record_answers_are_kept_all_the_same(data):
-    keeper = Keeper("solve", None, record=False)
-    with keeper.recording(Run(), demo_puzzle(), *ABOUT):
+    store = RunStore("solve", None, record=False)
+    with store.recording(Run(), demo_puzzle(), *ABOUT):
         pass
     assert not data.exists()
-    assert keeper.save({"permutation": [1]}, "demo").startswith("saved ")
+    assert store.save({"permutation": [1]}, "demo").startswith("saved ")
     (kept,) = data.rglob("*.json")
     assert (kept.name, json.loads(kept.read_text())) == ("answer.json", {"permutation": [1]})

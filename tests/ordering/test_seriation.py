@@ -1,4 +1,4 @@
-"""Blocks in a line: likenesses and fits by loops, and orders that are known."""
+"""Blocks in a line: similarities and fits by loops, and orders that are known."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxsolve.ordering import Paired, seed_order, seriate
-from jaxsolve.ordering.seriation import _Sweep, likenesses, line, spectral_order
+from jaxsolve.ordering.seriation import _Sweep, line, similarities, spectral_order
 from jaxsolve.puzzle import padded
 from jaxsolve.run import OutOfTime, Run
 from tests import reference
@@ -34,7 +34,7 @@ def kendall(a, b):
     return np.mean([place[i] > place[j] for i, j in itertools.combinations(a, 2)])
 
 
-def likenesses_by_loops(puzzle, partner, blocks):
+def similarities_by_loops(puzzle, partner, blocks):
     rows = range(puzzle.rows)
     of_blocks = {name: [] for name in ("added", "product", "read", "square", "bias", "out")}
     for k in blocks:
@@ -56,27 +56,27 @@ def likenesses_by_loops(puzzle, partner, blocks):
     return np.array(found)
 
 
-def test_likenesses_are_those_of_a_loop_over_blocks():
+def test_similarityes_are_those_of_a_loop_over_blocks():
     puzzle, partner = drifting(5)
-    expected = likenesses_by_loops(puzzle, partner, range(5))
-    np.testing.assert_allclose(likenesses(paired_of(puzzle, partner)), expected, rtol=1e-3, atol=2e-5)
+    expected = similarities_by_loops(puzzle, partner, range(5))
+    np.testing.assert_allclose(similarities(paired_of(puzzle, partner)), expected, rtol=1e-3, atol=2e-5)
 
 
 @pytest.mark.parametrize("at_once", [1, 50 * 3])
 def test_wide_blocks_are_compared_part_by_part(at_once):
     puzzle, partner = drifting(5)
-    expected = likenesses(paired_of(puzzle, partner))
-    found = likenesses(paired_of(puzzle, partner), at_once=at_once)
+    expected = similarities(paired_of(puzzle, partner))
+    found = similarities(paired_of(puzzle, partner), at_once=at_once)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_null_blocks_are_like_nothing_and_change_nothing():
     puzzle, partner = drifting(5)
     wide = padded(puzzle, 2)
-    found = likenesses(paired_of(wide, np.append(partner, [6, 5])))
+    found = similarities(paired_of(wide, np.append(partner, [6, 5])))
     assert not found[:, 5:].any()
     assert not found[:, :, 5:].any()
-    np.testing.assert_allclose(found[:, :5, :5], likenesses(paired_of(puzzle, partner)), atol=1e-5)
+    np.testing.assert_allclose(found[:, :5, :5], similarities(paired_of(puzzle, partner)), atol=1e-5)
     order, _ = seriate(paired_of(wide, np.append(partner, [6, 5])))
     assert sorted(order) == list(range(7))
 
@@ -109,7 +109,7 @@ def place(order, a, b):
     return order.index(a) - order.index(b)
 
 
-def test_a_place_fits_by_the_sum_of_likenesses_times_profiles():
+def test_a_place_fits_by_the_sum_of_similarities_times_profiles():
     rng = np.random.default_rng(2)
     n, alike, profiles = 6, rng.normal(size=(3, 6, 6)), rng.normal(size=(3, 6))
     alike += alike.swapaxes(1, 2)
@@ -168,9 +168,9 @@ def test_equal_blocks_leave_nothing_to_tell():
     puzzle, partner = drifting(4)
     same = {name: np.repeat(getattr(puzzle, name)[:1], 4, axis=0) for name in ("w_in", "b_in", "w_out", "b_out")}
     paired = paired_of(puzzle.replace(**same), partner)
-    assert not likenesses(paired).any()
+    assert not similarities(paired).any()
     assert sorted(seed_order(paired, "seriation")) == list(range(4))
-    found = line(likenesses(paired), np.ones(6), np.arange(4, dtype=np.int32), least_noise=0.5)
+    found = line(similarities(paired), np.ones(6), np.arange(4, dtype=np.int32), least_noise=0.5)
     assert (found.noise == 0.5).all()
 
 

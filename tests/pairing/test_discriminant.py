@@ -123,7 +123,7 @@ def test_scores_are_finite_with(what):
     assert all(np.isfinite(values).all() for values in known.values())
     n = puzzle.blocks
     assert np.isfinite(from_pairs(known, np.arange(n), np.roll(np.arange(n), 1)).scores).all()
-    for name in ("discriminant", "neighbours"):
+    for name in ("discriminant", "template"):
         assert np.isfinite(standardised(PAIRINGS[name](puzzle))).all()
 
 

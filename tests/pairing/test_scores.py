@@ -157,7 +157,7 @@ def without_noise(square, deviation):
     return square @ right @ np.diag(factors) @ right.T
 
 
-def neighbours(puzzle):
+def template(puzzle):
     tables, ends = products(puzzle), []
     b = np.linalg.pinv(puzzle.x - np.mean(puzzle.x, axis=0)) @ (puzzle.y - np.mean(puzzle.y))
     slopes = of_both(each(puzzle, lambda w_in, b_in, w_out: b @ w_out @ w_in @ b))
@@ -192,7 +192,7 @@ DEFINITIONS = {
     "gram": lambda p: each(p, lambda w_in, b_in, w_out: cosine(w_in @ w_in.T, w_out.T @ w_out)),
     "norm_balance": lambda p: each(p, lambda w_in, b_in, w_out: cosine((w_in**2).sum(1) + b_in**2, (w_out**2).sum(0))),
     "discriminant": discriminant,
-    "neighbours": neighbours,
+    "template": template,
     "probe": probe,
 }
 
@@ -201,14 +201,14 @@ DOUBLE = {"rtol": 1e-9, "atol": 1e-12}
 EXACT = {
     "probe": {"rtol": 1e-4, "atol": 1e-5},
     "discriminant": {"rtol": 1e-4, "atol": 1e-4},
-    "neighbours": {"rtol": 2e-3, "atol": 1e-3},
+    "template": {"rtol": 2e-3, "atol": 1e-3},
 }
 """The data are gone through in float32, and messages are sent until they have settled a little."""
 
 
 def scored(name, puzzle):
     """Scores after as many rounds as the definitions take."""
-    return PAIRINGS[name](puzzle, **({"tolerance": 0} if name == "neighbours" else {}))
+    return PAIRINGS[name](puzzle, **({"tolerance": 0} if name == "template" else {}))
 
 
 @pytest.mark.parametrize("name", PAIRINGS)

@@ -8,15 +8,15 @@ import time
 
 import pytest
 
-from jaxsolve.cli import ahead as ahead_module
+from jaxsolve.cli import prefetch as prefetch_module
 
 CODE = """
 import os, sys, time
-from jaxsolve.cli.ahead import ahead
+from jaxsolve.cli.prefetch import prefetch
 from jaxsolve.errors import PuzzleError
 def work():
     {work}
-done = ahead(work)
+done = prefetch(work)
 here = os.getpid()
 try:
     print(done())
@@ -70,6 +70,6 @@ def test_where_processes_cannot_be_copied_the_work_is_done_here(monkeypatch):
     def refuse():
         raise BlockingIOError(11, "no more processes")
 
-    monkeypatch.setattr(ahead_module.os, "fork", refuse)
+    monkeypatch.setattr(prefetch_module.os, "fork", refuse)
     monkeypatch.delitem(sys.modules, "jax", raising=False)
-    assert ahead_module.ahead(lambda: "here")() == "here"
+    assert prefetch_module.prefetch(lambda: "here")() == "here"

@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def ahead(work: Callable[[], T]) -> Callable[[], T]:
+def prefetch(work: Callable[[], T]) -> Callable[[], T]:
     """Begin to do something in a copy of this process; return what waits for it and gives its result.
 
     Errors are raised where the result is asked for. Where processes cannot be copied, or the copy is lost,

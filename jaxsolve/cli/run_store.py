@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jaxsolve.cli import terminal
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import OutputError
-from jaxsolve.files import LOCK, Hold, write_new
+from jaxsolve.files import LOCK, FolderLock, write_new
 from jaxsolve.puzzle import Assembly
 from jaxsolve.puzzle.padding import padded
 from jaxsolve.puzzle.source import PIECES
@@ -60,7 +60,7 @@ class Best(Observer):
             self.known = loss, assembly
 
 
-class Keeper:
+class RunStore:
     """Keeps a run in the folder a user named, or else in one of its own in the user's folder for such data.
 
     Raises
@@ -74,7 +74,7 @@ class Keeper:
         self._made: Path | None = None
         self._recorder: Recorder | None = None
         self._puzzle: Puzzle | None = None
-        self._hold: Hold | None = None
+        self._lock: FolderLock | None = None
         self._best = Best()
         self._lacking = ""
         """What could not be kept."""
@@ -85,14 +85,14 @@ class Keeper:
             except OSError as error:
                 raise OutputError(f"{named}: this folder cannot be written ({error.strerror or error})") from error
 
-    def __enter__(self) -> "Keeper":
+    def __enter__(self) -> "RunStore":
         """Keep the folder to itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
         """Let others have it."""
-        if self._hold is not None:
-            self._hold.release()
+        if self._lock is not None:
+            self._lock.release()
 
     @property
     def named(self) -> bool:
@@ -214,7 +214,7 @@ class Keeper:
 
     def _take(self, folder: Path) -> None:
         if self._alone:
-            self._hold = Hold(folder)
+            self._lock = FolderLock(folder)
 
     def _failed(self, recorder: Recorder, error: BaseException) -> None:
         if recorder.anything:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from jaxsolve.pairing import PAIRINGS, factors, learned_around, likeness, of_pairs, pair
+from jaxsolve.pairing import PAIRINGS, factors, learned_around, of_pairs, pair, similarity
 from jaxsolve.pairing.discriminant import Discriminant
-from jaxsolve.pairing.neighbours import denoised
+from jaxsolve.pairing.template import denoised
 from tests import reference
 
 N, D, H, ROWS = 32, 12, 16, 50
@@ -36,24 +36,24 @@ def turning(seed, strength=1.8, fall=1.0):
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])
 def test_pairs_whose_products_turn_with_depth_are_found_by_their_neighbours(seed):
     puzzle, partner, _ = turning(seed)
-    right = {name: int((pair(puzzle, name).partner == partner).sum()) for name in ("discriminant", "neighbours")}
-    assert right["neighbours"] > right["discriminant"] + 2
+    right = {name: int((pair(puzzle, name).partner == partner).sum()) for name in ("discriminant", "template")}
+    assert right["template"] > right["discriminant"] + 2
 
 
-def test_likeness_is_that_of_pairs_near_in_depth():
+def test_similarity_is_that_of_pairs_near_in_depth():
     puzzle, partner, depth = turning(0)
     pairs, known = np.eye(N)[partner], factors(puzzle)
     above = lambda found: sum(found[name][pairs > 0].mean() / found[name].std() for name in ("near_left", "near_right"))
     ranks = depth.argsort().argsort().astype(float)
-    assert above(likeness(known, pairs, ranks)) > 1.2 * above(likeness(known, pairs, np.zeros(N)))
+    assert above(similarity(known, pairs, ranks)) > 1.2 * above(similarity(known, pairs, np.zeros(N)))
 
 
 def test_a_pair_is_no_template_for_its_own_first_half(monkeypatch):
-    monkeypatch.setattr("jaxsolve.pairing.neighbours.of_pairs", lambda values: values)
+    monkeypatch.setattr("jaxsolve.pairing.template.of_pairs", lambda values: values)
     puzzle, partner, _ = turning(0)
     one = np.zeros((N, N))
     one[3, partner[3]] = 1
-    for scores in likeness(factors(puzzle), one, np.zeros(N)).values():
+    for scores in similarity(factors(puzzle), one, np.zeros(N)).values():
         np.testing.assert_array_equal(scores[3], 0)
         assert np.all(np.delete(scores, 3, axis=0).any(axis=1))
 
@@ -61,12 +61,12 @@ def test_a_pair_is_no_template_for_its_own_first_half(monkeypatch):
 def test_templates_are_made_anew_only_until_the_posterior_stays_as_it_is(monkeypatch):
     puzzle, _, _ = turning(0)
     seen = []
-    monkeypatch.setattr("jaxsolve.pairing.neighbours.likeness", lambda *of: seen.append(of) or likeness(*of))
-    PAIRINGS["neighbours"](puzzle, rounds=12)
+    monkeypatch.setattr("jaxsolve.pairing.template.similarity", lambda *of: seen.append(of) or similarity(*of))
+    PAIRINGS["template"](puzzle, rounds=12)
     assert 2 < len(seen) < 2 * 12
     assert np.abs(seen[0][1] - seen[-1][1]).max() > 0.5
     seen.clear()
-    PAIRINGS["neighbours"](puzzle, rounds=1)
+    PAIRINGS["template"](puzzle, rounds=1)
     assert len(seen) == 2
 
 

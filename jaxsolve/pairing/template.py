@@ -52,7 +52,7 @@ def factors(puzzle: Puzzle, *, response_rows: int = 4000) -> dict[str, Factors]:
         return {name: Factors(*halves, _deviation(*halves)) for name, halves in made_of.items()}
 
 
-def contracted(known: dict[str, Scores], posterior: Posterior) -> Array:
+def depth_score(known: dict[str, Scores], posterior: Posterior) -> Array:
     """Return what falls with the depth of first halves' pairs, `[N]`, where weight decay does not turn it round.
 
     Later blocks see more of the answer in their states, and take back more of the direction that is read out (uᵀMu)
@@ -67,7 +67,7 @@ def around(depths: NDArray[np.floating], width: float) -> Array:
     return np.exp(-0.5 * ((depths[:, None] - depths) / (width * len(depths))) ** 2)
 
 
-def likeness(
+def similarity(
     compared: dict[str, Factors],
     posterior: Posterior,
     depths: NDArray[np.floating],
@@ -152,11 +152,11 @@ def learned_around(
     return Discriminant().learned_from(known, posterior, around(depths, width))
 
 
-def neighbours(puzzle: Puzzle, *, rounds: int = 12, tolerance: float = 1e-2) -> Scores:
-    """Return the discriminant with likeness to neighbours among its statistics, by turns with the posterior it gives.
+def template(puzzle: Puzzle, *, rounds: int = 12, tolerance: float = 1e-2) -> Scores:
+    """Return the discriminant with similarity to neighbours among its statistics, by turns with the posterior it gives.
 
     Once from the posterior of the discriminant without it on, once from the pairs of `readout_trace`; that for which
-    there is more evidence is returned. How deep pairs lie is not known yet: they are sorted as they are `contracted`.
+    there is more evidence is returned. How deep pairs lie is not known yet: they are sorted as they are `depth_score`.
 
     Parameters
     ----------
@@ -180,8 +180,8 @@ def _settled(
 ) -> Learned:
     """Return what is learned where the posterior no longer changes, or after some rounds."""
     while True:
-        depths = contracted(known, posterior).argsort(kind="stable").argsort(kind="stable").astype(np.float64)
-        found = learned_around(known | likeness(compared, posterior, depths), posterior, depths)
+        depths = depth_score(known, posterior).argsort(kind="stable").argsort(kind="stable").astype(np.float64)
+        found = learned_around(known | similarity(compared, posterior, depths), posterior, depths)
         rounds -= 1
         if not rounds or np.abs(found.posterior - posterior).max(initial=0.0) < tolerance:
             return found
