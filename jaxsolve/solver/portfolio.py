@@ -167,7 +167,8 @@ class Portfolio:
         elif self.stage == "best":
             self.stage = "others"
             if not first.puzzle.activation_given and first.attempts:
-                starts = [*self.first_orders, *(attempt.start for attempt in first.attempts)]
+                whole = [one.start for one in first.attempts if one.puzzle.blocks == first.puzzle.blocks]
+                starts = [*self.first_orders, *whole]  # where blocks were left out there are null halves
                 ranked = rank_activations(first.puzzle, starts, self.policy.rows)
                 self.waiting = [name for name, _ in ranked if name not in SAME]
         elif self.waiting:

@@ -250,3 +250,20 @@ def test_a_bad_answer_is_in_doubt_until_every_activation_was_tried():
     assert not made(0.03, *every).in_doubt()
     assert not made(0.01, "relu").in_doubt()
     assert not made(0.03, "relu", said=True).in_doubt()
+
+
+def test_attempts_that_leave_blocks_out_do_not_rank_other_activations():
+    puzzle, answer = given("relu")
+    script = {"relu": [(0.5, INF, None)] * 20}
+    portfolio = portfolio_of(script)
+    wide = padded(puzzle, 1)
+    left_out = wide.assembly(puzzle.permutation(answer))
+    for number in range(16):
+        hypothesis = portfolio.select()
+        attempt = hypothesis.advance()
+        if attempt is None or hypothesis.puzzle.activation != "relu":
+            break
+        if number == 1:
+            hypothesis.attempts[-1] = replace(attempt, puzzle=wide, start=left_out)
+        portfolio.update(hypothesis, attempt)
+    assert hypothesis.puzzle.activation != "relu", "the others were ranked"
