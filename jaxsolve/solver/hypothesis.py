@@ -233,7 +233,7 @@ class Hypothesis:
 
     def _restarts(self) -> "Site":
         """Return joint searches from nothing."""
-        last = self.attempts[-1]
+        last = self._own[-1]
         floor = reachable(self.puzzle, last.descent.assembly)
         setting = self._setting(self.puzzle, last.problem.rows, None, floor)
         return self._restarting(setting, last.search, last.most)
@@ -243,8 +243,7 @@ class Hypothesis:
 
     def _all_blocks(self) -> "Site":
         """Return methods that begin with the likely orders of the best supported pairings, and take turns."""
-        best, numbers = self.best, self._numbers
-        assert best is not None
+        best, numbers = min(self._own, key=lambda attempt: attempt.mse), self._numbers
         starts, losses, lines = list[Assembly](), list[float](), list[bool]()
         for pairing in dict.fromkeys((best.pairing, *islice(self._pairings, numbers.pairings - 1))):
             paired = replace(paired_by(self.puzzle, pairing, self.config, self.run), placed=best.problem)
@@ -261,8 +260,7 @@ class Hypothesis:
 
     def _fewer_blocks(self) -> "Site | None":
         """Return the same without the blocks that the best answer is much better without, and with room for one."""
-        own = [attempt for attempt in self.attempts if attempt.puzzle is self.puzzle]
-        best = min(own, key=lambda attempt: attempt.mse)
+        best = min(self._own, key=lambda attempt: attempt.mse)
         share, answer = self.config.given("elimination", Elimination()).share, best.descent.assembly
         gone = superfluous_blocks(self.puzzle, answer, best.descent.loss, best.problem.rows, share)
         spare = max(gone, 0 if self._known_pairs else 1)
@@ -272,6 +270,11 @@ class Hypothesis:
         start = unjudged([wide.assembly(self.puzzle.permutation(answer))])
         setting = self._setting(wide, best.problem.rows, start, reachable(self.puzzle, answer))
         return self._by_methods(setting, ("elimination",) if gone else (), {})
+
+    @property
+    def _own(self) -> list[Attempt]:
+        """Attempts that run the puzzle's own blocks: one that was read anew may have null halves that it has not."""
+        return [attempt for attempt in self.attempts if attempt.puzzle.blocks == self.puzzle.blocks]
 
     @property
     def _known_pairs(self) -> bool:

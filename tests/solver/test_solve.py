@@ -1,5 +1,7 @@
 """The recipe solves what it can, says honestly what it cannot, and always has an answer to show."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,9 @@ from jaxsolve import engine
 from jaxsolve.errors import JaxsolveError
 from jaxsolve.ordering import SEEDS
 from jaxsolve.pairing import PAIRINGS
-from jaxsolve.puzzle import Assembly, demo_puzzle, sha256_of
+from jaxsolve.puzzle import Assembly, demo_puzzle, padded, sha256_of
 from jaxsolve.run import OutOfTime, Progress, Run
-from jaxsolve.search import SEARCHES, begin
+from jaxsolve.search import SEARCHES, Descent, begin
 from jaxsolve.solver import Attempt, Config, solve
 from jaxsolve.solver.config import NONE
 from jaxsolve.solver.hypothesis import Hypothesis
@@ -230,3 +232,18 @@ def test_a_given_answer_is_begun_with(demo):
 def test_an_option_that_nothing_has_is_refused(demo):
     with pytest.raises(JaxsolveError, match=r"policy has no option 'policy.nonsense'.*; it has certain, .*patience"):
         solve(demo, Config(options={"policy.nonsense": 1}))
+
+
+def test_a_hypothesis_whose_best_answer_was_read_anew_with_null_halves_goes_on_with_its_own():
+    puzzle, answer = reference.random_puzzle(7, n=4, rows=300)
+    hypothesis = Hypothesis(puzzle, Config(), Run())
+    while hypothesis.advance() is not None and not hypothesis.exhausted:
+        pass
+    wide = padded(puzzle, 1)
+    left_out = wide.assembly(puzzle.permutation(answer))
+    own = hypothesis.attempts[0]
+    hypothesis.attempts.append(replace(own, puzzle=wide, descent=Descent(left_out, 0.0), mse=0.0))
+    assert hypothesis.best.puzzle is wide
+    site = hypothesis._all_blocks()
+    assert site.puzzle is puzzle
+    assert site.setting.starts.ins.max() < puzzle.blocks
