@@ -86,7 +86,7 @@ class Judge:
     refit: AffineFit | None = None
     """Affine map under which the last answer fits much better than as it is: the units are others."""
     given: Assembly | None = None
-    """That answer, to begin with in those units."""
+    """That answer, to begin with in those units; None: it leaves blocks out."""
 
     def __post_init__(self) -> None:
         """Take the numbers of the configuration."""
@@ -143,7 +143,8 @@ class Judge:
         share = self.numbers.refitted if known else numbers.other_units
         if fit.mse < share * attempt.mse and (known or attempt.mse > ODD * variance):
             self.refit = fit if fit.mse < ODD * variance else matched(puzzle, assembly)[0]
-            self.given = assembly
+            whole = puzzle.blocks == self.portfolio.hypotheses[0].puzzle.blocks
+            self.given = assembly if whole else None  # its null halves are not there
         return self.refit is not None
 
     def _reread(self, hypothesis: Hypothesis, attempt: Attempt) -> Hypothesis | None:

@@ -85,7 +85,7 @@ def solve(
             settled = judge.settles(hypothesis, attempt)
             hypothesis.evaluations += run.evaluations - taken
             judge.portfolio.update(hypothesis, attempt)
-            if judge.refit is not None and judge.given is not None:
+            if judge.refit is not None:
                 reading.refit(hypothesis.puzzle, judge.refit, judge.given)
                 judge = _begun(reading, config, run, None, judge.refits + 1)
             elif settled:

@@ -1,13 +1,18 @@
 """Answers under noise, with pieces too many or too few, and with others as good."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from jaxsolve import engine
 from jaxsolve.certificate import certify, reachable, twins, weigh, with_neighbour
 from jaxsolve.puzzle import Assembly, demo_puzzle, padded, predict, running
 from jaxsolve.run import Run
-from jaxsolve.solver import Config, solve
+from jaxsolve.search import Descent
+from jaxsolve.solver import Attempt, Config, solve
 from jaxsolve.solver.acceptance import Acceptance, Judge, concluded, gaps, with_evidence
+from jaxsolve.solver.portfolio import Policy, Portfolio
 from tests.reference import single
 
 RNG = np.random.default_rng
@@ -176,3 +181,18 @@ def test_an_answer_is_read_anew_until_no_activation_fits_it_better(monkeypatch):
 def test_the_numbers_of_acceptance_are_options():
     judge = Judge(Config(options={"acceptance.refits": 3}), Run(), None)
     assert (judge.numbers.refits, judge.numbers.followed) == (3, Acceptance().followed)
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+def test_other_units_begin_with_an_answer_only_if_it_runs_the_puzzles_own_blocks(demo, spare):
+    puzzle, answer = demo
+    moved = puzzle.replace(y=single(3 * puzzle.y + 5))
+    wide = padded(moved, spare) if spare else moved
+    assembly = wide.assembly(puzzle.permutation(answer))
+    problem = engine.to_device(wide, 500)
+    attempt = Attempt(wide, None, "given", "descent", problem, Descent(assembly, 1.0), assembly, 1.0)
+    attempt.mse = float(np.mean((predict(wide, assembly) - wide.y) ** 2))
+    judge = Judge(Config(), Run(), Portfolio(Policy(), None, [SimpleNamespace(puzzle=moved)]))
+    assert judge._other_units(attempt)
+    assert judge.refit.slope == pytest.approx(3, rel=1e-3)
+    assert (judge.given is None) == bool(spare)
