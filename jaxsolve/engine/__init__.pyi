@@ -52,6 +52,7 @@ from .network import (
 from .optimisers import OPTIMISERS as OPTIMISERS
 from .paths import Plan as Plan, plan as plan
 from .prepending import prepended_losses as prepended_losses, suffix_losses as suffix_losses
+from .probe_expansion import Fits as Fits, best_probed as best_probed
 from .probing import input_gains as input_gains, partner_gains as partner_gains
 from .relaxation import (
     NormalEquations as NormalEquations,

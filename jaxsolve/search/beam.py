@@ -6,7 +6,7 @@ HARPY Speech Recognition System; with noise in the scores, and kept diverse, as 
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +82,7 @@ class Beam:
         states = engine.inputs_spread(setting.problem)
         for t in range(state.ins.shape[1]):
             parents = np.arange(len(state.losses)) if t else np.zeros(len(state.losses), np.int32)
-            states = _grow(setting, states, parents, state.ins[:, t], state.outs[:, t])
+            states = grow(setting, states, parents, state.ins[:, t], state.outs[:, t])
         return states
 
     def finished(self, state: BeamState) -> bool:
@@ -99,14 +99,14 @@ class Beam:
         """Return the beam one block later."""
         pool = _expand(setting, state, work, self.width * (self.pool if self.signature else 1), self.noise)
         if self.signature:
-            pool = pool.take(_capped(self._signatures(setting, work, pool), self.signature))
+            pool = pool.take(capped(self._signatures(setting, work, pool), self.signature))
         best = pool.take(slice(self.width))
-        best = best.take(np.argsort(best.losses, kind="stable")) if self.finished(_grown(state, best)) else best
-        return _grown(state, best), _grow(setting, work, best.parent, best.ins, best.outs)
+        best = best.take(np.argsort(best.losses, kind="stable")) if self.finished(grown(state, best)) else best
+        return grown(state, best), grow(setting, work, best.parent, best.ins, best.outs)
 
     def _signatures(self, setting: Setting, work: Work, pool: Children) -> NDArray[np.int64]:
         """Return the rounded outputs of candidates on a few rows, `[K, S]`."""
-        index = np.resize(np.arange(len(pool.parent)), _room(len(pool.parent)))
+        index = np.resize(np.arange(len(pool.parent)), room_for(len(pool.parent)))
         children = pool.take(index)
         found = np.asarray(
             engine.outputs(
@@ -117,46 +117,48 @@ class Beam:
         return np.round(found / step).astype(np.int64)
 
 
-def _room(count: int) -> int:
+def room_for(count: int) -> int:
     """Return a round number, at least `count`: programs are compiled for few sizes."""
     return 1 << (count - 1).bit_length()
 
 
-def _grown(state: BeamState, children: Children) -> BeamState:
+def grown(state: BeamState, children: Children) -> BeamState:
+    """Return a beam one block longer."""
     append = lambda words, last: np.concatenate([words[children.parent], last[:, None]], axis=1)
     return BeamState(append(state.ins, children.ins), append(state.outs, children.outs), children.losses, state.blocks)
 
 
-def _grow(setting: Setting, work: Work, parents: NDArray, ins: NDArray, outs: NDArray) -> Work:
+def grow(setting: Setting, work: Work, parents: NDArray, ins: NDArray, outs: NDArray) -> Work:
     """Return states after one more block, filled up to a round number of them."""
     setting.run.spend(0)
-    index = np.resize(np.arange(len(parents)), _room(len(parents)))
+    index = np.resize(np.arange(len(parents)), room_for(len(parents)))
     with backend.watched():
         return engine.grown(setting.problem, work, *(part[index].astype(np.int32) for part in (parents, ins, outs)))
 
 
-def _left(words: NDArray[np.int32], blocks: int) -> NDArray[np.int32]:
+def unused(words: NDArray[np.int32], blocks: int) -> NDArray[np.int32]:
     """Return the halves that states have not used yet, ascending, `[W, N - L]`."""
     free = np.ones((len(words), blocks), bool)
     np.put_along_axis(free, words, False, axis=1)
     return np.nonzero(free)[1].reshape(len(words), -1).astype(np.int32)
 
 
-def _filled(table: NDArray[np.int32], rows: int, columns: int) -> NDArray[np.int32]:
+def filled_up(table: NDArray[np.int32], rows: int, columns: int) -> NDArray[np.int32]:
+    """Return a table filled up to so many rows and columns."""
     return np.pad(table, ((0, rows - len(table)), (0, columns - table.shape[1])))
 
 
 def _expand(setting: Setting, state: BeamState, work: Work, keep: int, noise: float) -> Children:
     """Return the best expansions of a beam."""
     n, problem = setting.blocks, setting.problem
-    ins = _left(state.ins, n)
+    ins = unused(state.ins, n)
     paired = setting.partner is not None
-    outs = _left(state.outs, n) if setting.partner is None else setting.partner[ins]
+    outs = unused(state.outs, n) if setting.partner is None else setting.partner[ins]
     left, count = ins.shape[1], len(ins)
     bucket = -(-n // 4)  # four programs: each has room for more than there is, and that costs time
     columns = min(n, -(-left // bucket) * bucket)
     flops = 2 * problem.rows * n * problem.pieces.b_in.shape[1] * (problem.pieces.w_in.shape[1] + n)
-    at_once = int(np.clip(Evaluator.work * problem.over.size / flops, 1, min(Evaluator.room, _room(count))))
+    at_once = int(np.clip(Evaluator.work * problem.over.size / flops, 1, min(Evaluator.room, room_for(count))))
     at_once = 1 << (at_once.bit_length() - 1)
     parts = []
     for first in range(0, count, at_once):
@@ -168,11 +170,11 @@ def _expand(setting: Setting, state: BeamState, work: Work, keep: int, noise: fl
                 problem,
                 work,
                 np.int32(first),
-                _filled(ins[rows], at_once, columns),
-                _filled(outs[rows], at_once, columns),
+                filled_up(ins[rows], at_once, columns),
+                filled_up(outs[rows], at_once, columns),
                 np.where(np.arange(at_once) < have, left, 0).astype(np.int32),
                 _noise(setting, state, noise, first, at_once, columns, 1 if paired else columns),
-                keep=_room(keep),
+                keep=room_for(keep),
                 paired=paired,
             )
             parts.append([np.asarray(part) for part in found])
@@ -196,7 +198,7 @@ def _noise(
     return np.float32(noise) * np.stack([draw(w) for w in range(first, first + count)]).astype(np.float32)
 
 
-def _capped(signatures: NDArray[np.integer], cap: int) -> NDArray[np.intp]:
+def capped(signatures: NDArray[Any], cap: int) -> NDArray[np.intp]:
     """Return which candidates stay, in their order, if at most `cap` may have the same signature."""
     _, group = np.unique(signatures, axis=0, return_inverse=True)
     group = group.ravel()

@@ -18,6 +18,7 @@ from jaxsolve.search.grand_canonical import GrandCanonical
 from jaxsolve.search.iterated import Iterated
 from jaxsolve.search.method import Method
 from jaxsolve.search.pipeline import Stage
+from jaxsolve.search.probe_beam import ProbeBeam
 from jaxsolve.search.reannealing import Reannealing
 from jaxsolve.search.relaxation import Relaxation
 
@@ -27,6 +28,7 @@ D = TypeVar("D")
 METHODS: dict[str, Callable[[], Method]] = {
     "beam": Beam,
     "stochastic_beam": lambda: Beam(width=50, noise=0.001),
+    "probe_beam": ProbeBeam,
     "backward_beam": BackwardBeam,
     "annealing": Annealing,
     "tempering": Tempering,

@@ -1,0 +1,275 @@
+"""Host: beams over networks that grow block by block, scored by a linear probe of their states.
+
+The readout says little of a state that is not final; the best affine readout of it says how much of the answer a
+network has worked out (`engine.probe_expansion`). Two things mislead. Late blocks explain much at once, and spoil what
+they explain later: second halves are compared by what probes leave, and first halves, in every second beam, also by
+how far their blocks move the states, for where norms rise with the depth the next block is the one that moves least.
+And of two orders of the same blocks the right one need not be the better one yet: a few of them are kept.
+
+Beams come in rounds, each pair of them wider than the last. The best network of each is refined by a local search.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxsolve import backend, engine
+from jaxsolve.ordering import Paired, likely_order
+from jaxsolve.run import Evaluator
+from jaxsolve.search.beam import capped, filled_up, grow, room_for, unused
+from jaxsolve.search.descent import begin
+from jaxsolve.search.local import descend
+from jaxsolve.search.method import (
+    Count,
+    Info,
+    Population,
+    Setting,
+    Work,
+    check_memory,
+    check_options,
+    population,
+    room,
+)  # fmt: skip
+
+
+class ProbeState(NamedTuple):
+    """The partial networks of a beam, the best first, and what the beams before have found."""
+
+    ins: NDArray[np.int32]
+    """`[W, L]` first halves so far"""
+    outs: NDArray[np.int32]
+    """`[W, L]` second halves so far"""
+    moved: NDArray[np.float64]
+    """`[W]` mean squares of all updates so far, added up"""
+    costs: NDArray[np.float64]
+    """`[W]` what pairs and places cost so far, in units of the logarithm of the error"""
+    path: NDArray[np.float64]
+    """`[P, 3]` mean squared errors of probes after each block: of the first state, the middle one and the last"""
+    best: Population | None
+    """The best networks of the beams that have come to their end; None: none has."""
+    rounds: Count
+    """`[]` beams that have come to their end"""
+
+    @property
+    def depth(self) -> int:
+        """L."""
+        return self.ins.shape[1]
+
+
+class _Children(NamedTuple):
+    """Expansions of a beam."""
+
+    rank: NDArray[np.float64]
+    losses: NDArray[np.float64]
+    moved: NDArray[np.float64]
+    parent: NDArray[np.int32]
+    ins: NDArray[np.int32]
+    outs: NDArray[np.int32]
+
+    def take(self, index: NDArray[np.integer]) -> "_Children":
+        """Return some of them."""
+        return self._make(part[index] for part in self)
+
+
+@dataclass(frozen=True)
+class ProbeBeam:
+    """Beams scored by probes, over first and second halves together, or over the order of given pairs."""
+
+    width: int = 32
+    """States of the first two beams."""
+    rounds: int = 6
+    """Beams, one after the other. Every second one prefers what moves states little."""
+    widening: int = 4
+    """How many times wider each pair of beams is than the one before."""
+    children: int = 16
+    """Expansions of each state that may enter the beam."""
+    refits: int = 48
+    """Second halves that each first half is fitted exactly with: the best to first order."""
+    partners: int = 2
+    """Second halves of each first half that may enter the beam."""
+    orders: int = 4
+    """Most states that run the same blocks: the right order of some need not be the best one yet."""
+    action: float = 6.0
+    """What the mean square of updates counts in every second beam, against the error: both in logarithms."""
+    ridge: float = 1e-5
+    """Ridge of the probes, as a share of the mean square of the states."""
+    deviation: float = 2.0
+    """Standard deviation, in positions, of blocks about the line that the weights of given pairs suggest; 0: none."""
+    reach: float = 3.0
+    """Such deviations before its place in the line from which on a block is tried."""
+    worth: float = 200.0
+    """Independent rows that the error of a probe is worth, against costs of pairs and places."""
+    moments: float = 5e8
+    """Bytes that the moments of states which are expanded together may take."""
+    refine: str = "joint_shortlisted"
+    """Local search from the best network of each beam."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no beam; `UsageError` names the option."""
+        counts = "width", "rounds", "widening", "children", "refits", "partners", "orders"
+        check_options(self, positive=counts)
+
+    @property
+    def state_type(self) -> type[ProbeState]:
+        """States of a beam."""
+        return ProbeState
+
+    def init(self, setting: Setting) -> ProbeState:
+        """Return the beam of the network without blocks."""
+        check_memory(setting, "width", self.width, setting.problem.x.size)
+        return self._blank(np.zeros((0, 3)), None, 0)
+
+    def place(self, setting: Setting, state: ProbeState) -> Work:
+        """Return the states of the partial networks on the devices, grown block by block as they were."""
+        states = engine.inputs_spread(setting.problem)
+        for t in range(state.depth):
+            parents = np.arange(len(state.ins)) if t else np.zeros(len(state.ins), np.int32)
+            states = grow(setting, states, parents, state.ins[:, t], state.outs[:, t])
+        return states
+
+    def finished(self, state: ProbeState) -> bool:
+        """Return whether all beams have come to their end."""
+        return bool(state.rounds >= self.rounds)
+
+    def found(self, state: ProbeState) -> Population:
+        """Return the best networks of all beams that have come to their end."""
+        none = Population(state.ins[:0], state.outs[:0], np.zeros(0))
+        return state.best or none
+
+    def info(self, state: ProbeState) -> Info:
+        """Return what the last step has come to: networks where a beam has ended."""
+        ended = state.depth == 0 and state.best is not None
+        return Info(self.found(state) if ended else None, ripe=ended, over=ended)
+
+    def step(self, setting: Setting, state: ProbeState, work: Work) -> tuple[ProbeState, Work]:
+        """Return the beam one block later, or the next one."""
+        least = self.action if int(state.rounds) % 2 else 0.0
+        places = self._places(setting, state)
+        costs, waiting = self._costs(setting, places, state.depth)
+        fits = engine.Fits(np.float32(self.ridge), np.float32(least), costs)
+        children = self._expanded(setting, state, work, fits, places)
+        before = state.costs + waiting.sum() - waiting[state.ins].sum(axis=1)
+        rank = children.rank + before[children.parent]
+        order = np.lexsort((children.outs, children.ins, children.parent, rank))
+        order = order[capped(_sets(state, children, setting.blocks)[order], self.orders)]
+        fit = int(room(setting) // setting.problem.x.size)
+        best = children.take(order[: min(fit, self.width * self.widening ** (int(state.rounds) // 2))])
+        append = lambda words, last: np.concatenate([words[best.parent], last[:, None]], axis=1)
+        ins, outs = append(state.ins, best.ins), append(state.outs, best.outs)
+        path = np.vstack([state.path[: state.depth], best.losses[[0, len(ins) // 2, -1]]])
+        if ins.shape[1] == setting.blocks:
+            return self._ended(setting, state, path, ins, outs), engine.inputs_spread(setting.problem)
+        total = before[best.parent] + costs[best.ins, best.outs]
+        after = state._replace(ins=ins, outs=outs, moved=best.moved, costs=total, path=path)
+        return after, grow(setting, work, best.parent, best.ins, best.outs)
+
+    def _blank(self, path: NDArray[np.float64], best: Population | None, rounds: int) -> ProbeState:
+        none, zero = np.zeros((1, 0), np.int32), np.zeros(1)
+        return ProbeState(none, none, zero, zero, path, best, np.int64(rounds))
+
+    def _ended(
+        self, setting: Setting, state: ProbeState, path: NDArray, ins: NDArray[np.int32], outs: NDArray[np.int32]
+    ) -> ProbeState:
+        """Return the beginning of the next beam, with the networks of the last one: the best of them is refined."""
+        found = population(ins, outs, setting.losses(ins, outs))
+        descent = begin(setting.problem, found.best, setting.run)
+        descend(setting.problem, descent, self.refine, setting.run, floor=setting.floor)
+        (i, j), loss = descent.assembly, np.array([descent.loss])
+        known = found.with_more(Population(i[None], j[None], loss))
+        known = known if state.best is None else known.with_more(state.best)
+        return self._blank(path, population(*known).take(slice(64)), int(state.rounds) + 1)  # what a stage hands on
+
+    def _places(self, setting: Setting, state: ProbeState) -> NDArray[np.float64] | None:
+        """Return costs of first halves at positions, `[N, N]`, of a setting or of a line; None: there are none."""
+        if setting.places is not None or setting.partner is None or setting.puzzle is None:
+            return setting.places
+        if not self.deviation or int(state.rounds) % 2:
+            return None
+        if "line" not in setting.shared:
+            few = setting.puzzle.first_rows(setting.problem.rows)
+            paired = Paired(few, setting.partner, setting.run, setting.seed, setting.problem)
+            setting.shared["line"] = likely_order(paired).order
+        position = np.argsort(setting.shared["line"])
+        return (np.arange(setting.blocks) - position[:, None]) ** 2 / (2 * self.deviation**2)
+
+    def _costs(
+        self, setting: Setting, places: NDArray[np.float64] | None, depth: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Return what each pair costs at a depth, `[N, N]`, and each first half that is not placed before, `[N]`.
+
+        Both in the logarithm of the error. What is late costs that much while it waits.
+        """
+        n = setting.blocks
+        costs, waiting = np.zeros((n, n)), np.zeros(n)
+        if setting.prior is not None and setting.partner is None:
+            costs += setting.prior
+        if places is not None:
+            ahead = np.minimum.accumulate(places[:, ::-1], axis=1)[:, ::-1]
+            ahead = np.concatenate([ahead, np.zeros((n, 1))], axis=1)
+            costs += (places[:, depth] - ahead[:, depth + 1])[:, None]
+            waiting = ahead[:, depth + 1] - ahead[:, depth]
+        return (2 / self.worth * costs).astype(np.float32), 2 / self.worth * waiting
+
+    def _expanded(
+        self, setting: Setting, state: ProbeState, work: Work, fits: "engine.Fits", places: NDArray[np.float64] | None
+    ) -> _Children:
+        """Return the best expansions of each state of a beam."""
+        n, problem, partner = setting.blocks, setting.problem, setting.partner
+        ins, paired = unused(state.ins, n), partner is not None
+        left, count = np.full(len(ins), ins.shape[1], np.int32), len(ins)
+        if paired and places is not None:
+            early = places[ins, state.depth] * (places.argmin(axis=1)[ins] > state.depth)
+            ins = np.take_along_axis(ins, np.argsort(early, axis=1, kind="stable"), axis=1)
+            left = np.maximum((early <= self.reach**2 / 2).sum(axis=1), 1).astype(np.int32)
+        outs = unused(state.outs, n) if partner is None else partner[ins]
+        bucket = -(-n // 8)  # eight programs: each has room for more than there is, and that costs time
+        columns = int(min(n, -(-left.max() // bucket) * bucket))
+        at_once = self._at_once(problem, columns, room_for(count))
+        parts = []
+        for first in range(0, count, at_once):
+            rows = slice(first, first + at_once)
+            have = min(at_once, count - first)
+            setting.run.spend(int((left[rows].astype(np.int64) ** (1 if paired else 2)).sum()))
+            with backend.watched():
+                found = engine.best_probed(
+                    problem,
+                    work,
+                    np.int32(first),
+                    np.pad(state.moved[rows], (0, at_once - have)).astype(np.float32),
+                    filled_up(ins[rows, :columns], at_once, columns),
+                    filled_up(outs[rows, :columns], at_once, columns),
+                    np.pad(left[rows], (0, at_once - have)),
+                    fits,
+                    refits=self.refits,
+                    partners=self.partners,
+                    keep=self.children,
+                    paired=paired,
+                )
+                parts.append([np.asarray(part) for part in found])
+        rank, losses, moved, parent, i, j = (np.concatenate(part) for part in zip(*parts, strict=True))
+        every = _Children(*(part.astype(np.float64) for part in (rank, losses, moved)), parent, i, j)  # pyright: ignore[reportCallIssue]
+        if np.isfinite(rank).any():
+            return every.take(np.flatnonzero(np.isfinite(rank)))
+        first = np.zeros(1, np.int32)  # every expansion overflows: any of them is as good as the others
+        undefined = np.full(1, np.inf)
+        return _Children(undefined, undefined, undefined, first, ins[:1, 0], outs[:1, 0])
+
+    def _at_once(self, problem: "engine.Problem", firsts: int, most: int) -> int:
+        """Return how many states a call expands: as time and the memory of their moments allow, a power of two."""
+        _, features, hidden = problem.pieces.w_in.shape
+        flops = 2 * problem.rows * firsts * hidden * (2 * features + hidden)
+        moments = 4 * max(8, problem.rows // 512) * firsts * hidden * (features + hidden)
+        fit = min(Evaluator.work * problem.over.size / flops, self.moments / moments)
+        return 1 << (int(np.clip(fit, problem.over.size, most)).bit_length() - 1)
+
+
+def _sets(state: ProbeState, children: _Children, blocks: int) -> NDArray[np.uint64]:
+    """Return the same number for children that run the same blocks, and different ones otherwise.
+
+    Zobrist 1970, A New Hashing Method with Application for Game Playing.
+    """
+    keys = np.random.default_rng(0).integers(2**64, size=(blocks, blocks), dtype=np.uint64)
+    before = np.bitwise_xor.reduce(keys[state.ins, state.outs], axis=1)
+    return before[children.parent] ^ keys[children.ins, children.outs]

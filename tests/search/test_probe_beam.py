@@ -1,0 +1,151 @@
+"""Probe beams keep what a slow beam keeps that fits a readout to every state in float64, and find what they should."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from jaxsolve import engine
+from jaxsolve.errors import UsageError
+from jaxsolve.run import Run
+from jaxsolve.search import Setting, info_of
+from jaxsolve.search.probe_beam import ProbeBeam
+from tests import reference
+from tests.search import states
+
+N, ROWS, RIDGE = 4, 120, 1e-3
+PLAIN = {"width": 5, "rounds": 1, "children": 16, "refits": 4, "partners": 4, "ridge": RIDGE, "refine": "descent"}
+
+
+def setting(partner=None, memory=None, prior=None, places=None, puzzle=None):
+    if puzzle is None:
+        puzzle, _ = reference.random_puzzle(61, n=N, rows=ROWS)
+    return puzzle, Setting(
+        engine.to_device(puzzle), Run(memory=memory), partner=partner, prior=prior, places=places, puzzle=puzzle
+    )
+
+
+def path_of(puzzle, word):
+    """The error of the best affine readout behind a word, and the mean squares of its updates, added up."""
+    seen = reference.states(puzzle, *zip(*word, strict=True), puzzle.rows)
+    steps = [after - before for before, after in itertools.pairwise(seen)]
+    moved = sum(np.mean(np.sum((step - step.mean(axis=0)) ** 2, axis=1)) for step in steps)
+    h, y = seen[-1] - seen[-1].mean(axis=0), puzzle.y - puzzle.y.mean()
+    pull = np.sqrt(RIDGE * np.mean(h**2) * len(y)) * np.eye(h.shape[1])
+    table, target = np.concatenate([h, pull]), np.concatenate([y, np.zeros(h.shape[1])])
+    return np.sum((table @ np.linalg.lstsq(table, target, rcond=None)[0] - target) ** 2) / len(y), moved
+
+
+def children(word, partner):
+    ins, outs = ([k for k in range(N) if k not in used] for used in (zip(*word, strict=False) if word else ([], [])))
+    return [
+        [*word, pair] for pair in (itertools.product(ins, outs) if partner is None else [(i, partner[i]) for i in ins])
+    ]
+
+
+def slow_beam(puzzle, beam, action, partner=None, cost=lambda word: 0.0):
+    words = [[]]
+    for _ in range(N):
+        grown = []
+        for word in words:
+            own = [(np.log(path_of(puzzle, child)[0]) + cost(child), child) for child in children(word, partner)]
+            for i in {child[-1][0] for _, child in own}:
+                of_first = sorted((one for one in own if one[1][-1][0] == i), key=lambda one: one[0])
+                grown += of_first[: beam.partners]
+        grown = [(score + action * np.log(path_of(puzzle, child)[1]), child) for score, child in grown]
+        words, seen = [], {}
+        for _, child in sorted(grown, key=lambda one: one[0]):
+            same = frozenset(child)
+            seen[same] = seen.get(same, 0) + 1
+            if seen[same] <= beam.orders:
+                words.append(child)
+        words = words[: beam.width]
+        yield words
+
+
+def as_words(state):
+    return [list(map(tuple, np.stack(halves, axis=1).tolist())) for halves in zip(state.ins, state.outs, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("options", "action"),
+    [({}, 0.0), ({"orders": 1}, 0.0), ({"partners": 1}, 0.0), ({"partners": 2, "action": 3.0, "rounds": 2}, 3.0)],
+    ids=str,
+)
+def test_beams_keep_what_a_slow_beam_keeps(options, action):
+    puzzle, given = setting()
+    beam = ProbeBeam(**(PLAIN | options))
+    seen = states(beam, given)
+    last = seen[N * (beam.rounds - 1) + 1 : N * beam.rounds]
+    for state, words in zip(last, slow_beam(puzzle, beam, action), strict=False):
+        assert as_words(state) == words
+        np.testing.assert_allclose(state.path[-1, 0], path_of(puzzle, words[0])[0], rtol=1e-4)
+        np.testing.assert_allclose(state.moved, [path_of(puzzle, word)[1] for word in words], rtol=1e-4)
+
+
+def test_orders_of_given_pairs_never_break_one():
+    partner = np.array([2, 0, 3, 1], np.int32)
+    puzzle, given = setting(partner)
+    beam = ProbeBeam(**(PLAIN | {"deviation": 0.0}))
+    for state, words in zip(states(beam, given)[1:N], slow_beam(puzzle, beam, 0.0, partner.tolist()), strict=False):
+        assert as_words(state) == words
+
+
+def test_costs_of_pairs_and_of_places_count_and_what_is_late_is_charged_while_it_waits():
+    rng = np.random.default_rng(2)
+    prior, expected = rng.normal(size=(N, N)), np.array([2.0, 0.0, 3.0, 1.0])
+    places = (np.arange(N) - expected[:, None]) ** 2 / 2
+    puzzle, given = setting(prior=prior, places=places)
+    beam = ProbeBeam(**(PLAIN | {"worth": 4.0}))
+
+    def cost(word):
+        placed = sum(prior[i, j] + places[i, p] for p, (i, j) in enumerate(word))
+        left = set(range(N)) - {i for i, _ in word}
+        return 2 / beam.worth * (placed + sum(places[i, len(word) :].min(initial=np.inf) for i in left))
+
+    for state, words in zip(states(beam, given)[1:N], slow_beam(puzzle, beam, 0.0, cost=cost), strict=False):
+        assert as_words(state) == words
+
+
+def test_a_line_of_given_pairs_bounds_where_blocks_are_tried():
+    partner = np.arange(N, dtype=np.int32)
+    _, given = setting(partner)
+    given.shared["line"] = np.array([3, 1, 0, 2])
+    beam = ProbeBeam(**(PLAIN | {"deviation": 0.1, "reach": 0.5}))
+    assert [state.ins[:, -1].tolist() for state in states(beam, given)[1:N]] == [[3], [1], [0]]
+
+
+def test_networks_are_found_where_a_beam_ends_the_best_refined_and_kept():
+    puzzle, given = setting()
+    beam = ProbeBeam(**(PLAIN | {"rounds": 3, "widening": 2}))
+    seen = states(beam, given)
+    assert len(seen) == 3 * N + 1
+    ended = [state for state in seen[1:] if state.depth == 0]
+    assert [int(state.rounds) for state in ended] == [1, 2, 3]
+    assert all(info_of(beam, state).candidates is None for state in seen if state.depth)
+    for state in ended:
+        found = info_of(beam, state).candidates
+        assert state.path.shape == (N, 3)
+        np.testing.assert_allclose(
+            found.losses,
+            [reference.loss(puzzle, i, j) for i, j in zip(found.ins, found.outs, strict=True)],
+            rtol=1e-3,
+            atol=1e-9,
+        )
+    losses = [state.best.losses[0] for state in ended]
+    assert losses == sorted(losses, reverse=True), "nothing that was found is lost"
+
+
+def test_expansions_that_all_overflow_still_make_networks():
+    puzzle, _ = reference.random_puzzle(61, n=N, rows=ROWS)
+    _, given = setting(puzzle=puzzle.replace(w_out=puzzle.w_out * 1e30))
+    beam = ProbeBeam(**PLAIN)
+    assert beam.found(states(beam, given)[-1]).size
+
+
+def test_options_that_make_no_beam_are_refused():
+    with pytest.raises(UsageError, match=r"^partners is 0; expected at least 1$"):
+        ProbeBeam(partners=0)
+    _, given = setting(memory=4 * 2 * 4 * ROWS * 10)
+    with pytest.raises(UsageError, match=r"^width is 11; on 120 rows"):
+        ProbeBeam(width=11).init(given)
