@@ -15,10 +15,14 @@ from jaxsolve.search.storing import Arrays, flattened, restored
 class Restarts:
     """Numbers of joint searches that need no start, of which every round does twice as much as the one before.
 
-    Networks are grown as they cool, an iterated search goes on from the best of them, and chains that begin anywhere
-    find what is small enough for them.
+    Beams that are scored by probes come first. Networks are grown as they cool, an iterated search goes on from the
+    best of them, and chains that begin anywhere find what is small enough for them.
     """
 
+    beam_rows: int = 2000
+    """Rows that probes are fitted on."""
+    beam_width: int = 32
+    """States of the two beams of the first round."""
     growing_rows: int = 4000
     """Rows on which networks are grown: moves are decided on few of them, and should not learn those by heart."""
     growing_work: float = 6000.0
@@ -38,13 +42,14 @@ class Restarts:
 
     def design(self, k: int, variance: float) -> tuple[str, int, dict[str, float]]:
         """Return the stages of the k-th search, the rows that it compares candidates on, and its options."""
-        more, unit = 2 ** (k // 3), max(variance, 1e-12)
+        more, unit = 2 ** (k // 4), max(variance, 1e-12)
         annealed = {"steps": self.annealing_steps * more, "hot": self.hot * unit, "cold": self.cold * unit, "chains": 2}
         return (
+            ("probe_beam", self.beam_rows, {"probe_beam.width": self.beam_width * more, "probe_beam.rounds": 2}),
             ("grand_canonical,descent", self.growing_rows, {"grand_canonical.forwards": self.growing_work * more}),
             ("iterated,descent", self.iterated_rows, {"iterated.steps": self.iterated_steps * more}),
             ("annealing,descent", self.annealing_rows, {f"annealing.{name}": own for name, own in annealed.items()}),
-        )[k % 3]
+        )[k % 4]
 
 
 class RestartsArm:
@@ -84,7 +89,7 @@ class RestartsArm:
         assert puzzle is not None
         stages, rows, options = self._numbers.design(self._k, float(puzzle.y.var()))
         starts = self._last if stages.startswith("iterated") else None
-        seed = (own.seed + 100 * (self._k // 3)) % MOST_SEED
+        seed = (own.seed + 100 * (self._k // 4)) % MOST_SEED
         problem = engine.to_device(puzzle, rows, len(own.problem.over.local_devices))
         setting = Setting(problem, own.run, seed, starts, own.whole, puzzle=puzzle, floor=own.floor)
         return Pipeline(stages_named(stages, options), setting)

@@ -13,9 +13,16 @@ from tests import reference
 from tests.search.examples import FLOOR, ROWS, copied, noisy, right, same, setting_of, starting
 
 CHUNK = 64
-DESIGNS = ["grand_canonical,descent", "iterated,descent", "annealing,descent"]
+DESIGNS = ["probe_beam", "grand_canonical,descent", "iterated,descent", "annealing,descent"]
 SMALL = Restarts(
-    growing_rows=40, growing_work=60.0, iterated_rows=40, iterated_steps=1, annealing_rows=40, annealing_steps=16
+    beam_rows=40,
+    beam_width=2,
+    growing_rows=40,
+    growing_work=60.0,
+    iterated_rows=40,
+    iterated_steps=1,
+    annealing_rows=40,
+    annealing_steps=16,
 )
 
 
@@ -40,31 +47,40 @@ def test_searches_double_their_work_and_iterated_ones_begin_with_what_the_last_h
         restarts, "stages_named", lambda names, own: seen.append((names, own)) or stages_named(names, own)
     )
     monkeypatch.setattr(restarts, "Pipeline", Instant)
-    numbers = Restarts(growing_rows=50, growing_work=9.0, iterated_rows=40, iterated_steps=1, annealing_steps=CHUNK)
+    numbers = Restarts(
+        beam_rows=45,
+        beam_width=3,
+        growing_rows=50,
+        growing_work=9.0,
+        iterated_rows=40,
+        iterated_steps=1,
+        annealing_steps=CHUNK,
+    )
     arm, infos = RestartsArm(setting_of(puzzle, seed=3), numbers), []
-    for name in ("grand_canonical", "iterated", "annealing") * 2:
+    for name in ("probe_beam", "grand_canonical", "iterated", "annealing") * 2:
         infos.append(arm.advance())
         assert arm.name == name
     assert [names for names, _ in seen] == DESIGNS * 2
     unit = np.var(puzzle.y)
     annealed = {"annealing.hot": 0.03 * unit, "annealing.cold": 1e-5 * unit, "annealing.chains": 2}
     for k, more in enumerate((1, 2)):
-        (_, growing), (_, iterated), (_, cooling) = seen[3 * k : 3 * k + 3]
+        (_, beam), (_, growing), (_, iterated), (_, cooling) = seen[4 * k : 4 * k + 4]
+        assert beam == {"probe_beam.width": 3 * more, "probe_beam.rounds": 2}
         assert growing == {"grand_canonical.forwards": 9.0 * more}
         assert iterated == {"iterated.steps": more}
         assert cooling == pytest.approx(annealed | {"annealing.steps": CHUNK * more})
-    assert [setting.problem.rows for setting in settings] == [50, 40, ROWS] * 2
-    assert [setting.seed for setting in settings] == [3] * 3 + [103] * 3
+    assert [setting.problem.rows for setting in settings] == [45, 50, 40, ROWS] * 2
+    assert [setting.seed for setting in settings] == [3] * 4 + [103] * 4
     assert all(setting.floor == FLOOR and setting.puzzle is puzzle for setting in settings)
-    assert all(setting.starts is None for setting in (*settings[::3], *settings[2::3]))
-    for k in (1, 4):
+    assert all((setting.starts is None) == (k % 4 != 2) for k, setting in enumerate(settings))
+    for k in (2, 6):
         assert settings[k].starts is infos[k - 1].candidates
     assert [info.candidates.losses.tolist() for info in infos[:2]] == [[2.0, 2.2, 2.4, 3.0], [3.0, 3.2, 3.4, 4.0]]
 
 
 def test_a_hundred_rounds_later_seeds_are_seeds():
     arm = RestartsArm(setting_of(reference.random_puzzle(71, n=4, rows=40)[0], seed=MOST_SEED - 1), SMALL)
-    arm._k = 3
+    arm._k = 4
     assert arm._begun().setting.seed == 99
 
 
@@ -99,7 +115,7 @@ def place_of(arm):
 def test_stored_between_any_two_steps_it_goes_on_in_the_same_bits(small):
     whole = RestartsArm(setting_of(small, run=Run(memory=1e9), seed=5), SMALL)
     other, found, names = from_a_file(whole), [], []
-    while len(found) < 4:
+    while len(found) < 5:
         told, told_too = whole.advance(), other.advance()
         assert other.name == whole.name
         names.append(whole.name)
@@ -115,17 +131,18 @@ def test_stored_between_any_two_steps_it_goes_on_in_the_same_bits(small):
             found.append(told.candidates)
             assert whole.unfinished() is None
         other = from_a_file(other)
-    assert [name for k, name in enumerate(names) if name != "descent" and name != names[k - 1]] == [
+    assert [name for k, name in enumerate(names) if name != "descent" and (not k or name != names[k - 1])] == [
+        "probe_beam",
         "grand_canonical",
         "iterated",
         "annealing",
-        "grand_canonical",
+        "probe_beam",
     ]
 
 
 def test_what_is_found_are_assemblies_and_their_losses(small):
     arm, found = RestartsArm(setting_of(small), SMALL), []
-    while len(found) < 3:
+    while len(found) < 4:
         info = arm.advance()
         if info.candidates is not None:
             found.append(info.candidates)
