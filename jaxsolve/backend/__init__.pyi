@@ -1,7 +1,7 @@
 from .cache import keep_programs as keep_programs
 from .compile import compile_ahead as compile_ahead, compile_seconds as compile_seconds, compiled as compiled
 from .cores import CORES as CORES
-from .devices import device_names as device_names, mesh as mesh
+from .devices import device_names as device_names, mesh as mesh, plain_way as plain_way
 from .distributed import (
     ProcessLost as ProcessLost,
     agree as agree,

@@ -40,6 +40,10 @@ def profile(
         list[str] | None,
         typer.Option("--screen", metavar="NAME", help="Neighbourhood ranked to first order; may be repeated."),
     ] = None,
+    beam: Annotated[
+        list[int] | None,
+        typer.Option("--beam", metavar="WIDTH", help="A step of beams, by readout and by probes; may be repeated."),
+    ] = None,
     precision: Annotated[
         list[str] | None,
         typer.Option("--precision", metavar="TIER", help="screen or accept; may be repeated. Default: accept."),
@@ -72,15 +76,16 @@ def profile(
     names = arguments.start(None, coordinator, processes, process_id, cluster)
     given = arguments.load(puzzle, activation)
     counts = sorted({min(count, given.rows) for count in rows or (512, 2048)})
-    nothing = batch is neighbourhood is screen is None
+    nothing = batch is neighbourhood is screen is beam is None
     lone = [64 if names[0].startswith("cpu") else 512]
     todo = works(
         given.blocks,
         batch or (lone if nothing else []),
         neighbourhood or ([NEIGHBOURHOOD] if nothing else []),
         screen or ([SCREEN] if nothing else []),
+        beam or [],
     )
-    todo = [work for work in todo if work.moves.size]
+    todo = [work for work in todo if work.moves is None or work.moves.size]
     run, found = Run(memory=size, started=started()), []
     say = partial(terminal.note, "interrupted")
     with interrupts.stopping(run.stop, say), backend.traced(trace) if trace else nullcontext():

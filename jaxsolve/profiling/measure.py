@@ -1,9 +1,9 @@
 """Host: the throughput of evaluations as a share of what the same devices do in the same minute."""
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,16 +12,21 @@ from jaxsolve.engine import NEIGHBOURHOODS, Moves, Neighbourhood
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.run import Evaluator, Run, screen, screen_applications, screen_rows
+from jaxsolve.search import Setting
+from jaxsolve.search.beam import Beam
+from jaxsolve.search.method import check_memory
+from jaxsolve.search.probe_beam import ProbeBeam
 
 
 @dataclass(frozen=True, eq=False)
 class Work:
     """Candidates to be evaluated together."""
 
-    kind: Literal["batch", "neighbourhood", "screen"]
-    """Exactly and unrelated; exactly and near an assembly; near an assembly to first order."""
+    kind: Literal["batch", "neighbourhood", "screen", "beam"]
+    """Exactly and unrelated; exactly and near an assembly; near an assembly to first order; a step of a beam."""
     name: str
-    moves: Moves | Neighbourhood
+    moves: Moves | Neighbourhood | None
+    beam: Beam | ProbeBeam | None = None
 
 
 @dataclass(frozen=True)
@@ -52,14 +57,20 @@ class Measurement:
     peak_bytes: int
 
 
-def works(blocks: int, batches: list[int], neighbourhoods: list[str], screens: list[str]) -> list[Work]:
-    """Return what to measure: batches of random candidates, whole neighbourhoods, and screens of them.
+def works(
+    blocks: int, batches: list[int], neighbourhoods: list[str], screens: list[str], widths: Sequence[int] = ()
+) -> list[Work]:
+    """Return what to measure: batches of random candidates, whole neighbourhoods, screens of them, and beams.
+
+    Beams are measured by a step at half of their depth, scored by the readout and by probes.
 
     Raises
     ------
     UsageError
-        There is no such neighbourhood, or a batch is empty.
+        There is no such neighbourhood, or a batch is empty, or a beam.
     """
+    if blocks < 2:
+        widths = ()  # there is nothing to expand
     rng, found = np.random.default_rng(0), []
     for size in batches:
         if size < 1:
@@ -70,7 +81,9 @@ def works(blocks: int, batches: list[int], neighbourhoods: list[str], screens: l
         if name not in NEIGHBOURHOODS:
             raise UsageError(f"no neighbourhood {name!r}; choose one of {', '.join(NEIGHBOURHOODS)}")
     found += [Work("neighbourhood", name, NEIGHBOURHOODS[name](blocks)) for name in neighbourhoods]
-    return found + [Work("screen", f"screen {name}", NEIGHBOURHOODS[name](blocks)) for name in screens]
+    found += [Work("screen", f"screen {name}", NEIGHBOURHOODS[name](blocks)) for name in screens]
+    kinds = {"beam": Beam, "probe_beam": ProbeBeam}
+    return found + [Work("beam", f"{name} {size}", None, kind(size)) for size in widths for name, kind in kinds.items()]
 
 
 def measure(
@@ -93,12 +106,55 @@ def measure(
                 problem = replace(engine.to_device(puzzle, size, count), tier=tier)
                 for work in todo:
                     for way in _ways(problem, work):
-                        yield _measured(problem, work, way, run, repeats, peak, bandwidth)
+                        if work.beam is None:
+                            yield _measured(problem, work, way, run, repeats, peak, bandwidth)
+                        else:
+                            yield _measured_beam(problem, work.name, work.beam, run, repeats, peak)
 
 
 def _ways(problem: "engine.Problem", work: Work) -> list["engine.Way"]:
     best = engine.best_way(problem)
-    return ["batched", "fused"] if best == "fused" and work.kind != "screen" else [best]
+    if work.kind in ("screen", "beam"):
+        return ["batched" if best == "fused" else best]
+    return ["batched", "fused"] if best == "fused" else [best]
+
+
+def _measured_beam(
+    problem: "engine.Problem", name: str, beam: Beam | ProbeBeam, run: Run, repeats: int, peak: Callable[[], float]
+) -> Measurement:
+    """Return what a step of a beam takes. Candidates are its expansions; what it moves in memory is not counted."""
+    setting = Setting(problem, run)
+    method: Any = beam
+    state = method.halfway(setting)
+    check_memory(setting, "beam", beam.width, problem.x.size)
+    states, compiling = method.place(setting, state), backend.compile_seconds()
+    once = lambda: method.step(setting, state, states)
+    once()
+    compiling, taken, peaks = backend.compile_seconds() - compiling, [], [peak()]
+    for _ in range(repeats):
+        taken.append(backend.seconds(lambda: once()[1]))
+        peaks.append(peak())
+    seconds, most = statistics.median(taken), statistics.median(peaks)
+    flops, left = method.flops(setting, state) / seconds, problem.blocks - state.ins.shape[1]
+    return Measurement(
+        work=name,
+        rows=problem.rows,
+        devices=problem.over.size,
+        tier=problem.tier,
+        way=backend.plain_way(problem.over),
+        candidates=beam.width * left**2,
+        applications=beam.width,
+        seconds=seconds,
+        candidates_per_second=beam.width * left**2 / seconds,
+        applications_per_second=beam.width / seconds,
+        flops=flops,
+        peak_flops=most,
+        share_of_peak=flops / most,
+        bytes_per_second=0.0,
+        share_of_bandwidth=0.0,
+        compile_seconds=compiling,
+        peak_bytes=backend.peak_bytes(problem.over),
+    )
 
 
 def _measured(
@@ -111,15 +167,17 @@ def _measured(
     bandwidth: float,
 ) -> Measurement:
     rng, blocks = np.random.default_rng(0), problem.blocks
+    assert work.moves is not None
+    moves = work.moves
     ins, outs = (rng.permutation(blocks).astype(np.int32) for _ in range(2))
     evaluator = Evaluator(problem, Assembly(ins, outs), run, way)
     compiling = backend.compile_seconds()
 
     def once() -> None:
-        if isinstance(work.moves, Neighbourhood) and work.kind == "screen":
-            screen(problem, evaluator.assembly, work.moves, run)
+        if isinstance(moves, Neighbourhood) and work.kind == "screen":
+            screen(problem, evaluator.assembly, moves, run)
         else:
-            evaluator.losses(work.moves)
+            evaluator.losses(moves)
 
     once()
     compiling = backend.compile_seconds() - compiling
@@ -129,8 +187,8 @@ def _measured(
         peaks.append(peak())
     applied = (evaluator.applications - applied) // repeats
     size, tier = problem.rows, problem.tier
-    if isinstance(work.moves, Neighbourhood) and work.kind == "screen":
-        partners = bool(work.moves.halves.any())
+    if isinstance(moves, Neighbourhood) and work.kind == "screen":
+        partners = bool(moves.halves.any())
         size = screen_rows(problem, partners, run.memory_on(problem))
         applied, tier = screen_applications(problem, partners), "screen"
     seconds, most = statistics.median(taken), statistics.median(peaks)
@@ -142,10 +200,10 @@ def _measured(
         devices=problem.over.size,
         tier=tier,
         way=way,
-        candidates=work.moves.size,
+        candidates=moves.size,
         applications=applied,
         seconds=seconds,
-        candidates_per_second=work.moves.size / seconds,
+        candidates_per_second=moves.size / seconds,
         applications_per_second=applied / seconds,
         flops=flops,
         peak_flops=most,

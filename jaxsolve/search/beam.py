@@ -77,6 +77,19 @@ class Beam:
         none = np.zeros((1, 0), np.int32)
         return BeamState(none, none, np.array([np.inf]), np.int64(setting.blocks))
 
+    def halfway(self, setting: Setting) -> BeamState:
+        """Return a beam of random networks of half the blocks, to measure a step with."""
+        ins, outs = (half[:, : setting.blocks // 2] for half in setting.random(self.width))
+        return BeamState(ins, outs, np.zeros(self.width), np.int64(setting.blocks))
+
+    def flops(self, setting: Setting, state: BeamState) -> float:
+        """Return the floating-point operations of the matrix products of a step, by their closed form."""
+        problem, (width, depth) = setting.problem, state.ins.shape
+        _, features, hidden = problem.pieces.w_in.shape
+        left = setting.blocks - depth
+        seconds = left if setting.partner is None else 1
+        return 2.0 * problem.rows * hidden * width * (left * (features + seconds) + 2 * features)
+
     def place(self, setting: Setting, state: BeamState) -> Work:
         """Return the states of the partial networks on the devices, grown block by block as they were."""
         states = engine.inputs_spread(setting.problem)

@@ -121,6 +121,26 @@ class ProbeBeam:
         check_memory(setting, "width", self.width, setting.problem.x.size)
         return self._blank(np.zeros((0, 3)), None, 0)
 
+    def halfway(self, setting: Setting) -> ProbeState:
+        """Return a beam of random networks of half the blocks, to measure a step with."""
+        ins, outs = (half[:, : setting.blocks // 2] for half in setting.random(self.width))
+        zeros = np.zeros(self.width)
+        return self._blank(np.zeros((ins.shape[1], 3)), None, 0)._replace(ins=ins, outs=outs, moved=zeros, costs=zeros)
+
+    def flops(self, setting: Setting, state: ProbeState) -> float:
+        """Return the floating-point operations of the matrix products of a step, by their closed form.
+
+        Moments and the next states for each row, and for each first half the screen and the exact fits.
+        """
+        problem, (width, depth) = setting.problem, state.ins.shape
+        _, d, h = problem.pieces.w_in.shape
+        left = setting.blocks - depth
+        seconds = left if setting.partner is None else 1
+        rows = 2.0 * problem.rows * (left * h * (d + h + d + 2) + 2 * d * h)
+        screen = 0.0 if setting.partner is not None else 2.0 * left * (d * d * h + d * h * h + seconds * h * h)
+        fits = 2.0 * left * min(self.refits, seconds) * (2 * d * d * h + d * h * h + d**3 / 6)
+        return width * (rows + screen + fits)
+
     def place(self, setting: Setting, state: ProbeState) -> Work:
         """Return the states of the partial networks on the devices, grown block by block as they were."""
         states = engine.inputs_spread(setting.problem)

@@ -17,6 +17,11 @@ def test_the_table_has_a_line_for_every_measurement(capsys):
     assert [line.split("  ")[0] for line in out[2:]] == ["batch 64", "swaps", "screen reorderings"]
 
 
+def test_beams_have_two_lines(capsys):
+    assert run(["profile", "demo", *QUICK, "--beam", "3", "--devices", "1"]) == 0
+    assert [line.split("  ")[0] for line in capsys.readouterr().out.splitlines()[2:]] == ["beam 3", "probe_beam 3"]
+
+
 def test_json_and_trace(capsys, tmp_path):
     options = ["--batch", "3", "--batch", "5", "--precision", "screen", "--json", "--trace", str(tmp_path / "t")]
     assert run(["profile", *QUICK, *options]) == 0
@@ -36,6 +41,7 @@ def test_json_and_trace(capsys, tmp_path):
         (["--repeats", "0"], "--repeats and --rows expect"),
         (["--devices", "99"], "devices is 99; there are"),
         (["--batch", "0"], "a batch is 0"),
+        (["--beam", "0"], "width is 0; expected at least 1"),
         (["--trace", "/proc/nothing"], "/proc/nothing: cannot be a folder for --trace"),
     ],
 )

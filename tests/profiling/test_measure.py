@@ -57,3 +57,31 @@ def test_batches_are_random_but_the_same_each_time():
 def test_what_does_not_exist_is_refused(todo):
     with pytest.raises(UsageError, match=r"a batch is 0|no neighbourhood 'nonsense'; choose one of adjacent"):
         works(N, *todo)
+
+
+def products(shapes):
+    """Floating-point operations of matrix products of (rows, inner, columns)."""
+    return sum(2 * rows * inner * columns for rows, inner, columns in shapes)
+
+
+def test_beams_are_measured_at_half_their_depth_and_count_their_products_and_expansions():
+    readout, probes = measured(works(N, [], [], [], [3]))
+    left = N - N // 2
+    assert (readout.work, probes.work) == ("beam 3", "probe_beam 3")
+    assert readout.candidates == probes.candidates == 3 * left**2
+    grown = [(ROWS, D, H), (ROWS, H, D)]
+    expanded = [(ROWS, D, H), (ROWS, H, left)] * left
+    assert readout.flops == pytest.approx(3 * products(grown + expanded) / readout.seconds)
+    moments = [(ROWS, D, H), (H, ROWS, H), (H, ROWS, D + 2)] * left
+    screen = [(D, D, H), (H, D, H), (left, H, H)] * left
+    fits = [(D, H, D), (H, H, D), (D, H, D), (D, D / 6, D)] * left * left
+    assert probes.flops == pytest.approx(3 * products(grown + moments + screen + fits) / probes.seconds)
+    for one in (readout, probes):
+        assert one.share_of_peak == pytest.approx(one.flops / one.peak_flops)
+        assert all(value >= 0 for value in asdict(one).values() if not isinstance(value, str))
+
+
+def test_a_network_of_one_block_has_no_beam():
+    assert not works(1, [], [], [], [3])
+    with pytest.raises(UsageError, match=r"^width is 0; expected at least 1"):
+        works(N, [], [], [], [0])
