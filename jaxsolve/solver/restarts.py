@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.search import MOST_SEED, Info, Pipeline, Population, Setting, stages_named
+from jaxsolve.search.method import room
 from jaxsolve.search.storing import Arrays, flattened, restored
 
 
@@ -40,12 +41,16 @@ class Restarts:
     cold: float = 1e-5
     """Temperature at the end, likewise."""
 
-    def design(self, k: int, variance: float) -> tuple[str, int, dict[str, float]]:
-        """Return the stages of the k-th search, the rows that it compares candidates on, and its options."""
+    def design(self, k: int, variance: float, room: float) -> tuple[str, int, dict[str, Any]]:
+        """Return the stages of the k-th search, the rows that it compares candidates on, and its options.
+
+        `room` is how many beam states fit into memory.
+        """
         more, unit = 2 ** (k // 4), max(variance, 1e-12)
+        width = int(np.clip(self.beam_width * more, 1, max(1.0, room)))
         annealed = {"steps": self.annealing_steps * more, "hot": self.hot * unit, "cold": self.cold * unit, "chains": 2}
         return (
-            ("probe_beam", self.beam_rows, {"probe_beam.width": self.beam_width * more, "probe_beam.rounds": 2}),
+            ("probe_beam", self.beam_rows, {"probe_beam.width": width, "probe_beam.rounds": 2}),
             ("grand_canonical,descent", self.growing_rows, {"grand_canonical.forwards": self.growing_work * more}),
             ("iterated,descent", self.iterated_rows, {"iterated.steps": self.iterated_steps * more}),
             ("annealing,descent", self.annealing_rows, {f"annealing.{name}": own for name, own in annealed.items()}),
@@ -87,7 +92,8 @@ class RestartsArm:
     def _begun(self) -> Pipeline:
         puzzle, own = self._setting.puzzle, self._setting
         assert puzzle is not None
-        stages, rows, options = self._numbers.design(self._k, float(puzzle.y.var()))
+        states = room(own) / (min(self._numbers.beam_rows, puzzle.rows) * puzzle.features)
+        stages, rows, options = self._numbers.design(self._k, float(puzzle.y.var()), states)
         starts = self._last if stages.startswith("iterated") else None
         seed = (own.seed + 100 * (self._k // 4)) % MOST_SEED
         problem = engine.to_device(puzzle, rows, len(own.problem.over.local_devices))

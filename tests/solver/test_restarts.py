@@ -84,6 +84,12 @@ def test_a_hundred_rounds_later_seeds_are_seeds():
     assert arm._begun().setting.seed == 99
 
 
+def test_beams_are_as_wide_as_memory_has_room_for():
+    widths = [Restarts(beam_width=32).design(k, 1.0, 100.5)[2]["probe_beam.width"] for k in (0, 4, 8, 400)]
+    assert widths == [32, 64, 100, 100]
+    assert Restarts().design(0, 1.0, 0.2)[2]["probe_beam.width"] == 1
+
+
 def test_of_what_a_search_has_found_the_best_are_handed_on():
     few = starting(*[reference.random_puzzle(71, n=4, rows=40)[1]] * 9)
     few = few._replace(losses=np.array([2.0, 2.5, 2.9, 3.1, 4, 5, 6, 7, np.nan]))
