@@ -20,7 +20,7 @@ from jaxsolve.ordering import Paired, likely_order
 from jaxsolve.run import Evaluator
 from jaxsolve.search.beam import capped, filled_up, grow, room_for, unused
 from jaxsolve.search.descent import begin
-from jaxsolve.search.local import descend
+from jaxsolve.search.local import descend, search_named
 from jaxsolve.search.method import (
     Count,
     Info,
@@ -110,6 +110,7 @@ class ProbeBeam:
         """Refuse what is no beam; `UsageError` names the option."""
         counts = "width", "rounds", "widening", "children", "refits", "partners", "orders"
         check_options(self, positive=counts)
+        search_named(self.refine)
 
     @property
     def state_type(self) -> type[ProbeState]:

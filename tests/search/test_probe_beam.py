@@ -146,6 +146,8 @@ def test_expansions_that_all_overflow_still_make_networks():
 def test_options_that_make_no_beam_are_refused():
     with pytest.raises(UsageError, match=r"^partners is 0; expected at least 1$"):
         ProbeBeam(partners=0)
+    with pytest.raises(UsageError, match=r"^no search 'foo'"):
+        ProbeBeam(refine="foo")
     _, given = setting(memory=4 * 2 * 4 * ROWS * 10)
     with pytest.raises(UsageError, match=r"^width is 11; on 120 rows"):
         ProbeBeam(width=11).init(given)
