@@ -130,11 +130,8 @@ def _measured_beam(
     states, compiling = method.place(setting, state), backend.compile_seconds()
     once = lambda: method.step(setting, state, states)
     once()
-    compiling, taken, peaks = backend.compile_seconds() - compiling, [], [peak()]
-    for _ in range(repeats):
-        taken.append(backend.seconds(lambda: once()[1]))
-        peaks.append(peak())
-    seconds, most = statistics.median(taken), statistics.median(peaks)
+    compiling = backend.compile_seconds() - compiling
+    seconds, most = _medians(lambda: once()[1], peak, repeats)
     flops, left = method.flops(setting, state) / seconds, problem.blocks - state.ins.shape[1]
     return Measurement(
         work=name,
@@ -181,17 +178,14 @@ def _measured(
 
     once()
     compiling = backend.compile_seconds() - compiling
-    applied, taken, peaks = evaluator.applications, [], [peak()]
-    for _ in range(repeats):
-        taken.append(backend.seconds(once))
-        peaks.append(peak())
+    applied = evaluator.applications
+    seconds, most = _medians(once, peak, repeats)
     applied = (evaluator.applications - applied) // repeats
     size, tier = problem.rows, problem.tier
     if isinstance(moves, Neighbourhood) and work.kind == "screen":
         partners = bool(moves.halves.any())
         size = screen_rows(problem, partners, run.memory_on(problem))
         applied, tier = screen_applications(problem, partners), "screen"
-    seconds, most = statistics.median(taken), statistics.median(peaks)
     flops = applied * 4 * size * problem.pieces.w_in[0].size / seconds
     moved = applied * _bytes_of_block(problem, size, way) / seconds
     return Measurement(
@@ -213,6 +207,15 @@ def _measured(
         compile_seconds=compiling,
         peak_bytes=backend.peak_bytes(problem.over),
     )
+
+
+def _medians(once: Callable[[], object], peak: Callable[[], float], repeats: int) -> tuple[float, float]:
+    """Return the seconds that something takes, and the peak that was measured before, between and after."""
+    taken, peaks = [], [peak()]
+    for _ in range(repeats):
+        taken.append(backend.seconds(once))
+        peaks.append(peak())
+    return statistics.median(taken), statistics.median(peaks)
 
 
 def _bytes_of_block(problem: "engine.Problem", rows: int, way: "engine.Way") -> int:

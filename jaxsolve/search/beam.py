@@ -92,11 +92,7 @@ class Beam:
 
     def place(self, setting: Setting, state: BeamState) -> Work:
         """Return the states of the partial networks on the devices, grown block by block as they were."""
-        states = engine.inputs_spread(setting.problem)
-        for t in range(state.ins.shape[1]):
-            parents = np.arange(len(state.losses)) if t else np.zeros(len(state.losses), np.int32)
-            states = grow(setting, states, parents, state.ins[:, t], state.outs[:, t])
-        return states
+        return regrown(setting, state.ins, state.outs)
 
     def finished(self, state: BeamState) -> bool:
         """Return whether all blocks are placed."""
@@ -137,8 +133,23 @@ def room_for(count: int) -> int:
 
 def grown(state: BeamState, children: Children) -> BeamState:
     """Return a beam one block longer."""
+    ins, outs = extended(state.ins, state.outs, children)
+    return BeamState(ins, outs, children.losses, state.blocks)
+
+
+def extended(ins: NDArray[np.int32], outs: NDArray[np.int32], children: Any) -> tuple[NDArray, NDArray]:
+    """Return the halves of partial networks, `[W, L]`, and after them those of some of their children."""
     append = lambda words, last: np.concatenate([words[children.parent], last[:, None]], axis=1)
-    return BeamState(append(state.ins, children.ins), append(state.outs, children.outs), children.losses, state.blocks)
+    return append(ins, children.ins), append(outs, children.outs)
+
+
+def regrown(setting: Setting, ins: NDArray[np.int32], outs: NDArray[np.int32]) -> Work:
+    """Return the states of partial networks on the devices, grown block by block as they were."""
+    states = engine.inputs_spread(setting.problem)
+    for t in range(ins.shape[1]):
+        parents = np.arange(len(ins)) if t else np.zeros(len(ins), np.int32)
+        states = grow(setting, states, parents, ins[:, t], outs[:, t])
+    return states
 
 
 def grow(setting: Setting, work: Work, parents: NDArray, ins: NDArray, outs: NDArray) -> Work:

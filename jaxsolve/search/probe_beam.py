@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from jaxsolve import backend, engine
 from jaxsolve.ordering import Paired, likely_order
 from jaxsolve.run import Evaluator
-from jaxsolve.search.beam import capped, filled_up, grow, room_for, unused
+from jaxsolve.search.beam import capped, extended, filled_up, grow, regrown, room_for, unused
 from jaxsolve.search.descent import begin
 from jaxsolve.search.local import descend, search_named
 from jaxsolve.search.method import (
@@ -31,7 +31,7 @@ from jaxsolve.search.method import (
     check_options,
     population,
     room,
-)  # fmt: skip
+)
 
 
 class ProbeState(NamedTuple):
@@ -144,11 +144,7 @@ class ProbeBeam:
 
     def place(self, setting: Setting, state: ProbeState) -> Work:
         """Return the states of the partial networks on the devices, grown block by block as they were."""
-        states = engine.inputs_spread(setting.problem)
-        for t in range(state.depth):
-            parents = np.arange(len(state.ins)) if t else np.zeros(len(state.ins), np.int32)
-            states = grow(setting, states, parents, state.ins[:, t], state.outs[:, t])
-        return states
+        return regrown(setting, state.ins, state.outs)
 
     def finished(self, state: ProbeState) -> bool:
         """Return whether all beams have come to their end."""
@@ -177,8 +173,7 @@ class ProbeBeam:
         order = order[capped(_sets(state, children, setting.blocks)[order], self.orders)]
         fit = int(room(setting) // setting.problem.x.size)
         best = children.take(order[: min(fit, self.width * self.widening ** (int(state.rounds) // 2))])
-        append = lambda words, last: np.concatenate([words[best.parent], last[:, None]], axis=1)
-        ins, outs = append(state.ins, best.ins), append(state.outs, best.outs)
+        ins, outs = extended(state.ins, state.outs, best)
         path = np.vstack([state.path[: state.depth], best.losses[[0, len(ins) // 2, -1]]])
         if ins.shape[1] == setting.blocks:
             return self._ended(setting, state, path, ins, outs), engine.inputs_spread(setting.problem)
