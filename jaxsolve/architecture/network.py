@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,17 +19,24 @@ Index = Any
 
 
 def parallel(function: Callable[[S], T], parts: Iterable[S], most: int | None = None) -> Iterator[T]:
-    """Yield what a function makes of each part, in their order: on all cores, or on so many at most.
+    """Yield what a function makes of each part, in their order: on all cores, or on so many at most."""
+    with workers(most) as each:
+        yield from each(function, parts)
+
+
+@contextmanager
+def workers(most: int | None = None) -> Iterator[Callable[[Callable[[S], T], Iterable[S]], Iterator[T]]]:
+    """Hold the threads of `parallel` for several calls of what is given, a function of a function and its parts.
 
     Overflow is no warning: a wrong assembly may overflow, and says so by what it gives.
     """
 
-    def quietly(part: S) -> T:
+    def quietly(function: Callable[[S], T], part: S) -> T:
         with np.errstate(over="ignore", invalid="ignore"):  # threads have settings of their own
             return function(part)
 
     with ThreadPoolExecutor(min(CORES, most or CORES)) as threads:
-        yield from threads.map(quietly, parts)
+        yield lambda function, parts: threads.map(partial(quietly, function), parts)
 
 
 class Network:

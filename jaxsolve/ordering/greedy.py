@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import backend, engine
-from jaxsolve.architecture import parallel
+from jaxsolve.architecture import workers
 from jaxsolve.ordering.paired import Order, Paired
 
 
@@ -25,9 +25,9 @@ def delta_greedy(paired: Paired) -> Order:
 
     rows = 128  # what these become in all blocks stays in the cache of a core
     tiles = [x[start : start + rows] for start in range(0, len(x), rows)]
-    with np.errstate(over="ignore", invalid="ignore"):
+    with workers() as each, np.errstate(over="ignore", invalid="ignore"):
         while left.size:
-            k = int(np.argmin(np.nan_to_num(sum(parallel(sizes, tiles)), nan=np.inf)))
+            k = int(np.argmin(np.nan_to_num(sum(each(sizes, tiles)), nan=np.inf)))
             block, left = left[k : k + 1], np.delete(left, k)
             tiles = [h + updates(h, block)[0] for h in tiles]
             order.append(block[0])
