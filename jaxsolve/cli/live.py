@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from jaxsolve.cli import terminal
-from jaxsolve.run.observer import Label, Observer, Pass, Progress
+from jaxsolve.run.observer import Growth, Label, Observer, Pass, Progress
 
 if TYPE_CHECKING:
     from jaxsolve.puzzle import Assembly
@@ -27,6 +27,7 @@ class View(Observer):
         self._budget, self._clock, self._bars = budget, clock, bars
         self._now, self._heard_at = Progress("read", float("inf"), 0, 0.0), clock()
         self._label, self._loss, self._accepted, self._attempts = "", float("inf"), 0, 0
+        self._grown = ""
         self._counts = deque([(0.0, 0)])
         self._curve: list[tuple[float, float]] = []
         self.stopped: Callable[[], bool] = lambda: False
@@ -60,8 +61,12 @@ class View(Observer):
 
     def found(self, assembly: "Assembly", loss: float) -> None:
         """Remember where it has come to."""
-        self._loss = min(self._loss, loss)
+        self._loss, self._grown = min(self._loss, loss), ""
         self._lower(loss)
+
+    def grew(self, growth: Growth) -> None:
+        """Remember how far partial networks have come."""
+        self._grown = f"{len(growth.best.ins)} blocks, probe {growth.losses[0]:.3g}"
 
     def passed(self, done: Pass) -> None:
         """Count the moves taken."""
@@ -75,7 +80,7 @@ class View(Observer):
         bounded = math.isfinite(left)
         told = f"{_clock_time(max(0.0, left))} left" if bounded else _clock_time(self.elapsed)
         best = f"MSE {self.best:.3g}" if math.isfinite(self.best) else "no answer yet"
-        now = f"now {self._loss:.3g}" if self.best < self._loss < math.inf else ""
+        now = self._grown or (f"now {self._loss:.3g}" if self.best < self._loss < math.inf else "")
         moves = f"{self._accepted:,} moves" if self._accepted else ""
         parts = [where, best, self._spark(), now, self._speed(), moves, told]
         for drop in (3, 5, 2, 4, 0):  # in this order

@@ -35,6 +35,8 @@ and ``attempt`` (a number from 1 on, 0 before the first), and
     frame     loss and permutation of the best assembly of the attempt so far; start: whether it begins with it
     round     phase, name, loss, seconds, accepted, rejected; of several rounds in a row: rounds says of how many
     rate      phase, loss (lowest of the run), accepted and rejected (so far): speed is the difference of two
+    growth    name, blocks (of a partial network), losses (of probes of the first such network of a beam, the middle
+              one and the last) and permutation (of the first, with the readout behind its blocks)
     judged    mse over all rows, solved
     end       status
 

@@ -17,7 +17,7 @@ from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.puzzle.padding import padded
 from jaxsolve.records.files import numbered, open_trace, to_json
 from jaxsolve.records.thinning import Thinning
-from jaxsolve.run import Label, Observer, Pass, Progress
+from jaxsolve.run import Growth, Label, Observer, Pass, Progress
 
 P = ParamSpec("P")
 
@@ -168,6 +168,13 @@ class Recorder(Observer):
         self._write_waiting()
 
     @alone
+    def grew(self, growth: Growth) -> None:
+        """Keep how far partial networks have come."""
+        if self._rounds.take(self._elapsed):
+            about = {"name": growth.name, "blocks": len(growth.best.ins), "losses": growth.losses}
+            self._write_out(Waiting(self._attempt, self._event("growth", **about), growth.best))
+
+    @alone
     def judged(self, mse: float, solved: bool) -> None:
         """Keep what the end of an attempt is worth."""
         if self._rounds.take(self._elapsed):
@@ -273,7 +280,7 @@ class Recorder(Observer):
         files.replace(self.path, f"{files.sealed(to_json(self._fields))}\n".encode())
 
     def _permutation(self, assembly: Assembly) -> list[int]:
-        spare = len(assembly.ins) - self._puzzle.blocks
+        spare = max(0, len(assembly.ins) - self._puzzle.blocks)  # partial networks have fewer
         if spare not in self._wide:
             self._wide[spare] = padded(self._puzzle, spare)
         return self._wide[spare].permutation(assembly)

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxsolve.report.charts import Chart, altair, chart_of, titled
 from jaxsolve.report.figure import Figure
-from jaxsolve.report.history import History
+from jaxsolve.report.history import Growth, History
 from jaxsolve.report.markup import counted
 
 LINE = "lowest so far"
@@ -52,6 +52,33 @@ def error_curve(history: History, note: str) -> Figure:
     rows = [(f.evaluations, f.t, f.attempt, f.phase, f.loss) for f in frames]
     rows += [(one.evaluations, None, None, "judged, over all rows", one.mse) for one in history.judged]
     return Figure("error", chart, ("evaluations", "seconds", "attempt", "phase", "MSE"), rows, large=True)
+
+
+def probe_errors(history: History, note: str) -> Figure:
+    """Return the errors of probes of partial networks by their blocks, for every beam."""
+    alt, beams, before = altair(), list[list[Growth]](), 0
+    for one in history.growth:
+        if one.blocks <= before or not beams:
+            beams.append([])
+        beams[-1].append(one)
+        before = one.blocks
+    kinds = "first of the beam", "middle", "last"
+    table = [(k, one.blocks, *one.losses) for k, beam in enumerate(beams, 1) for one in beam]
+    shown = (
+        table if len(beams) <= 3 else [row for row in table if row[0] > len(beams) - 3]
+    )  # more lines hide each other
+    rows = [
+        {"beam": k, "blocks": blocks, "state": kind, "mse": mse}
+        for k, blocks, *losses in shown
+        for kind, mse in zip(kinds, losses, strict=True)
+    ]
+    x = alt.X("blocks:Q", title="blocks of the partial networks", axis=_counts())
+    y = alt.Y("mse:Q", title="MSE of linear probes", scale=alt.Scale(type="log"), axis=_decades())
+    chart = chart_of(rows).mark_line().encode(x, y, _colors("state", [*kinds]), alt.StrokeDash("beam:N", title="beam"))
+    said = f"{counted(len(beams), 'beam')}, the last of which ends at a probe's MSE of {table[-1][2]:.3g}."
+    said += " Where a path is lost, the error stops falling." + " The last three are shown." * (len(beams) > 3)
+    chart = titled(chart.properties(width=1000, height=220), "Probes of partial networks", said, note)
+    return Figure("probes", chart, ("beam", "blocks", *kinds), table, large=True)
 
 
 def decisions(history: History, note: str) -> Figure:

@@ -37,6 +37,8 @@ class Frame:
     permutation: tuple[int, ...]
     phase: str
     """The seed or start, or the neighbourhood or method that found it."""
+    grows: bool = False
+    """Whether it is a partial network, and the loss that of its probe."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,25 @@ class Judged:
     solved: bool
 
 
+@dataclass(frozen=True)
+class Growth:
+    """Partial networks of a beam."""
+
+    evaluations: int
+    t: float
+    attempt: int
+    name: str
+    losses: tuple[float, float, float]
+    """Of probes of the first of them, the middle one and the last."""
+    permutation: tuple[int, ...]
+    """Of the first, with the readout behind it."""
+
+    @property
+    def blocks(self) -> int:
+        """Those that run so far."""
+        return len(self.permutation) // 2
+
+
 @dataclass(frozen=True, eq=False)
 class History:
     """What the trace of a run holds; what is damaged in it is left out."""
@@ -69,8 +90,18 @@ class History:
     frames: tuple[Frame, ...]
     rounds: tuple[Round, ...]
     judged: tuple[Judged, ...]
+    growth: tuple[Growth, ...]
     pace: tuple[tuple[float, int], ...]
     """Seconds and evaluations of everything that happened, neither ever falling."""
+
+    @property
+    def scenes(self) -> tuple[Frame, ...]:
+        """Frames and first partial networks of beams, one after the other."""
+        growth = [
+            Frame(one.evaluations, one.t, one.attempt, one.losses[0], False, one.permutation, one.name, True)
+            for one in self.growth
+        ]
+        return tuple(sorted([*self.frames, *growth], key=lambda frame: frame.evaluations))
 
     @property
     def best(self) -> list[tuple[int, float, float]]:
@@ -99,11 +130,13 @@ def history_of(record: Record) -> History:
     ]
     frames.sort(key=lambda event: event["evaluations"])  # the best of an attempt may be written after others began
     judged = [event for event in kinds.get("judged", []) if is_amount(event.get("mse"))]
+    growth = (event for event in kinds.get("growth", []) if is_answer(event.get("permutation")) and _losses(event))
     return History(
         attempts,
         tuple(_frames(frames, rounds, attempts)),
         rounds,
         tuple(Judged(e["evaluations"], _drawn(e["mse"]), e.get("solved") is True) for e in judged),
+        tuple(map(_growth, growth)),
         tuple(_pace(events)),
     )
 
@@ -128,6 +161,17 @@ def _round(event: Event) -> Round:
     known = _drawn(loss) if is_amount(loss) else None
     counts = event["accepted"], event["rejected"]
     return Round(event["evaluations"], event["t"], event["attempt"], str(event.get("name")), known, *counts)
+
+
+def _losses(event: Event) -> bool:
+    losses = event.get("losses")
+    return isinstance(losses, list) and len(losses) == 3 and all(map(is_amount, losses))
+
+
+def _growth(event: Event) -> Growth:
+    first, middle, last = map(_drawn, event["losses"])
+    about = event["evaluations"], event["t"], event["attempt"], str(event.get("name"))
+    return Growth(*about, (first, middle, last), tuple(event["permutation"]))
 
 
 def _frames(events: list[Event], rounds: tuple[Round, ...], attempts: tuple[Attempt, ...]) -> list[Frame]:

@@ -10,7 +10,7 @@ class Step(NamedTuple):
     """A move as people would describe it. Positions count from 0."""
 
     kind: str
-    """``swap``, ``insertion``, ``reversal``, ``partners``, ``several``, ``other`` or ``same``."""
+    """``swap``, ``insertion``, ``reversal``, ``partners``, ``several``, ``grown``, ``other`` or ``same``."""
     sentence: str
     moved: list[int]
     """Positions, afterwards, of the blocks that it was about."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from jaxsolve.report.history import Frame, History
-from jaxsolve.report.markup import Markup, data, element, folded, joined, table
+from jaxsolve.report.markup import Markup, counted, data, element, folded, joined, table
 from jaxsolve.report.moves import Step, blocks_of, move_between
 
 SPEEDS = ("0.25", "0.5", "1", "2", "4")
@@ -23,7 +23,7 @@ def replay(history: History, final: list[int] | None, name: str, of: str = "the 
     of
         What is replayed, for those who cannot see it.
     """
-    frames = kept_frames(history.frames)
+    frames = kept_frames(history.scenes)
     if not frames:
         return element("p", "No assemblies were kept of this run, so there is nothing to replay.", class_="missing")
     told = replay_data(frames, final or [*frames[-1].permutation])
@@ -71,9 +71,12 @@ def replay_data(frames: list[Frame], final: list[int]) -> dict[str, Any]:
     for frame in frames:
         blocks = blocks_of(frame.permutation)
         orders.append([index[i] if partners.get(i, j) == j else -1 - index[i] for i, j in blocks])
-        starts = before is None or frame.start
-        steps.append(Step("start", "", []) if starts else move_between(before or [], blocks))
-        before = blocks
+        if frame.grows:
+            steps.append(Step("grown", f"{counted(len(blocks), 'block')} placed", [len(blocks) - 1]))
+        else:
+            starts = before is None or frame.start
+            steps.append(Step("start", "", []) if starts else move_between(before or [], blocks))
+        before = None if frame.grows else blocks
     return {
         "places": [places.get(i, -1) for i in index],
         "pieces": [*index],
@@ -88,6 +91,7 @@ def replay_data(frames: list[Frame], final: list[int]) -> dict[str, Any]:
         "seconds": [round(frame.t, 3) for frame in frames],
         "attempt": [frame.attempt for frame in frames],
         "start": [frame.start for frame in frames],
+        "grows": [frame.grows for frame in frames],
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from jaxsolve.puzzle.types import sha256_of
 from jaxsolve.records import Record, flat_table, milestones_of
-from jaxsolve.report.curves import decisions, error_curve, throughput
+from jaxsolve.report.curves import decisions, error_curve, probe_errors, throughput
 from jaxsolve.report.figure import Figure
 from jaxsolve.report.history import History, permutation_of
 from jaxsolve.report.markup import Markup, clean, counted, element, facts, folded, joined, shown, table
@@ -98,6 +98,7 @@ def course_section(record: Record, history: History) -> Section:
     """Return how the error fell, what was taken and rejected, how fast it went, and where the time was spent."""
     note, parts = f"{clean(record.name)}", list[Markup | Figure]()
     parts += [error_curve(history, note)] if history.frames else []
+    parts += [probe_errors(history, note)] if history.growth else []
     parts += [decisions(history, note)] if history.rounds else []
     parts += [throughput(history, note)] if history.pace[-1][0] > 0 else []
     if not history.frames:

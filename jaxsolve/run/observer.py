@@ -54,6 +54,18 @@ class Pass:
     """Candidates that were evaluated and not taken."""
 
 
+@dataclass(frozen=True)
+class Growth:
+    """How far a beam of partial networks has come."""
+
+    name: str
+    """The method."""
+    losses: tuple[float, float, float]
+    """Mean squared errors of linear probes of the states of the first partial network, the middle one and the last."""
+    best: Assembly
+    """The first of them: the halves that run so far."""
+
+
 class Observer:
     """Is told what a run does, in its own thread and between device programs; this one does nothing with it."""
 
@@ -68,6 +80,9 @@ class Observer:
 
     def passed(self, done: Pass) -> None:
         """Hear what a round has decided."""
+
+    def grew(self, growth: Growth) -> None:
+        """Hear how far partial networks have come."""
 
     def judged(self, mse: float, solved: bool) -> None:
         """Hear what the end of an attempt is worth in float64 over all rows."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from jaxsolve import backend, engine
 from jaxsolve.errors import OutOfMemoryError
 from jaxsolve.puzzle import Assembly
-from jaxsolve.run.observer import Label, Observer, Pass, Progress
+from jaxsolve.run.observer import Growth, Label, Observer, Pass, Progress
 
 T = TypeVar("T")
 
@@ -188,6 +188,11 @@ class Run:
         """Say what a round has decided."""
         for observer in self.observers:
             observer.passed(done)
+
+    def grew(self, growth: Growth) -> None:
+        """Say how far partial networks have come."""
+        for observer in self.observers:
+            observer.grew(growth)
 
     def judged(self, mse: float, solved: bool) -> None:
         """Say what the end of an attempt is worth over all rows."""

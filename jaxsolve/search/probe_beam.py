@@ -9,15 +9,16 @@ And of two orders of the same blocks the right one need not be the better one ye
 Beams come in rounds, each pair of them wider than the last. The best network of each is refined by a local search.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import backend, engine
 from jaxsolve.ordering import Paired, likely_order
-from jaxsolve.run import Evaluator
+from jaxsolve.puzzle import Assembly
+from jaxsolve.run import Evaluator, Growth
 from jaxsolve.search.beam import capped, extended, filled_up, grow, regrown, room_for, unused
 from jaxsolve.search.descent import begin
 from jaxsolve.search.local import descend, search_named
@@ -77,8 +78,16 @@ class _Children(NamedTuple):
 class ProbeBeam:
     """Beams scored by probes, over first and second halves together, or over the order of given pairs."""
 
+    PARTIAL: ClassVar[bool] = True
+    """Whether states hold partial networks."""
+
     width: int = 32
     """States of the first two beams."""
+    rows: int | None = None
+    """Rows that probes are fitted on; None: those that candidates are compared on.
+
+    Early on the next blocks explain little: thousands of rows hold a path that a wider beam loses on fewer.
+    """
     rounds: int = 6
     """Beams, one after the other. Every second one prefers what moves states little."""
     widening: int = 4
@@ -103,22 +112,39 @@ class ProbeBeam:
     """Independent rows that the error of a probe is worth, against costs of pairs and places."""
     moments: float = 5e8
     """Bytes that the moments of states which are expanded together may take."""
-    refine: str = "joint_shortlisted"
-    """Local search from the best network of each beam."""
+    refine: str | None = "joint_shortlisted"
+    """Local search from the best network of each beam; None: none, where others go on from it."""
 
     def __post_init__(self) -> None:
         """Refuse what is no beam; `UsageError` names the option."""
         counts = "width", "rounds", "widening", "children", "refits", "partners", "orders"
         check_options(self, positive=counts)
-        search_named(self.refine)
+        if self.refine is not None:
+            search_named(self.refine)
 
     @property
     def state_type(self) -> type[ProbeState]:
         """States of a beam."""
         return ProbeState
 
+    def probing(self, setting: Setting) -> Setting:
+        """Return a setting on the rows that probes are fitted on."""
+        if self.rows is None or setting.puzzle is None:
+            return setting
+        if (key := ("probing", self.rows)) not in setting.shared:
+            devices = len(setting.problem.over.local_devices)
+            setting.shared[key] = engine.to_device(setting.puzzle, self.rows, devices)
+        return replace(setting, problem=setting.shared[key])
+
+    def affordable(self, setting: Setting, flops: float) -> int:
+        """Return the width, at most that of the beam, that fits into memory and takes at most so many operations."""
+        one, probing = replace(self, width=1), self.probing(setting)
+        each = one.flops(setting, one.halfway(setting)) * setting.blocks
+        return int(min(flops / each, room(probing) / probing.problem.x.size, self.width))
+
     def init(self, setting: Setting) -> ProbeState:
         """Return the beam of the network without blocks."""
+        setting = self.probing(setting)
         check_memory(setting, "width", self.width, setting.problem.x.size)
         return self._blank(np.zeros((0, 3)), None, 0)
 
@@ -133,7 +159,7 @@ class ProbeBeam:
 
         Moments and the next states for each row, and for each first half the screen and the exact fits.
         """
-        problem, (width, depth) = setting.problem, state.ins.shape
+        problem, (width, depth) = self.probing(setting).problem, state.ins.shape
         _, d, h = problem.pieces.w_in.shape
         left = setting.blocks - depth
         seconds = left if setting.partner is None else 1
@@ -144,7 +170,7 @@ class ProbeBeam:
 
     def place(self, setting: Setting, state: ProbeState) -> Work:
         """Return the states of the partial networks on the devices, grown block by block as they were."""
-        return regrown(setting, state.ins, state.outs)
+        return regrown(self.probing(setting), state.ins, state.outs)
 
     def finished(self, state: ProbeState) -> bool:
         """Return whether all beams have come to their end."""
@@ -162,6 +188,7 @@ class ProbeBeam:
 
     def step(self, setting: Setting, state: ProbeState, work: Work) -> tuple[ProbeState, Work]:
         """Return the beam one block later, or the next one."""
+        given, setting = setting, self.probing(setting)
         least = self.action if int(state.rounds) % 2 else 0.0
         places = self._places(setting, state)
         costs, waiting = self._costs(setting, places, state.depth)
@@ -174,9 +201,11 @@ class ProbeBeam:
         fit = int(room(setting) // setting.problem.x.size)
         best = children.take(order[: min(fit, self.width * self.widening ** (int(state.rounds) // 2))])
         ins, outs = extended(state.ins, state.outs, best)
-        path = np.vstack([state.path[: state.depth], best.losses[[0, len(ins) // 2, -1]]])
+        losses = best.losses[[0, len(ins) // 2, -1]]
+        path = np.vstack([state.path[: state.depth], losses])
+        setting.run.grew(Growth("probe_beam", (*map(float, losses),), Assembly(ins[0], outs[0])))  # pyright: ignore[reportArgumentType]
         if ins.shape[1] == setting.blocks:
-            return self._ended(setting, state, path, ins, outs), engine.inputs_spread(setting.problem)
+            return self._ended(given, state, path, ins, outs), engine.inputs_spread(setting.problem)
         total = before[best.parent] + costs[best.ins, best.outs]
         after = state._replace(ins=ins, outs=outs, moved=best.moved, costs=total, path=path)
         return after, grow(setting, work, best.parent, best.ins, best.outs)
@@ -189,11 +218,12 @@ class ProbeBeam:
         self, setting: Setting, state: ProbeState, path: NDArray, ins: NDArray[np.int32], outs: NDArray[np.int32]
     ) -> ProbeState:
         """Return the beginning of the next beam, with the networks of the last one: the best of them is refined."""
-        found = population(ins, outs, setting.losses(ins, outs))
-        descent = begin(setting.problem, found.best, setting.run)
-        descend(setting.problem, descent, self.refine, setting.run, floor=setting.floor)
-        (i, j), loss = descent.assembly, np.array([descent.loss])
-        known = found.with_more(Population(i[None], j[None], loss))
+        known = found = population(ins, outs, setting.losses(ins, outs))
+        if self.refine is not None:
+            descent = begin(setting.problem, found.best, setting.run)
+            descend(setting.problem, descent, self.refine, setting.run, floor=setting.floor)
+            (i, j), loss = descent.assembly, np.array([descent.loss])
+            known = known.with_more(Population(i[None], j[None], loss))
         known = known if state.best is None else known.with_more(state.best)
         return self._blank(path, population(*known).take(slice(64)), int(state.rounds) + 1)  # what a stage hands on
 

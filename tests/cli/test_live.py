@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from jaxsolve.cli import terminal
 from jaxsolve.cli.live import ASCII_BARS, BARS, Diary, View, watching
-from jaxsolve.puzzle import demo_puzzle
-from jaxsolve.run import Label, Pass, Progress, Run
+from jaxsolve.puzzle import Assembly, demo_puzzle
+from jaxsolve.run import Growth, Label, Pass, Progress, Run
 
 JAXSOLVE = [sys.executable, "-c", "from jaxsolve.cli import main; main()"]
 
@@ -55,6 +56,14 @@ def test_the_line_has_phase_attempt_loss_curve_speed_moves_and_time_left():
     curve = line.split("  ")[2]
     assert (len(curve), curve[0], curve[-1]) == (16, BARS[-1], BARS[0])
     assert sorted(curve, reverse=True) == list(curve)
+
+
+def test_how_far_partial_networks_have_come_is_told_until_there_is_a_whole_one():
+    view, grown = viewed(), Assembly(np.arange(12), np.arange(12))
+    view.grew(Growth("probe_beam", (0.0215, 0.03, 0.04), grown))
+    assert "  12 blocks, probe 0.0215  " in view.line(200)
+    view.found(grown, 0.5)
+    assert "blocks" not in view.line(200)
 
 
 def test_without_a_budget_the_time_so_far_is_shown_and_an_end_asked_for_is_said():

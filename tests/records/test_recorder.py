@@ -10,7 +10,7 @@ from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import Assembly, demo_puzzle
 from jaxsolve.records import Recorder, find_run, opened, read_record, records_in
 from jaxsolve.records.thinning import Thinning
-from jaxsolve.run import Label, Pass, Progress
+from jaxsolve.run import Growth, Label, Pass, Progress
 
 HOUR = 3600
 ABOUT = {"command": "solve", "path": "demo", "settings": {}, "seed": 0, "devices": [], "versions": {}}
@@ -71,6 +71,21 @@ def test_attempts_frames_and_rounds_are_kept_in_order(recorder, clock):
     ]
     assert (told[3]["accepted"], told[3]["rejected"], told[3]["phase"], told[3]["name"]) == (1, 6, "search", "swaps")
     assert (told[4]["mse"], told[4]["solved"]) == (0.41, False)
+
+
+def test_partial_networks_of_beams_are_kept_with_the_pieces_that_they_have(recorder):
+    puzzle, (first,) = demo_puzzle(), assemblies(1)
+    recorder.began(Label("probe_beam"), None, np.inf)
+    for blocks in (1, 2):
+        recorder.grew(Growth("probe_beam", (0.25, 0.5, 1.0), Assembly(first.ins[:blocks], first.outs[:blocks])))
+    recorder.grew(Growth("probe_beam", (np.inf, np.inf, np.nan), Assembly(first.ins[:3], first.outs[:3])))
+    assert [event["event"] for event in events(recorder)][:2] == ["attempt", "growth"]
+    kept = events(recorder, "growth")
+    assert [(one["name"], one["blocks"]) for one in kept] == [("probe_beam", k) for k in (1, 2, 3)]
+    assert [one["losses"] for one in kept] == [[0.25, 0.5, 1.0]] * 2 + [[None] * 3]
+    assert [one["permutation"] for one in kept[:2]] == [
+        [*puzzle.permutation(first)[: 2 * blocks], puzzle.last_id] for blocks in (1, 2)
+    ]
 
 
 def test_a_run_that_is_killed_has_left_what_it_knew(recorder, clock):

@@ -62,6 +62,26 @@ def test_frames_hold_positions_in_the_answer_and_phases(record, three):
         assert [told["places"][block] for block in order] == [firsts.index(i) for i, _ in blocks_of(frame.permutation)]
 
 
+def test_networks_that_grow_are_scenes_of_their_own_and_count_for_no_error(record, three):
+    _, answer, _ = three
+    grown = [
+        {"event": "growth", "name": "probe_beam", "losses": [10.0**-k, 0.5, 1.0], "permutation": [*answer[: 2 * k], 8]}
+        for k in (1, 2, 3, 4)
+    ]
+    damaged = [{"event": "growth", "losses": [0.1, None, 1.0], "permutation": answer}, grown[0] | {"losses": 3}]
+    whole = {"event": "frame", "loss": 0.25, "start": True, "permutation": answer}
+    told = [{"t": 1.0 * k, "evaluations": k, "attempt": 1} | one for k, one in enumerate([*grown, *damaged, whole])]
+    history = history_of(record(events=told))
+    assert [one.blocks for one in history.growth] == [1, 2, 3, 4]
+    assert history.growth[1].losses == (1e-2, 0.5, 1.0)
+    assert [loss for _, _, loss in history.best] == [0.25]
+    shown = replay_data([*history.scenes], answer)
+    assert [len(order) for order in shown["orders"]] == [1, 2, 3, 4, 4]
+    assert shown["grows"] == [True] * 4 + [False]
+    assert shown["moves"] == ["1 block placed", "2 blocks placed", "3 blocks placed", "4 blocks placed", ""]
+    assert [in_place(shown, k) for k in range(5)] == [1, 2, 3, 4, 4]
+
+
 def test_frames_that_were_written_late_are_shown_when_they_were_found(record, three):
     _, answer, _ = three
     whole = {"event": "frame", "t": 1.0, "permutation": answer, "start": False}

@@ -7,7 +7,7 @@ import pytest
 
 from jaxsolve import engine
 from jaxsolve.errors import UsageError
-from jaxsolve.run import Run
+from jaxsolve.run import Observer, Run
 from jaxsolve.search import Setting, info_of
 from jaxsolve.search.probe_beam import ProbeBeam
 from tests import reference
@@ -134,6 +134,41 @@ def test_networks_are_found_where_a_beam_ends_the_best_refined_and_kept():
         )
     losses = [state.best.losses[0] for state in ended]
     assert losses == sorted(losses, reverse=True), "nothing that was found is lost"
+
+
+def test_probes_may_see_more_rows_than_candidates_are_compared_on():
+    puzzle, given = setting()
+    few = Setting(engine.to_device(puzzle, ROWS // 4), Run(), puzzle=puzzle)
+    beam = ProbeBeam(**(PLAIN | {"rows": ROWS, "refine": None}))
+    seen = states(beam, few)
+    for state, other in zip(seen[1:N], states(ProbeBeam(**PLAIN), given)[1:N], strict=True):
+        np.testing.assert_array_equal(state.ins, other.ins)
+        np.testing.assert_array_equal(state.path, other.path)
+    found = seen[-1].best
+    few_rows = puzzle.first_rows(ROWS // 4)
+    expected = [reference.loss(few_rows, i, j) for i, j in zip(found.ins, found.outs, strict=True)]
+    np.testing.assert_allclose(found.losses, expected, rtol=1e-3)
+
+
+def test_a_beam_is_as_wide_as_operations_and_memory_allow():
+    _, given = setting()
+    beam = ProbeBeam(**(PLAIN | {"width": 100}))
+    one = N * beam.flops(given, ProbeBeam(width=1).halfway(given))
+    assert [beam.affordable(given, many * one) for many in (0.5, 1.5, 7.01, 1e9)] == [0, 1, 7, 100]
+    _, given = setting(memory=4 * 2 * 4 * ROWS * 10)
+    assert beam.affordable(given, 1e9 * one) == 10
+
+
+def test_whoever_watches_hears_how_far_partial_networks_have_come():
+    _, given = setting()
+    heard = []
+    given.run.observers.append(Observer())
+    given.run.observers[-1].grew = heard.append
+    seen = states(ProbeBeam(**PLAIN), given)
+    assert [len(one.best.ins) for one in heard] == [*range(1, N + 1)]
+    for one, state in zip(heard, seen[1:N], strict=False):
+        np.testing.assert_array_equal(one.best.ins, state.ins[0])
+        assert one.losses == tuple(state.path[-1])
 
 
 def test_expansions_that_all_overflow_still_make_networks():

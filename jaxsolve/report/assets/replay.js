@@ -30,7 +30,11 @@
       this.timer = null;
       this.playing = false;
       this.lowest = [];
-      for (const loss of this.told.loss) this.lowest.push(Math.min(loss, this.lowest.at(-1) ?? Infinity));
+      let lowest = Infinity; // of whole networks: probes of partial ones say less, and lower, than the readout
+      this.told.loss.forEach((loss, k) => {
+        if (!this.told.grows[k]) lowest = Math.min(loss, lowest);
+        this.lowest.push(lowest < Infinity ? lowest : loss);
+      });
       const find = (selector) => root.querySelector(selector);
       [this.stage, this.button, this.slider, this.speed] = [".stage", ".play", ".frame", ".speed"].map(find);
       [this.now, this.spoken] = [".now", ".spoken[role=status]"].map(find);
@@ -122,7 +126,7 @@
       const parts = [`Frame ${k + 1} of ${this.count}`, told.phases[told.phase[k]]];
       if (told.attempt.at(-1) > 1) parts.push(`attempt ${told.attempt[k]}`);
       if (told.moves[k]) parts.push(told.moves[k]);
-      parts.push(`MSE ${short(told.loss[k])}`, `${told.evaluations[k].toLocaleString("en")} evaluations`);
+      parts.push(`MSE ${told.grows[k] ? "of a probe " : ""}${short(told.loss[k])}`, `${told.evaluations[k].toLocaleString("en")} evaluations`);
       parts.push(`${told.seconds[k]} s`, `${this.inPlace(order)} of ${told.blocks} blocks where the answer has them`);
       return parts.join(" · ");
     }
@@ -191,7 +195,7 @@
       this.path = path;
       told.start.forEach((start, k) => start && k && make("line", { x1: this.x(k - 0.5), x2: this.x(k - 0.5), y1: top, y2: bottom, class: "begins" }, svg));
       make("path", { d: path(this.count - 1), class: "ahead" }, svg);
-      this.dots = told.loss.map((loss, k) => loss > this.lowest[k]
+      this.dots = told.loss.map((loss, k) => loss !== this.lowest[k]
         && make("circle", { cx: this.x(k), cy: this.y(loss), r: 1.8, class: "dot" }, svg));
       this.line = make("path", { class: "best" }, svg);
       const spent = told.evaluations.map((now, k) => (k ? Math.max(0, now - told.evaluations[k - 1]) : 0));
