@@ -6,7 +6,7 @@ they explain later: second halves are compared by what probes leave, and first h
 how far their blocks move the states, for where norms rise with the depth the next block is the one that moves least.
 And of two orders of the same blocks the right one need not be the better one yet: a few of them are kept.
 
-Beams come in rounds, each pair of them wider than the last. The best network of each is refined by a local search.
+The beams of both kinds take turns, wider each time. The best network of each is refined by a local search.
 """
 
 from dataclasses import dataclass, replace
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import backend, engine
+from jaxsolve.errors import UsageError
 from jaxsolve.ordering import Paired, likely_order
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Evaluator, Growth
@@ -82,26 +83,30 @@ class ProbeBeam:
     """Whether states hold partial networks."""
 
     width: int = 32
-    """States of the first two beams."""
+    """States of the first beams."""
     rows: int | None = None
     """Rows that probes are fitted on; None: those that candidates are compared on.
 
     Early on the next blocks explain little: thousands of rows hold a path that a wider beam loses on fewer.
     """
+    ranks: str = "error,action"
+    """How beams rank first halves: by errors alone, or by how little they move the states as well; they take turns."""
     rounds: int = 6
-    """Beams, one after the other. Every second one prefers what moves states little."""
+    """Beams, one after the other."""
     widening: int = 4
-    """How many times wider each pair of beams is than the one before."""
+    """How many times wider the beams are each time that all ranks have had their turns."""
     children: int = 16
     """Expansions of each state that may enter the beam."""
     refits: int = 48
     """Second halves that each first half is fitted exactly with: the best to first order."""
-    partners: int = 2
-    """Second halves of each first half that may enter the beam."""
+    partners: int = 8
+    """Second halves of each first half that may enter a beam that ranks by errors."""
+    action_partners: int = 2
+    """The same where updates count: of wrong second halves some move the states less."""
     orders: int = 4
     """Most states that run the same blocks: the right order of some need not be the best one yet."""
     action: float = 6.0
-    """What the mean square of updates counts in every second beam, against the error: both in logarithms."""
+    """What the mean square of updates counts, where it does, against the error: both in logarithms."""
     ridge: float = 1e-5
     """Ridge of the probes, as a share of the mean square of the states."""
     deviation: float = 2.0
@@ -117,8 +122,10 @@ class ProbeBeam:
 
     def __post_init__(self) -> None:
         """Refuse what is no beam; `UsageError` names the option."""
-        counts = "width", "rounds", "widening", "children", "refits", "partners", "orders"
+        counts = "width", "rounds", "widening", "children", "refits", "partners", "action_partners", "orders"
         check_options(self, positive=counts)
+        if not {*self._ranks} <= {"error", "action"}:
+            raise UsageError(f"ranks is {self.ranks!r}; expected error, action, or both with a comma between them")
         if self.refine is not None:
             search_named(self.refine)
 
@@ -126,6 +133,14 @@ class ProbeBeam:
     def state_type(self) -> type[ProbeState]:
         """States of a beam."""
         return ProbeState
+
+    @property
+    def _ranks(self) -> list[str]:
+        return [name.strip() for name in self.ranks.split(",")]
+
+    def _still(self, state: ProbeState) -> bool:
+        """Return whether the beam prefers what moves the states little."""
+        return self._ranks[int(state.rounds) % len(self._ranks)] == "action"
 
     def probing(self, setting: Setting) -> Setting:
         """Return a setting on the rows that probes are fitted on."""
@@ -189,7 +204,7 @@ class ProbeBeam:
     def step(self, setting: Setting, state: ProbeState, work: Work) -> tuple[ProbeState, Work]:
         """Return the beam one block later, or the next one."""
         given, setting = setting, self.probing(setting)
-        least = self.action if int(state.rounds) % 2 else 0.0
+        least = self.action if self._still(state) else 0.0
         places = self._places(setting, state)
         costs, waiting = self._costs(setting, places, state.depth)
         fits = engine.Fits(np.float32(self.ridge), np.float32(least), costs)
@@ -199,7 +214,7 @@ class ProbeBeam:
         order = np.lexsort((children.outs, children.ins, children.parent, rank))
         order = order[capped(_sets(state, children, setting.blocks)[order], self.orders)]
         fit = int(room(setting) // setting.problem.x.size)
-        best = children.take(order[: min(fit, self.width * self.widening ** (int(state.rounds) // 2))])
+        best = children.take(order[: min(fit, self.width * self.widening ** (int(state.rounds) // len(self._ranks)))])
         ins, outs = extended(state.ins, state.outs, best)
         losses = best.losses[[0, len(ins) // 2, -1]]
         path = np.vstack([state.path[: state.depth], losses])
@@ -231,7 +246,7 @@ class ProbeBeam:
         """Return costs of first halves at positions, `[N, N]`, of a setting or of a line; None: there are none."""
         if setting.places is not None or setting.partner is None or setting.puzzle is None:
             return setting.places
-        if not self.deviation or int(state.rounds) % 2:
+        if not self.deviation or self._still(state):
             return None
         if "line" not in setting.shared:
             few = setting.puzzle.first_rows(setting.problem.rows)
@@ -289,7 +304,7 @@ class ProbeBeam:
                     np.pad(left[rows], (0, at_once - have)),
                     fits,
                     refits=self.refits,
-                    partners=self.partners,
+                    partners=self.action_partners if self._still(state) else self.partners,
                     keep=self.children,
                     paired=paired,
                 )

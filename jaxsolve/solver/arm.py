@@ -101,10 +101,11 @@ class TurnsArm:
     def restore(self, meta: dict[str, Any], arrays: Arrays) -> None:
         """Go back to where an arm was stored."""
         blocks, self._turn, self.name = self._setting.blocks, int(meta["turn"]), str(meta["name"])
-        own = lambda kind, name: restored(kind, arrays, f"{name}.", blocks, whole=True)
+        own = lambda kind, name, whole=True: restored(kind, arrays, f"{name}.", blocks, whole=whole)
         if "starts.ins" in arrays:
             self._setting.starts = own(Population, "starts")
         for name in meta["begun"]:
-            self._states[name] = own(self._methods[name].state_type, name)
+            method = self._methods[name]
+            self._states[name] = own(method.state_type, name, whole=not getattr(method, "PARTIAL", False))
         if "incumbents.rows" in arrays:
             self._setting.shared["incumbents"] = own(Incumbents, "incumbents")

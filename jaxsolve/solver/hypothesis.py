@@ -1,7 +1,7 @@
 """Host: what is assumed of a puzzle, the candidates that follow from it, and what has come of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -13,29 +13,20 @@ from jaxsolve.ordering import LINES, likely_order
 from jaxsolve.pairing import Pairing
 from jaxsolve.puzzle import Assembly, Puzzle, padded
 from jaxsolve.run import Evaluator, Run
-from jaxsolve.search import (
-    MOST_SEED,
-    STATISTICS_ROWS,
-    Descent,
-    Method,
-    Population,
-    Setting,
-    begin,
-    search_named,
-    unjudged,
-)
+from jaxsolve.search import Descent, begin, search_named, unjudged
 from jaxsolve.search.elimination import Elimination, superfluous_blocks
-from jaxsolve.search.reannealing import Reannealing
-from jaxsolve.search.relaxation import Relaxation
+from jaxsolve.search.probe_beam import ProbeBeam
 from jaxsolve.search.storing import Arrays
-from jaxsolve.solver.arm import Arm, TurnsArm
 from jaxsolve.solver.attempt import Attempt
 from jaxsolve.solver.config import AUTO, NONE, Config
 from jaxsolve.solver.initial import Start, first_orders, initial_of, paired_by, ranked_pairings
-from jaxsolve.solver.restarts import Restarts, RestartsArm
+from jaxsolve.solver.sites import Site, Sites
 
 GIVEN = "given"
 """Where an assembly comes from that was given."""
+ASSUMED = "all", "fewer", "error", "action"
+"""What sites assume, in the order of their turns: that all blocks run, that fewer do, or that no first order is right,
+so that networks are grown by beams that rank in one way or the other."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +42,27 @@ class Attempts:
     """
     pairings: int = 3
     """Pairings that methods begin with at most; first orders of the best supported are searched from before."""
+
+
+@dataclass(frozen=True)
+class Beams:
+    """Numbers of beams that grow networks where no first order leads to the answer."""
+
+    after: int = 3
+    """Turns of each other arm before them."""
+    rows: int = 8000
+    """Rows that probes are fitted on."""
+    width: int = 32
+    """States of a beam."""
+    least_width: int = 4
+    """States below which a beam is not worth its time."""
+    flops: float = 2e13
+    """Operations of a beam at most; wide blocks get narrower ones."""
+
+    @property
+    def beam(self) -> ProbeBeam:
+        """The beam that they describe."""
+        return ProbeBeam(width=self.width, rows=self.rows)
 
 
 class Hypothesis:
@@ -75,6 +87,8 @@ class Hypothesis:
         """What they took."""
         self.pairing: Pairing | None = None
         """The pairs that first orders follow, once they are known."""
+        self.available = Sites(puzzle, config, run)
+        """What opens sites."""
         self._numbers = config.given("attempts", Attempts())
         self._start, self._given = start, given
         self._candidates = self._initial()
@@ -83,7 +97,7 @@ class Hypothesis:
         self.exhausted = False
         """Whether there are no more of them."""
         self.sites: dict[str, Site] = {}
-        """Arms by what is assumed of superfluous blocks: ``all`` run, or ``fewer`` do."""
+        """Arms by what they assume (`ASSUMED`), those that were opened."""
         self.turn = 0
         """Turns of arms so far."""
 
@@ -140,18 +154,7 @@ class Hypothesis:
 
     def reopen(self, key: str, meta: dict[str, Any], arrays: Arrays) -> None:
         """Go back to where the arm of a site was stored."""
-        puzzle = padded(self.puzzle, int(meta["blocks"]) - self.puzzle.blocks)
-        setting = self._setting(puzzle, int(meta["rows"]), None, float(meta["floor"]))
-        if key == "all" and self.config.pairing == NONE:
-            site = self._restarting(setting, str(meta["search"]), float(meta["most"]))
-        else:
-            site = self._by_methods(setting, tuple(meta["opening"]), meta["assumed"])
-        site.arm.restore(meta["arm"], arrays)
-        self.sites[key] = site
-
-    def placed(self, puzzle: Puzzle, rows: int) -> "engine.Problem":
-        """Return a puzzle on the devices, on its first rows."""
-        return engine.to_device(puzzle, rows, self.config.devices)
+        self.sites[key] = self.available.reopened(meta, arrays)
 
     # initial candidates
 
@@ -184,7 +187,7 @@ class Hypothesis:
     def _first_problem(self) -> "engine.Problem":
         """Return the problem of initial candidates; what evaluates it is compiled while the host pairs."""
         run = self.run
-        problem = self.placed(self.puzzle, self.config.rows or initial_of(self.config).rows)
+        problem = self.available.placed(self.puzzle, self.config.rows or initial_of(self.config).rows)
         engine.check_memory(problem, run.memory)
         if backend.processes() == 1:  # several have to do all things in the same order
             stay, memory = np.arange(self.puzzle.blocks, dtype=np.int32), run.memory_on(problem)
@@ -199,7 +202,7 @@ class Hypothesis:
         Neither is given up before the budget.
         """
         while True:
-            key = ("all", "fewer")[self.turn % 2]
+            key = ASSUMED[self.turn % len(ASSUMED)]
             site = self.sites.get(key) or self._opened(key)
             if site is None:
                 self.turn += 1
@@ -214,34 +217,31 @@ class Hypothesis:
             attempt = self._attempt(site, descent, site.search if info.ripe else NONE)
             return replace(attempt, relaxed_loss=info.relaxed_loss, improving=info.improving)
 
-    def _attempt(self, site: "Site", descent: Descent, search: str) -> Attempt:
+    def _attempt(self, site: Site, descent: Descent, search: str) -> Attempt:
         assert self.pairing is not None
         start = descent.assembly
         return Attempt(
             site.puzzle, self.pairing, site.arm.name, search, site.problem, descent, start, descent.loss, site.most
         )
 
-    def _opened(self, key: str) -> "Site | None":
+    def _opened(self, key: str) -> Site | None:
         """Return an arm that begins, and where it works; None: it is not worth it."""
         if self.config.pairing == NONE:
             site = self._restarts() if key == "all" else None
         else:
-            site = self._all_blocks() if key == "all" else self._fewer_blocks()
+            site = {"all": self._all_blocks, "fewer": self._fewer_blocks}.get(key, lambda: self._grown(key))()
         if site is not None:
             self.sites[key] = site
         return site
 
-    def _restarts(self) -> "Site":
+    def _restarts(self) -> Site:
         """Return joint searches from nothing."""
         last = self._own[-1]
         floor = reachable(self.puzzle, last.descent.assembly)
-        setting = self._setting(self.puzzle, last.problem.rows, None, floor)
-        return self._restarting(setting, last.search, last.most)
+        setting = self.available.setting(self.puzzle, last.problem.rows, None, floor)
+        return self.available.restarting(setting, last.search, last.most)
 
-    def _restarting(self, setting: Setting, search: str, most: float) -> "Site":
-        return Site(setting, RestartsArm(setting, self.config.given("restarts", Restarts())), search, most)
-
-    def _all_blocks(self) -> "Site":
+    def _all_blocks(self) -> Site:
         """Return methods that begin with the likely orders of the best supported pairings, and take turns."""
         best, numbers = min(self._own, key=lambda attempt: attempt.mse), self._numbers
         starts, losses, lines = list[Assembly](), list[float](), list[bool]()
@@ -255,10 +255,12 @@ class Hypothesis:
         if not best.descent.loss > numbers.arrived * min(losses):
             starts.append(best.descent.assembly)
         floor = reachable(self.puzzle, best.descent.assembly)
-        setting = self._setting(self.puzzle, best.problem.rows, unjudged(starts), floor)
-        return self._by_methods(setting, (), {"known_pairs": self._known_pairs, "from_line": lines[0]})
+        setting = self.available.setting(self.puzzle, best.problem.rows, unjudged(starts), floor)
+        return self.available.taking_turns(
+            setting, {"relaxation": {"known_pairs": self._known_pairs, "from_line": lines[0]}}
+        )
 
-    def _fewer_blocks(self) -> "Site | None":
+    def _fewer_blocks(self) -> Site | None:
         """Return the same without the blocks that the best answer is much better without, and with room for one."""
         best = min(self._own, key=lambda attempt: attempt.mse)
         share, answer = self.config.given("elimination", Elimination()).share, best.descent.assembly
@@ -268,8 +270,29 @@ class Hypothesis:
             return None
         wide = padded(self.puzzle, spare)
         start = unjudged([wide.assembly(self.puzzle.permutation(answer))])
-        setting = self._setting(wide, best.problem.rows, start, reachable(self.puzzle, answer))
-        return self._by_methods(setting, ("elimination",) if gone else (), {})
+        setting = self.available.setting(wide, best.problem.rows, start, reachable(self.puzzle, answer))
+        return self.available.taking_turns(setting, {}, ("elimination",) if gone else ())
+
+    def _grown(self, ranks: str) -> Site | None:
+        """Return a beam that is scored by probes, and methods that go on from what it finds.
+
+        It may have most of the pairs where the weights know none: they are kept for a cycle.
+        """
+        numbers = self.config.given("beams", Beams())
+        if self.turn < len(ASSUMED) * numbers.after:
+            return None
+        best = min(self._own, key=lambda attempt: attempt.mse)
+        partner = best.pairing.partner.astype(np.int32) if self._known_pairs else None
+        floor = reachable(self.puzzle, best.descent.assembly)
+        setting = self.available.setting(self.puzzle, best.problem.rows, None, floor, partner)
+        width = numbers.beam.affordable(setting, numbers.flops)
+        if width < numbers.least_width:
+            return None
+        options = {
+            "probe_beam": {"width": width, "rows": numbers.rows, "ranks": ranks, "rounds": 1, "refine": None},
+            "relaxation": {"known_pairs": True, "known_cycles": 1, "from_line": True},
+        }
+        return self.available.taking_turns(setting, options, ("probe_beam",))
 
     @property
     def _own(self) -> list[Attempt]:
@@ -279,52 +302,3 @@ class Hypothesis:
     @property
     def _known_pairs(self) -> bool:
         return self.pairing is not None and self.pairing.certain == self.puzzle.blocks
-
-    def _by_methods(self, setting: Setting, opening: tuple[str, ...], assumed: dict[str, bool]) -> "Site":
-        """Return methods that take turns at a setting."""
-        config = self.config
-        methods: dict[str, Method] = {
-            "elimination": config.given("elimination", Elimination()),
-            "relaxation": config.given("relaxation", Relaxation(cycles=None, **assumed)),
-            "reannealing": config.given("reannealing", Reannealing(rounds=None)),
-        }
-        arm = TurnsArm(setting, methods, ("relaxation", "relaxation", "reannealing"), opening)
-        search = config.search if config.search != AUTO else "joint_shortlisted"
-        return Site(setting, arm, search, opening=opening, assumed=assumed)
-
-    def _setting(self, puzzle: Puzzle, rows: int, starts: Population | None, floor: float) -> Setting:
-        problem, whole = (self.placed(puzzle, many) for many in (rows, STATISTICS_ROWS))
-        return Setting(problem, self.run, self.config.seed % MOST_SEED, starts, whole, puzzle=puzzle, floor=floor)
-
-
-@dataclass(frozen=True, eq=False)
-class Site:
-    """An arm, and how attempts are made of what it finds."""
-
-    setting: Setting
-    arm: Arm
-    search: str
-    most: float = float("inf")
-    """As of an `Attempt`."""
-    opening: tuple[str, ...] = ()
-    """Methods that go before those that take turns."""
-    assumed: dict[str, bool] = field(default_factory=dict)
-    """What relaxation is told of its start."""
-
-    @property
-    def puzzle(self) -> Puzzle:
-        """The puzzle, perhaps with more null halves."""
-        assert self.setting.puzzle is not None
-        return self.setting.puzzle
-
-    @property
-    def problem(self) -> "engine.Problem":
-        """The problem that attempts compare candidates on."""
-        return self.setting.problem
-
-    def stored(self) -> tuple[dict[str, Any], Arrays]:
-        """Return what `Hypothesis.reopen` takes."""
-        meta, arrays = self.arm.stored()
-        about = {"blocks": self.puzzle.blocks, "rows": self.problem.rows, "floor": self.setting.floor, "arm": meta}
-        how = {"search": self.search, "most": self.most, "opening": list(self.opening), "assumed": self.assumed}
-        return about | how, arrays

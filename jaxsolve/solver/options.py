@@ -5,11 +5,12 @@ from typing import Any
 
 from jaxsolve.errors import UsageError
 from jaxsolve.search.elimination import Elimination
+from jaxsolve.search.probe_beam import ProbeBeam
 from jaxsolve.search.reannealing import Reannealing
 from jaxsolve.search.relaxation import Relaxation
 from jaxsolve.solver.acceptance import Acceptance
 from jaxsolve.solver.config import Config
-from jaxsolve.solver.hypothesis import Attempts
+from jaxsolve.solver.hypothesis import Attempts, Beams
 from jaxsolve.solver.initial import Initial
 from jaxsolve.solver.portfolio import Policy
 from jaxsolve.solver.restarts import Restarts
@@ -17,12 +18,14 @@ from jaxsolve.solver.restarts import Restarts
 OWNERS: dict[str, Callable[[], Any]] = {
     "initial": Initial,
     "attempts": Attempts,
+    "beams": Beams,
     "policy": Policy,
     "acceptance": Acceptance,
     "restarts": Restarts,
     "relaxation": Relaxation,
     "reannealing": Reannealing,
     "elimination": Elimination,
+    "probe_beam": ProbeBeam,
 }
 """Parts of the solver and the methods that it uses, by the names before the dot."""
 

@@ -153,7 +153,7 @@ def _restore(of: Hypothesis, meta: dict[str, Any], prefix: str, arrays: Arrays) 
         where = int(one["blocks"]), int(one["rows"])
         if where not in places:
             puzzle = padded(of.puzzle, where[0] - of.puzzle.blocks)
-            places[where] = puzzle, of.placed(puzzle, where[1])
+            places[where] = puzzle, of.available.placed(puzzle, where[1])
         name = str(one["pairing"])
         pairing = pairings.get(name) or pair(of.puzzle, name)
         of.attempts.append(_attempt_of(one, pairing, *places[where], f"{prefix}attempts.{k}.", arrays))

@@ -14,7 +14,16 @@ from tests import reference
 from tests.search import states
 
 N, ROWS, RIDGE = 4, 120, 1e-3
-PLAIN = {"width": 5, "rounds": 1, "children": 16, "refits": 4, "partners": 4, "ridge": RIDGE, "refine": "descent"}
+PLAIN = {
+    "width": 5,
+    "rounds": 1,
+    "children": 16,
+    "refits": 4,
+    "partners": 4,
+    "action_partners": 4,
+    "ridge": RIDGE,
+    "refine": "descent",
+}
 
 
 def setting(partner=None, memory=None, prior=None, places=None, puzzle=None):
@@ -51,7 +60,7 @@ def slow_beam(puzzle, beam, action, partner=None, cost=lambda word: 0.0):
             own = [(np.log(path_of(puzzle, child)[0]) + cost(child), child) for child in children(word, partner)]
             for i in {child[-1][0] for _, child in own}:
                 of_first = sorted((one for one in own if one[1][-1][0] == i), key=lambda one: one[0])
-                grown += of_first[: beam.partners]
+                grown += of_first[: beam.action_partners if action else beam.partners]
         grown = [(score + action * np.log(path_of(puzzle, child)[1]), child) for score, child in grown]
         words, seen = [], {}
         for _, child in sorted(grown, key=lambda one: one[0]):
@@ -69,7 +78,13 @@ def as_words(state):
 
 @pytest.mark.parametrize(
     ("options", "action"),
-    [({}, 0.0), ({"orders": 1}, 0.0), ({"partners": 1}, 0.0), ({"partners": 2, "action": 3.0, "rounds": 2}, 3.0)],
+    [
+        ({}, 0.0),
+        ({"orders": 1}, 0.0),
+        ({"partners": 1}, 0.0),
+        ({"action_partners": 2, "action": 3.0, "rounds": 2}, 3.0),
+        ({"action_partners": 2, "action": 3.0, "ranks": "action"}, 3.0),
+    ],
     ids=str,
 )
 def test_beams_keep_what_a_slow_beam_keeps(options, action):
@@ -181,6 +196,8 @@ def test_expansions_that_all_overflow_still_make_networks():
 def test_options_that_make_no_beam_are_refused():
     with pytest.raises(UsageError, match=r"^partners is 0; expected at least 1$"):
         ProbeBeam(partners=0)
+    with pytest.raises(UsageError, match=r"^ranks is 'errors'; expected error, action, or both"):
+        ProbeBeam(ranks="errors")
     with pytest.raises(UsageError, match=r"^no search 'foo'"):
         ProbeBeam(refine="foo")
     _, given = setting(memory=4 * 2 * 4 * ROWS * 10)

@@ -79,6 +79,22 @@ def test_whatever_the_pairs_come_from(tmp_path, pairing):
         assert end_of(again) == end_of(whole)
 
 
+def test_while_networks_grow(tmp_path):
+    puzzle, kept = reference.random_puzzle(9, n=4, rows=60)[0], []
+    puzzle = puzzle.replace(y=puzzle.y[::-1].copy(), link_given=True)
+    few = {"beams.after": 0, "beams.width": 3, "beams.rows": 50, "beams.least_width": 1, "attempts.pairings": 1}
+    options = few | {"relaxation.steps": 1, "relaxation.patience": 1, "reannealing.chunks": 1}
+    config = Config(options=options)
+    whole = solve(puzzle, config, attempts(12), keep=kept.append)
+    grown = [one for one in kept if "error" in one[0]["hypotheses"][0]["sites"]]
+    assert grown[0][0]["hypotheses"][0]["sites"]["error"]["arm"]["name"] == "probe_beam"
+    for one in (grown[0], grown[-2]):
+        save_checkpoint(tmp_path, *one)
+        done = len(one[0]["hypotheses"][0]["attempts"])
+        again = solve(puzzle, config, attempts(12 - done), resume=load_checkpoint(tmp_path))
+        assert end_of(again) == end_of(whole)
+
+
 def test_it_still_begins_with_the_answer_that_it_was_given(tmp_path):
     puzzle, kept, config, run = puzzle_of().replace(activation_given=True), [], Config(seed=3), attempts(4)
     start = puzzle.assembly(solve(puzzle, config, attempts(1)).certificate.permutation)
