@@ -89,6 +89,8 @@ class ProbeBeam:
 
     Early on the next blocks explain little: thousands of rows hold a path that a wider beam loses on fewer.
     """
+    paired: bool = False
+    """Whether halves stay in the pairs of the first start, so that only their order is searched."""
     ranks: str = "error,action"
     """How beams rank first halves: by errors alone, or by how little they move the states as well; they take turns."""
     rounds: int = 6
@@ -143,13 +145,16 @@ class ProbeBeam:
         return self._ranks[int(state.rounds) % len(self._ranks)] == "action"
 
     def probing(self, setting: Setting) -> Setting:
-        """Return a setting on the rows that probes are fitted on."""
-        if self.rows is None or setting.puzzle is None:
-            return setting
-        if (key := ("probing", self.rows)) not in setting.shared:
-            devices = len(setting.problem.over.local_devices)
-            setting.shared[key] = engine.to_device(setting.puzzle, self.rows, devices)
-        return replace(setting, problem=setting.shared[key])
+        """Return a setting on the rows that probes are fitted on, with the pairs that are kept."""
+        problem, partner = setting.problem, setting.partner
+        if self.rows is not None and setting.puzzle is not None:
+            if (key := ("probing", self.rows)) not in setting.shared:
+                devices = len(problem.over.local_devices)
+                setting.shared[key] = engine.to_device(setting.puzzle, self.rows, devices)
+            problem = setting.shared[key]
+        if self.paired and setting.starts is not None:
+            partner = setting.starts.best.partner.astype(np.int32)
+        return replace(setting, problem=problem, partner=partner)
 
     def affordable(self, setting: Setting, flops: float) -> int:
         """Return the width, at most that of the beam, that fits into memory and takes at most so many operations."""
@@ -174,7 +179,8 @@ class ProbeBeam:
 
         Moments and the next states for each row, and for each first half the screen and the exact fits.
         """
-        problem, (width, depth) = self.probing(setting).problem, state.ins.shape
+        setting = self.probing(setting)
+        problem, (width, depth) = setting.problem, state.ins.shape
         _, d, h = problem.pieces.w_in.shape
         left = setting.blocks - depth
         seconds = left if setting.partner is None else 1

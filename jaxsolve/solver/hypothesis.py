@@ -48,21 +48,20 @@ class Attempts:
 class Beams:
     """Numbers of beams that grow networks where no first order leads to the answer."""
 
-    after: int = 3
+    after: int = 2
     """Turns of each other arm before them."""
     rows: int = 8000
     """Rows that probes are fitted on."""
     width: int = 32
     """States of a beam."""
+    paired_width: int = 512
+    """States of a beam over the orders of pairs that the weights know."""
+    known: float = 0.9
+    """Share of the pairs that have to be certain for that."""
     least_width: int = 4
     """States below which a beam is not worth its time."""
     flops: float = 2e13
     """Operations of a beam at most; wide blocks get narrower ones."""
-
-    @property
-    def beam(self) -> ProbeBeam:
-        """The beam that they describe."""
-        return ProbeBeam(width=self.width, rows=self.rows)
 
 
 class Hypothesis:
@@ -282,14 +281,17 @@ class Hypothesis:
         if self.turn < len(ASSUMED) * numbers.after:
             return None
         best = min(self._own, key=lambda attempt: attempt.mse)
-        partner = best.pairing.partner.astype(np.int32) if self._known_pairs else None
+        paired = best.pairing.certain >= numbers.known * self.puzzle.blocks
         floor = reachable(self.puzzle, best.descent.assembly)
-        setting = self.available.setting(self.puzzle, best.problem.rows, None, floor, partner)
-        width = numbers.beam.affordable(setting, numbers.flops)
+        pairs = Assembly(np.arange(self.puzzle.blocks, dtype=np.int32), best.pairing.partner.astype(np.int32))
+        setting = self.available.setting(self.puzzle, best.problem.rows, unjudged([pairs]), floor)
+        own = {"rows": numbers.rows, "paired": paired, "ranks": ranks, "rounds": 1, "refine": None}
+        beam = ProbeBeam(numbers.paired_width if paired else numbers.width, **own)
+        width = beam.affordable(setting, numbers.flops)
         if width < numbers.least_width:
             return None
         options = {
-            "probe_beam": {"width": width, "rows": numbers.rows, "ranks": ranks, "rounds": 1, "refine": None},
+            "probe_beam": own | {"width": width},
             "relaxation": {"known_pairs": True, "known_cycles": 1, "from_line": True},
         }
         return self.available.taking_turns(setting, options, ("probe_beam",))

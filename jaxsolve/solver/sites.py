@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from jaxsolve import engine
 from jaxsolve.puzzle import Puzzle, padded
 from jaxsolve.run import Run
@@ -49,8 +46,6 @@ class Site:
     def stored(self) -> tuple[dict[str, Any], Arrays]:
         """Return what `Sites.reopened` takes."""
         meta, arrays = self.arm.stored()
-        if self.setting.partner is not None:
-            arrays |= {"partner": self.setting.partner}
         about = {"blocks": self.puzzle.blocks, "rows": self.problem.rows, "floor": self.setting.floor, "arm": meta}
         kind = "restarts" if isinstance(self.arm, RestartsArm) else "turns"
         how = {"search": self.search, "most": self.most, "opening": list(self.opening), "options": dict(self.options)}
@@ -69,18 +64,11 @@ class Sites:
         """Return a puzzle on the devices, on its first rows."""
         return engine.to_device(puzzle, rows, self.config.devices)
 
-    def setting(
-        self,
-        puzzle: Puzzle,
-        rows: int,
-        starts: Population | None,
-        floor: float,
-        partner: NDArray[np.int32] | None = None,
-    ) -> Setting:
-        """Return a setting for a puzzle, perhaps with more null halves, and perhaps with pairs that are given."""
+    def setting(self, puzzle: Puzzle, rows: int, starts: Population | None, floor: float) -> Setting:
+        """Return a setting for a puzzle, perhaps with more null halves."""
         problem, whole = (self.placed(puzzle, many) for many in (rows, STATISTICS_ROWS))
         seed = self.config.seed % MOST_SEED
-        return Setting(problem, self.run, seed, starts, whole, partner, puzzle=puzzle, floor=floor)
+        return Setting(problem, self.run, seed, starts, whole, puzzle=puzzle, floor=floor)
 
     def restarting(self, setting: Setting, search: str, most: float) -> Site:
         """Return joint searches from nothing."""
@@ -105,7 +93,7 @@ class Sites:
     def reopened(self, meta: dict[str, Any], arrays: Arrays) -> Site:
         """Return a site that was stored."""
         puzzle = padded(self.puzzle, int(meta["blocks"]) - self.puzzle.blocks)
-        setting = self.setting(puzzle, int(meta["rows"]), None, float(meta["floor"]), arrays.get("partner"))
+        setting = self.setting(puzzle, int(meta["rows"]), None, float(meta["floor"]))
         if meta["kind"] == "restarts":
             site = self.restarting(setting, str(meta["search"]), float(meta["most"]))
         else:

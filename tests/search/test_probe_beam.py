@@ -1,14 +1,16 @@
 """Probe beams keep what a slow beam keeps that fits a readout to every state in float64, and find what they should."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from jaxsolve import engine
 from jaxsolve.errors import UsageError
+from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Observer, Run
-from jaxsolve.search import Setting, info_of
+from jaxsolve.search import Setting, info_of, unjudged
 from jaxsolve.search.probe_beam import ProbeBeam
 from tests import reference
 from tests.search import states
@@ -104,6 +106,18 @@ def test_orders_of_given_pairs_never_break_one():
     beam = ProbeBeam(**(PLAIN | {"deviation": 0.0}))
     for state, words in zip(states(beam, given)[1:N], slow_beam(puzzle, beam, 0.0, partner.tolist()), strict=False):
         assert as_words(state) == words
+
+
+def test_pairs_of_a_start_may_be_kept():
+    partner = np.array([2, 0, 3, 1], np.int32)
+    _, given = setting(partner)
+    _, other = setting()
+    ins = np.array([3, 1, 0, 2], np.int32)
+    other.starts = unjudged([Assembly(ins, partner[ins])])
+    beam = ProbeBeam(**(PLAIN | {"deviation": 0.0, "refine": None}))
+    for state, same in zip(states(beam, given), states(replace(beam, paired=True), other), strict=True):
+        np.testing.assert_array_equal(state.ins, same.ins)
+        np.testing.assert_array_equal(state.outs, same.outs)
 
 
 def test_costs_of_pairs_and_of_places_count_and_what_is_late_is_charged_while_it_waits():
