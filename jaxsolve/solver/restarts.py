@@ -1,6 +1,6 @@
 """Host: restarts: joint searches from nothing, each slower than the one before, where the weights say nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.search import MOST_SEED, Info, Pipeline, Population, Setting, stages_named
-from jaxsolve.search.method import room
+from jaxsolve.search.pipeline import Stage
+from jaxsolve.search.probe_beam import ProbeBeam
 from jaxsolve.search.storing import Arrays, flattened, restored
 
 
@@ -21,9 +22,14 @@ class Restarts:
     """
 
     beam_rows: int = 2000
-    """Rows that probes are fitted on."""
+    """Rows that probes are fitted on in the first round, four times as many in each later one.
+
+    Few of them do for nets that training has moved far; others are lost on few.
+    """
     beam_width: int = 32
     """States of the two beams of the first round."""
+    beam_flops: float = 2e13
+    """Operations of each of them at most; wide blocks get narrower ones."""
     growing_rows: int = 4000
     """Rows on which networks are grown: moves are decided on few of them, and should not learn those by heart."""
     growing_work: float = 6000.0
@@ -41,16 +47,13 @@ class Restarts:
     cold: float = 1e-5
     """Temperature at the end, likewise."""
 
-    def design(self, k: int, variance: float, room: float) -> tuple[str, int, dict[str, Any]]:
-        """Return the stages of the k-th search, the rows that it compares candidates on, and its options.
-
-        `room` is how many beam states fit into memory.
-        """
+    def design(self, k: int, variance: float) -> tuple[str, int, dict[str, Any]]:
+        """Return the stages of the k-th search, the rows that it compares candidates on, and its options."""
         more, unit = 2 ** (k // 4), max(variance, 1e-12)
-        width = int(np.clip(self.beam_width * more, 1, max(1.0, room)))
+        beam = {"width": self.beam_width * more, "rows": self.beam_rows * more**2, "rounds": 2}
         annealed = {"steps": self.annealing_steps * more, "hot": self.hot * unit, "cold": self.cold * unit, "chains": 2}
         return (
-            ("probe_beam", self.beam_rows, {"probe_beam.width": width, "probe_beam.rounds": 2}),
+            ("probe_beam", self.beam_rows, {f"probe_beam.{name}": own for name, own in beam.items()}),
             ("grand_canonical,descent", self.growing_rows, {"grand_canonical.forwards": self.growing_work * more}),
             ("iterated,descent", self.iterated_rows, {"iterated.steps": self.iterated_steps * more}),
             ("annealing,descent", self.annealing_rows, {f"annealing.{name}": own for name, own in annealed.items()}),
@@ -92,13 +95,20 @@ class RestartsArm:
     def _begun(self) -> Pipeline:
         puzzle, own = self._setting.puzzle, self._setting
         assert puzzle is not None
-        states = room(own) / (min(self._numbers.beam_rows, puzzle.rows) * puzzle.features)
-        stages, rows, options = self._numbers.design(self._k, float(puzzle.y.var()), states)
+        stages, rows, options = self._numbers.design(self._k, float(puzzle.y.var()))
         starts = self._last if stages.startswith("iterated") else None
         seed = (own.seed + 100 * (self._k // 4)) % MOST_SEED
         problem = engine.to_device(puzzle, rows, len(own.problem.over.local_devices))
         setting = Setting(problem, own.run, seed, starts, own.whole, puzzle=puzzle, floor=own.floor)
-        return Pipeline(stages_named(stages, options), setting)
+        return Pipeline(tuple(self._affordable(stage, setting) for stage in stages_named(stages, options)), setting)
+
+    def _affordable(self, stage: Stage, setting: Setting) -> Stage:
+        """Return a beam as wide as memory and time allow; other stages as they are."""
+        name, method = stage
+        if not isinstance(method, ProbeBeam):
+            return stage
+        most = self._numbers.beam_flops * 2 ** (self._k // 4)
+        return Stage(name, replace(method, width=max(1, method.affordable(setting, most))))
 
     def stored(self) -> tuple[dict[str, Any], Arrays]:
         """Return what `restore` takes."""

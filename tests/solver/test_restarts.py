@@ -65,7 +65,7 @@ def test_searches_double_their_work_and_iterated_ones_begin_with_what_the_last_h
     annealed = {"annealing.hot": 0.03 * unit, "annealing.cold": 1e-5 * unit, "annealing.chains": 2}
     for k, more in enumerate((1, 2)):
         (_, beam), (_, growing), (_, iterated), (_, cooling) = seen[4 * k : 4 * k + 4]
-        assert beam == {"probe_beam.width": 3 * more, "probe_beam.rounds": 2}
+        assert beam == {"probe_beam.width": 3 * more, "probe_beam.rows": 45 * more**2, "probe_beam.rounds": 2}
         assert growing == {"grand_canonical.forwards": 9.0 * more}
         assert iterated == {"iterated.steps": more}
         assert cooling == pytest.approx(annealed | {"annealing.steps": CHUNK * more})
@@ -84,10 +84,18 @@ def test_a_hundred_rounds_later_seeds_are_seeds():
     assert arm._begun().setting.seed == 99
 
 
-def test_beams_are_as_wide_as_memory_has_room_for():
-    widths = [Restarts(beam_width=32).design(k, 1.0, 100.5)[2]["probe_beam.width"] for k in (0, 4, 8, 400)]
-    assert widths == [32, 64, 100, 100]
-    assert Restarts().design(0, 1.0, 0.2)[2]["probe_beam.width"] == 1
+def test_beams_are_as_wide_as_memory_and_time_allow():
+    puzzle = reference.random_puzzle(71, n=4, rows=40)[0]
+
+    def widths(memory=None, **numbers):
+        run = Run() if memory is None else Run(memory=memory)
+        arm = RestartsArm(setting_of(puzzle, run=run), Restarts(**numbers))
+        for arm._k in (0, 4, 8, 400):
+            yield arm._begun().stages[0].method.width
+
+    assert [*widths()][:3] == [32, 64, 128]
+    assert [*widths(memory=4 * 2 * puzzle.x[:40].size * 100)] == [32, 64, 100, 100]
+    assert [*widths(beam_flops=1.0)][:3] == [1, 1, 1]
 
 
 def test_of_what_a_search_has_found_the_best_are_handed_on():
