@@ -48,10 +48,12 @@ class Attempts:
 class Beams:
     """Numbers of beams that grow networks where no first order leads to the answer."""
 
-    after: int = 2
-    """Turns of each other arm before them."""
-    rows: int = 8000
-    """Rows that probes are fitted on."""
+    after: int = 1
+    """Turns of each other arm before the first of them."""
+    rows: int = 10_000
+    """Rows that probes are fitted on: they decide more than the width does."""
+    orders: int = 8
+    """Most states that run the same blocks."""
     width: int = 32
     """States of a beam."""
     paired_width: int = 512
@@ -278,14 +280,21 @@ class Hypothesis:
         It may have most of the pairs where the weights know none: they are kept for a cycle.
         """
         numbers = self.config.given("beams", Beams())
-        if self.turn < len(ASSUMED) * numbers.after:
+        if self.turn // len(ASSUMED) + 1 < numbers.after:
             return None
         best = min(self._own, key=lambda attempt: attempt.mse)
         paired = best.pairing.certain >= numbers.known * self.puzzle.blocks
         floor = reachable(self.puzzle, best.descent.assembly)
         pairs = Assembly(np.arange(self.puzzle.blocks, dtype=np.int32), best.pairing.partner.astype(np.int32))
         setting = self.available.setting(self.puzzle, best.problem.rows, unjudged([pairs]), floor)
-        own = {"rows": numbers.rows, "paired": paired, "ranks": ranks, "rounds": 1, "refine": None}
+        own = {
+            "rows": numbers.rows,
+            "orders": numbers.orders,
+            "paired": paired,
+            "ranks": ranks,
+            "rounds": 1,
+            "refine": None,
+        }
         beam = ProbeBeam(numbers.paired_width if paired else numbers.width, **own)
         width = beam.affordable(setting, numbers.flops)
         if width < numbers.least_width:
