@@ -73,8 +73,9 @@ def probe_errors(history: History, note: str) -> Figure:
         for kind, mse in zip(kinds, losses, strict=True)
     ]
     x = alt.X("blocks:Q", title="blocks of the partial networks", axis=_counts())
-    y = alt.Y("mse:Q", title="MSE of linear probes", scale=alt.Scale(type="log"), axis=_decades())
-    chart = chart_of(rows).mark_line().encode(x, y, _colors("state", [*kinds]), alt.StrokeDash("beam:N", title="beam"))
+    y = alt.Y("mse:Q", title="MSE of linear probes", scale=alt.Scale(type="log", nice=False), axis=_decades())
+    dash = alt.StrokeDash("beam:N", title="beam", legend=alt.Legend(orient="top"))
+    chart = chart_of(rows).mark_line().encode(x, y, _colors("state", [*kinds]), dash)
     said = f"{counted(len(beams), 'beam')}, the last of which ends at a probe's MSE of {table[-1][2]:.3g}."
     said += " Where a path is lost, the error stops falling." + " The last three are shown." * (len(beams) > 3)
     chart = titled(chart.properties(width=1000, height=220), "Probes of partial networks", said, note)
