@@ -29,8 +29,9 @@ CERTIFIED = {
 REPLAY = (
     "Each bar is a block: it stands where the frame has it, and its height and color are its position in the answer. "
     "Pale bars are not in place yet, dashed ones have another partner, outlined ones have just moved. Below is the "
-    "error of every frame, under the phase that found it: the lowest so far as a line, others as grey dots, of networks "
-    "that grow the error of a probe; decades get narrower downwards. Space plays and pauses, arrow keys step, Home and End jump."
+    "error of every frame, under the phase that found it: the lowest so far as a line, others as grey dots, of "
+    "networks that grow the error of a probe; decades get narrower downwards. Space plays and pauses, arrow keys step, "
+    "Home and End jump."
 )
 """How a replay is read."""
 
