@@ -205,7 +205,7 @@ class ProbeBeam:
     def info(self, state: ProbeState) -> Info:
         """Return what the last step has come to: networks where a beam has ended."""
         ended = state.depth == 0 and state.best is not None
-        return Info(self.found(state) if ended else None, ripe=ended, over=ended)
+        return Info(self.found(state) if ended else None, ripe=ended and self.refine is not None, over=ended)
 
     def step(self, setting: Setting, state: ProbeState, work: Work) -> tuple[ProbeState, Work]:
         """Return the beam one block later, or the next one."""

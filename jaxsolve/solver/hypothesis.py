@@ -287,14 +287,8 @@ class Hypothesis:
         floor = reachable(self.puzzle, best.descent.assembly)
         pairs = Assembly(np.arange(self.puzzle.blocks, dtype=np.int32), best.pairing.partner.astype(np.int32))
         setting = self.available.setting(self.puzzle, best.problem.rows, unjudged([pairs]), floor)
-        own = {
-            "rows": numbers.rows,
-            "orders": numbers.orders,
-            "paired": paired,
-            "ranks": ranks,
-            "rounds": 1,
-            "refine": None,
-        }
+        own = {"rows": numbers.rows, "orders": numbers.orders, "paired": paired, "ranks": ranks}
+        own |= {"rounds": 1, "refine": None}
         beam = ProbeBeam(numbers.paired_width if paired else numbers.width, **own)
         width = beam.affordable(setting, numbers.flops)
         if width < numbers.least_width:

@@ -154,6 +154,7 @@ def test_networks_are_found_where_a_beam_ends_the_best_refined_and_kept():
     assert all(info_of(beam, state).candidates is None for state in seen if state.depth)
     for state in ended:
         found = info_of(beam, state).candidates
+        assert info_of(beam, state).ripe
         assert state.path.shape == (N, 3)
         np.testing.assert_allclose(
             found.losses,
@@ -174,6 +175,7 @@ def test_probes_may_see_more_rows_than_candidates_are_compared_on():
         np.testing.assert_array_equal(state.ins, other.ins)
         np.testing.assert_array_equal(state.path, other.path)
     found = seen[-1].best
+    assert not info_of(beam, seen[-1]).ripe, "others go on from it"
     few_rows = puzzle.first_rows(ROWS // 4)
     expected = [reference.loss(few_rows, i, j) for i, j in zip(found.ins, found.outs, strict=True)]
     np.testing.assert_allclose(found.losses, expected, rtol=1e-3)
