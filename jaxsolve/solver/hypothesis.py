@@ -24,9 +24,9 @@ from jaxsolve.solver.sites import Site, Sites
 
 GIVEN = "given"
 """Where an assembly comes from that was given."""
-ASSUMED = "all", "fewer", "error", "action"
-"""What sites assume, in the order of their turns: that all blocks run, that fewer do, or that no first order is right,
-so that networks are grown by beams that rank in one way or the other."""
+TURNS = "all", "fewer", "error", "error", "action", "action"
+"""Turns of sites by what they assume: that all blocks run, that fewer do, or that no first order is right, so that
+networks are grown by beams that rank in one way or the other. These have two in a row: one that keeps the pairs."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Hypothesis:
         self.exhausted = False
         """Whether there are no more of them."""
         self.sites: dict[str, Site] = {}
-        """Arms by what they assume (`ASSUMED`), those that were opened."""
+        """Arms by what they assume (`TURNS`), those that were opened."""
         self.turn = 0
         """Turns of arms so far."""
 
@@ -203,7 +203,7 @@ class Hypothesis:
         Neither is given up before the budget.
         """
         while True:
-            key = ASSUMED[self.turn % len(ASSUMED)]
+            key = TURNS[self.turn % len(TURNS)]
             site = self.sites.get(key) or self._opened(key)
             if site is None:
                 self.turn += 1
@@ -280,7 +280,7 @@ class Hypothesis:
         It may have most of the pairs where the weights know none: they are kept for a cycle.
         """
         numbers = self.config.given("beams", Beams())
-        if self.turn // len(ASSUMED) + 1 < numbers.after:
+        if self.turn // len(TURNS) + 1 < numbers.after:
             return None
         best = min(self._own, key=lambda attempt: attempt.mse)
         paired = best.pairing.certain >= numbers.known * self.puzzle.blocks
