@@ -48,8 +48,8 @@ class Attempts:
 class Beams:
     """Numbers of beams that grow networks where no first order leads to the answer."""
 
-    after: int = 1
-    """Turns of each other arm before the first of them."""
+    after: int = 2
+    """Turns of each other arm before the first of them: most nets whose weights know some pairs need no more."""
     rows: int = 10_000
     """Rows that probes are fitted on: they decide more than the width does."""
     orders: int = 8
