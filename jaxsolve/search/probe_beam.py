@@ -34,6 +34,7 @@ from jaxsolve.search.method import (
     population,
     room,
 )
+from jaxsolve.search.probe_children import Children, sets
 
 
 class ProbeState(NamedTuple):
@@ -58,21 +59,6 @@ class ProbeState(NamedTuple):
     def depth(self) -> int:
         """L."""
         return self.ins.shape[1]
-
-
-class _Children(NamedTuple):
-    """Expansions of a beam."""
-
-    rank: NDArray[np.float64]
-    losses: NDArray[np.float64]
-    moved: NDArray[np.float64]
-    parent: NDArray[np.int32]
-    ins: NDArray[np.int32]
-    outs: NDArray[np.int32]
-
-    def take(self, index: NDArray[np.integer]) -> "_Children":
-        """Return some of them."""
-        return self._make(part[index] for part in self)
 
 
 @dataclass(frozen=True)
@@ -218,7 +204,7 @@ class ProbeBeam:
         before = state.costs + waiting.sum() - waiting[state.ins].sum(axis=1)
         rank = children.rank + before[children.parent]
         order = np.lexsort((children.outs, children.ins, children.parent, rank))
-        order = order[capped(_sets(state, children, setting.blocks)[order], self.orders)]
+        order = order[capped(sets(state.ins, state.outs, children, setting.blocks)[order], self.orders)]
         fit = int(room(setting) // setting.problem.x.size)
         best = children.take(order[: min(fit, self.width * self.widening ** (int(state.rounds) // len(self._ranks)))])
         ins, outs = extended(state.ins, state.outs, best)
@@ -281,7 +267,7 @@ class ProbeBeam:
 
     def _expanded(
         self, setting: Setting, state: ProbeState, work: Work, fits: "engine.Fits", places: NDArray[np.float64] | None
-    ) -> _Children:
+    ) -> Children:
         """Return the best expansions of each state of a beam."""
         n, problem, partner = setting.blocks, setting.problem, setting.partner
         ins, paired = unused(state.ins, n), partner is not None
@@ -316,12 +302,12 @@ class ProbeBeam:
                 )
                 parts.append([np.asarray(part) for part in found])
         rank, losses, moved, parent, i, j = (np.concatenate(part) for part in zip(*parts, strict=True))
-        every = _Children(*(part.astype(np.float64) for part in (rank, losses, moved)), parent, i, j)  # pyright: ignore[reportCallIssue]
+        every = Children(*(part.astype(np.float64) for part in (rank, losses, moved)), parent, i, j)  # pyright: ignore[reportCallIssue]
         if np.isfinite(rank).any():
             return every.take(np.flatnonzero(np.isfinite(rank)))
         first = np.zeros(1, np.int32)  # every expansion overflows: any of them is as good as the others
         undefined = np.full(1, np.inf)
-        return _Children(undefined, undefined, undefined, first, ins[:1, 0], outs[:1, 0])
+        return Children(undefined, undefined, undefined, first, ins[:1, 0], outs[:1, 0])
 
     def _at_once(self, problem: "engine.Problem", firsts: int, most: int) -> int:
         """Return how many states a call expands: as time and the memory of their moments allow, a power of two."""
@@ -330,13 +316,3 @@ class ProbeBeam:
         moments = 4 * max(8, problem.rows // 512) * firsts * hidden * (features + hidden)
         fit = min(Evaluator.work * problem.over.size / flops, self.moments / moments)
         return 1 << (int(np.clip(fit, problem.over.size, most)).bit_length() - 1)
-
-
-def _sets(state: ProbeState, children: _Children, blocks: int) -> NDArray[np.uint64]:
-    """Return the same number for children that run the same blocks, and different ones otherwise.
-
-    Zobrist 1970, A New Hashing Method with Application for Game Playing.
-    """
-    keys = np.random.default_rng(0).integers(2**64, size=(blocks, blocks), dtype=np.uint64)
-    before = np.bitwise_xor.reduce(keys[state.ins, state.outs], axis=1)
-    return before[children.parent] ^ keys[children.ins, children.outs]

@@ -88,7 +88,8 @@ class TurnsArm:
     def unfinished(self) -> Population | None:
         """Return what the method whose turn it is has found so far."""
         state = self._states.get(self.name)
-        return None if state is None else self._methods[self.name].found(state)
+        found = None if state is None else self._methods[self.name].found(state)
+        return found if found is not None and found.size else None  # beams have nothing before they end
 
     def stored(self) -> tuple[dict[str, Any], Arrays]:
         """Return what `restore` takes, as plain values and arrays."""

@@ -10,6 +10,7 @@ from jaxsolve.puzzle import padded
 from jaxsolve.run import OutOfTime, Run
 from jaxsolve.search.elimination import Elimination
 from jaxsolve.search.incumbents import Guide
+from jaxsolve.search.probe_beam import ProbeBeam
 from jaxsolve.search.reannealing import Reannealing
 from jaxsolve.search.relaxation import Relaxation
 from jaxsolve.search.storing import flattened
@@ -53,6 +54,15 @@ def advances(arm):
 
 def candidates(arm):
     return (info.candidates for info in advances(arm) if info.candidates is not None)
+
+
+def test_a_beam_that_has_not_ended_has_found_nothing():
+    puzzle, answer = right()
+    methods = {"probe_beam": ProbeBeam(width=2, rounds=1), "relaxation": Relaxation()}
+    arm = TurnsArm(setting_of(puzzle, answer), methods, ("relaxation",), ("probe_beam",))
+    assert arm.unfinished() is None
+    assert arm.advance().candidates is None
+    assert arm.unfinished() is None
 
 
 @pytest.mark.parametrize("wrong", [disordered, lambda answer: disordered(mispaired(answer))])
