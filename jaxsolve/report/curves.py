@@ -56,17 +56,15 @@ def error_curve(history: History, note: str) -> Figure:
 
 def probe_errors(history: History, note: str) -> Figure:
     """Return the errors of probes of partial networks by their blocks, for every beam."""
-    alt, beams, before = altair(), list[list[Growth]](), 0
+    alt, beams, before = altair(), list[list[Growth]](), np.inf
     for one in history.growth:
-        if one.blocks <= before or not beams:
+        if one.blocks <= before:
             beams.append([])
         beams[-1].append(one)
         before = one.blocks
     kinds = "first of the beam", "middle", "last"
     table = [(k, one.blocks, *one.losses) for k, beam in enumerate(beams, 1) for one in beam]
-    shown = (
-        table if len(beams) <= 3 else [row for row in table if row[0] > len(beams) - 3]
-    )  # more lines hide each other
+    shown = [row for row in table if row[0] > len(beams) - 3]  # more lines hide each other
     rows = [
         {"beam": k, "blocks": blocks, "state": kind, "mse": mse}
         for k, blocks, *losses in shown
