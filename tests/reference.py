@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxsolve.architecture import activation_of
 from jaxsolve.puzzle import Assembly, Puzzle
+from jaxsolve.puzzle.given import Layer
 
 
 def activate(name: str, value: float) -> float:
@@ -146,3 +147,54 @@ def exchanged(answer: Assembly, i: int, j: int, ins: bool = True, outs: bool = T
         if wanted:
             half[[i, j]] = half[[j, i]]
     return new
+
+
+SEEN = {
+    "none": lambda h: h,
+    "layer_norm": lambda h: (h - h.mean(axis=1, keepdims=True)) / np.sqrt(h.var(axis=1, keepdims=True) + 1e-5),
+    "rms_norm": lambda h: h / np.sqrt((h**2).mean(axis=1, keepdims=True) + np.finfo(np.float32).eps),
+    **ACTIVATIONS,
+}
+
+
+def formed_puzzle(
+    seed: int, form: tuple[str, str, str], n: int = 4, outputs: int = 1, head: int | None = None, rows: int = 30
+) -> tuple[Puzzle, Assembly]:
+    """A puzzle whose blocks and readout see something else than the states, and that has several outputs or a head."""
+    puzzle, answer = random_puzzle(seed, n=n, rows=rows, activation="+".join(form), scale=0.7)
+    rng = np.random.default_rng(seed + 1)
+    draw = lambda *shape: single(rng.normal(size=shape) / np.sqrt(shape[-1]))
+    width = puzzle.features if head is None else head
+    axis = () if outputs == 1 else (outputs,)
+    puzzle = puzzle.replace(
+        w_last=draw(*axis, width),
+        b_last=draw(outputs) if axis else 0.25,
+        head=None if head is None else Layer(99, draw(head, puzzle.features), draw(head)),
+    )
+    y = outputs_of(puzzle, *answer, puzzle.x)
+    return puzzle.replace(y=single(y)), answer
+
+
+def formed_states(puzzle: Puzzle, ins, outs, h: np.ndarray) -> list[np.ndarray]:
+    """States before every position and after the last, of any form."""
+    before, act, _ = puzzle.activation.split("+")
+    found = [h]
+    for i, j in zip(ins, outs, strict=True):
+        h = found[-1]
+        units = SEEN[act](SEEN[before](h) @ puzzle.w_in[i].T + puzzle.b_in[i])
+        found.append(h + units @ puzzle.w_out[j].T + puzzle.b_out[j])
+    return found
+
+
+def read_of(puzzle: Puzzle, h: np.ndarray) -> np.ndarray:
+    """Predictions of last states, of any form, `[rows]` or `[rows, K]`."""
+    _, act, last = puzzle.activation.split("+")
+    h = SEEN[last](h)
+    if puzzle.head is not None:
+        h = SEEN[act](h @ puzzle.head.weight.T + puzzle.head.bias)
+    return np.tensordot(h, puzzle.w_last, (1, puzzle.w_last.ndim - 1)) + puzzle.b_last
+
+
+def outputs_of(puzzle: Puzzle, ins, outs, h: np.ndarray) -> np.ndarray:
+    """Predictions of a network of any form that begins in some states."""
+    return read_of(puzzle, formed_states(puzzle, ins, outs, h)[-1])

@@ -1,6 +1,21 @@
-"""Host: the residual network, spelled once: its activations, its NumPy twin, and in `device` its JAX one."""
+"""Host: the residual network, spelled once: its forms, its NumPy twin, and in `device` its JAX one."""
 
-from jaxsolve.architecture.activations import ACTIVATIONS, Activation, activation_of, canonical, usual
+from jaxsolve.architecture.activations import ACTIVATIONS, Activation
+from jaxsolve.architecture.forms import activation_of, canonical, form_of, same, unusual, usual
 from jaxsolve.architecture.network import Network, parallel, workers
+from jaxsolve.architecture.norms import NORMS
 
-__all__ = ["ACTIVATIONS", "Activation", "Network", "activation_of", "canonical", "parallel", "usual", "workers"]
+__all__ = [
+    "ACTIVATIONS",
+    "NORMS",
+    "Activation",
+    "Network",
+    "activation_of",
+    "canonical",
+    "form_of",
+    "parallel",
+    "same",
+    "unusual",
+    "usual",
+    "workers",
+]

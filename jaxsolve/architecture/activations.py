@@ -2,15 +2,12 @@
 
 import functools
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from jaxsolve.errors import UsageError
 
 Array = NDArray[Any]
 
@@ -157,41 +154,3 @@ ACTIVATIONS: dict[str, Activation] = {
     "relu2": Activation(lambda x: _relu(x) ** 2, lambda x: 2 * _relu(x), lambda nn: lambda x: nn.relu(x) ** 2),
     "identity": Activation(lambda x: x, np.ones_like, lambda nn: lambda x: x),
 }  # fmt: skip
-
-
-def usual(first: str) -> list[str]:
-    """Return the names that are tried where nobody has said what the activation is, one of them, or another, first."""
-    return [first, *(name for name, one in ACTIVATIONS.items() if one.usual and name != first)]
-
-
-@functools.cache
-def canonical(name: str) -> str:
-    """Return the one spelling of an activation's name: ``GELU`` is ``gelu`` and ``LeakyReLU:0.2`` ``leaky_relu:0.2``.
-
-    Raises
-    ------
-    UsageError
-        There is no such activation, or its option is no finite number.
-    """
-    bare, colon, text = name.partition(":")
-    squeezed = lambda text: re.sub("[-_ ]", "", text).lower()
-    known = next((one for one in ACTIVATIONS if squeezed(one) == squeezed(bare)), None)
-    if known is None or (colon and ACTIVATIONS[known].option is None):
-        raise UsageError(f"no activation {name!r}; choose one of {', '.join(ACTIVATIONS)}")
-    if not colon:
-        return known
-    try:
-        option = float(text)
-    except ValueError:
-        option = math.nan
-    if not math.isfinite(option):
-        raise UsageError(f"activation {name!r}: expected a number behind the colon, as in {known}:0.2")
-    return known if option == ACTIVATIONS[known].option else f"{known}:{option!r}"
-
-
-@functools.cache
-def activation_of(name: str) -> Activation:
-    """Return an activation by name, in any case; `UsageError` if there is none."""
-    bare, _, option = canonical(name).partition(":")
-    activation = ACTIVATIONS[bare]
-    return activation.with_option(float(option)) if option and activation.with_option else activation

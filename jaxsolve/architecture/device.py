@@ -8,12 +8,21 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsolve.architecture.activations import activation_of
+from jaxsolve.architecture.forms import Seen, activation_of, form_of
+from jaxsolve.architecture.norms import NORMS
 from jaxsolve.backend.precision import Tier, product
 from jaxsolve.backend.shapes import Array, Float, Int, Num
+from jaxsolve.errors import UsageError
 
 Half = Any
 """A half, `[]` int32; or `...` where `Pieces` holds no other."""
+
+
+class Outer(NamedTuple):
+    """A layer that is no block."""
+
+    weight: Num[Array, "I O"]
+    bias: Num[Array, " O"]
 
 
 class Pieces(NamedTuple):
@@ -23,8 +32,13 @@ class Pieces(NamedTuple):
     b_in: Num[Array, "N H"]
     w_out: Num[Array, "N H D"]
     b_out: Num[Array, "N D"]
-    w_last: Num[Array, " D"]
-    b_last: Num[Array, ""]
+    w_last: Num[Array, "M *K"]
+    """Of the states, M = D, or of the units of the head; no axis K where there is one output."""
+    b_last: Num[Array, "*K"]
+    head: Outer | None = None
+    """A layer more before the readout, `[D, M]`, with the activation of the blocks; None: there is none."""
+    first: Outer | None = None
+    """A layer before all blocks, `[I, D]`; None: there is none, or states are what it has made of the inputs."""
 
 
 @runtime_checkable
@@ -38,7 +52,7 @@ class Net(Protocol):
 
     @property
     def activation(self) -> str:
-        """Its name."""
+        """Its name; that of its form, where there is more to it."""
         ...
 
     @property
@@ -77,16 +91,44 @@ def _erf(x: Array) -> Array:
     return jnp.sign(x) * (1.0 - tail * jnp.exp(-z * z))
 
 
+def _seen(how: Seen, h: Array) -> Array:
+    if how.everything:
+        return h
+    if how.name in NORMS:
+        return NORMS[how.name].on_devices(jnp)(h, how.option)  # pyright: ignore[reportArgumentType]
+    return activation(how.name if how.option is None else f"{how.name}:{how.option!r}")(h)
+
+
+def embedded(net: Net, x: Float[Array, "R I"]) -> Float[Array, "R D"]:
+    """Return the states that blocks begin with: the inputs, or what a layer before them makes of these."""
+    first = net.pieces.first
+    if first is None:
+        return x
+    return _seen(form_of(net.activation).first, product(x, first.weight, net.tier) + first.bias)
+
+
+def seen(net: Net, h: Float[Array, "*B D"]) -> Float[Array, "*B D"]:
+    """Return what first halves see of the states `h`: mostly the states themselves."""
+    return _seen(form_of(net.activation).before, h)
+
+
+def seen_pullback(net: Net, h: Float[Array, "*B D"], gradient: Float[Array, "*B D"]) -> Float[Array, "*B D"]:
+    """Return the gradient with respect to the states `h`, of that with respect to what is seen of them."""
+    if form_of(net.activation).before.everything:
+        return gradient
+    return jax.vjp(lambda h: seen(net, h), h)[1](gradient)[0]
+
+
 def hidden(net: Net, h: Float[Array, "R D"], i: Half) -> Float[Array, "R H"]:
     """Return the hidden units of first half `i` on the states `h`."""
     p = net.pieces
-    return activation(net.activation)(product(h, p.w_in[i], net.tier) + p.b_in[i])
+    return activation(net.activation)(product(seen(net, h), p.w_in[i], net.tier) + p.b_in[i])
 
 
 def hidden_columns(net: Net, columns: Float[Array, "D R"], i: Half) -> Float[Array, "H R"]:
     """Return those of states that stand side by side: products of hidden units among themselves are faster so."""
     p = net.pieces
-    return activation(net.activation)(product(p.w_in[i].T, columns, net.tier) + p.b_in[i][:, None])
+    return activation(net.activation)(product(p.w_in[i].T, seen(net, columns.T).T, net.tier) + p.b_in[i][:, None])
 
 
 def second(net: Net, units: Float[Array, "R H"], j: Half, onto: Float[Array, "R D"] | None = None) -> Array:
@@ -110,25 +152,67 @@ def pullback(net: Net, h: Float[Array, "R D"], gradient: Float[Array, "R D"], i:
     return jax.vjp(lambda h: block(net, h, i, j), h)[1](gradient)[0]
 
 
-def read(net: Net, h: Float[Array, "R D"]) -> Float[Array, " R"]:
+def linear(net: Net) -> bool:
+    """Return whether predictions are affine in the last states."""
+    return form_of(net.activation).last.everything and net.pieces.head is None
+
+
+def last(net: Net, h: Float[Array, "R D"]) -> Float[Array, "R M"]:
+    """Return what predictions are affine in: the last states, or what a norm or a layer more makes of them."""
+    units, head = _seen(form_of(net.activation).last, h), net.pieces.head
+    return units if head is None else activation(net.activation)(product(units, head.weight, net.tier) + head.bias)
+
+
+def read(net: Net, h: Float[Array, "R D"]) -> Float[Array, "R *K"]:
     """Return what the readout makes of the states `h`, but for its bias."""
-    return product(h, net.pieces.w_last, net.tier)
+    return product(last(net, h), net.pieces.w_last, net.tier)
 
 
-def readout(net: Net, h: Float[Array, "R D"], fitted: tuple[Array, Array] | None = None) -> Float[Array, " R"]:
+def readout(net: Net, h: Float[Array, "R D"], fitted: tuple[Array, Array] | None = None) -> Float[Array, "R *K"]:
     """Return the predictions that the last states make; or that weights and bias `fitted` to them do."""
-    weight, bias = fitted or net.pieces[4:]
-    return product(h, weight, net.tier) + bias
+    weight, bias = fitted or net.pieces[4:6]
+    return product(last(net, h), weight, net.tier) + bias
+
+
+def output_gradients(net: Net, h: Float[Array, "R D"]) -> Float[Array, "*K R D"]:
+    """Return the gradients of the predictions with respect to the last states `h`, output by output if there are any.
+
+    What goes through them one by one is `by_output`.
+    """
+    w = net.pieces.w_last
+    if linear(net):
+        return jnp.broadcast_to(w, h.shape) if w.ndim == 1 else jnp.broadcast_to(w.T[:, None], (w.shape[1], *h.shape))
+    predicted, back = jax.vjp(lambda h: readout(net, h), h)
+    if predicted.ndim == 1:
+        return back(jnp.ones_like(predicted))[0]
+    of_output = lambda one: back(jnp.broadcast_to(one, predicted.shape))[0]
+    return jax.vmap(of_output)(jnp.eye(predicted.shape[1]))
+
+
+def by_output(function: Callable[[Array], Any], gradients: Float[Array, "*K R D"]) -> Any:
+    """Return what a function makes of the gradient of an output, its arrays with rows last; of several, `[…, R·K]`.
+
+    Rows and outputs are then measurements alike: those of a row stand side by side, as in what `measured` returns.
+    """
+    if gradients.ndim == 2:
+        return function(gradients)
+    every = jax.vmap(function, out_axes=-1)(gradients)
+    return jax.tree.map(lambda table: table.reshape(*table.shape[:-2], -1), every)
+
+
+def measured(table: Float[Array, "R *K"]) -> Float[Array, " M"]:
+    """Return errors or targets as a list of measurements, M = R·K, those of a row side by side."""
+    return table.reshape(-1)
 
 
 def readout_errors(
-    net: Net, h: Float[Array, "R D"], y: Float[Array, " R"], fitted: tuple[Array, Array] | None = None
-) -> Float[Array, " R"]:
-    """Return by how much those are above the target."""
+    net: Net, h: Float[Array, "R D"], y: Float[Array, "R *K"], fitted: tuple[Array, Array] | None = None
+) -> Float[Array, "R *K"]:
+    """Return by how much those are above the targets."""
     return readout(net, h, fitted) - y
 
 
-def readout_loss(net: Net, h: Float[Array, "R D"], y: Float[Array, " R"]) -> Float[Array, ""]:
+def readout_loss(net: Net, h: Float[Array, "R D"], y: Float[Array, "R *K"]) -> Float[Array, ""]:
     """Return the mean squared error of the readout applied to the states `h`."""
     error = readout_errors(net, h, y)
     return jnp.mean(error * error)
@@ -137,7 +221,7 @@ def readout_loss(net: Net, h: Float[Array, "R D"], y: Float[Array, " R"]) -> Flo
 def all_hidden(net: Net, h: Float[Array, "R D"]) -> Float[Array, "R N H"]:
     """Return the hidden units of every first half on the states `h`, in float32 throughout."""
     p = net.pieces
-    inputs = jnp.einsum("rd,ndh->rnh", h, p.w_in, precision=lax.Precision.HIGHEST) + p.b_in
+    inputs = jnp.einsum("rd,ndh->rnh", seen(net, h), p.w_in, precision=lax.Precision.HIGHEST) + p.b_in
     return activation(net.activation)(inputs)
 
 
@@ -154,16 +238,24 @@ def all_pulled(net: Net, gradient: Float[Array, "R D"]) -> tuple[Float[Array, "R
     return weights, product(gradient, p.b_out.T, net.tier)
 
 
-def projected(net: Net) -> tuple[Float[Array, "N H"], Float[Array, " N"]]:
-    """Return how what is read out follows from the hidden units of every last second half: weights and biases."""
+def projected(net: Net) -> tuple[Float[Array, "N H *K"], Float[Array, "N *K"]]:
+    """Return how what is read out follows from the hidden units of every last second half: weights and biases.
+
+    Raises
+    ------
+    UsageError
+        The readout is not `linear`.
+    """
     p = net.pieces
+    if not linear(net):
+        raise UsageError("beams by the readout need one that sees the states themselves; choose probe_beam")
     return product(p.w_out, p.w_last, net.tier), product(p.b_out, p.w_last, net.tier)
 
 
 def first_halves(net: Net, h: Float[Array, "R D"], ins: Int[Array, " U"]) -> tuple[Array, Array, Array]:
     """Return the weights of some first halves side by side, `[D, U·H]`, their hidden units and slopes, `[R, U·H]`."""
     w = jnp.moveaxis(net.pieces.w_in[ins], 1, 0).reshape(h.shape[1], -1)
-    inputs = product(h, w, net.tier) + net.pieces.b_in[ins].reshape(-1)
+    inputs = product(seen(net, h), w, net.tier) + net.pieces.b_in[ins].reshape(-1)
     units, slopes = jax.jvp(activation(net.activation), (inputs,), (jnp.ones_like(inputs),))
     return w, units, slopes
 

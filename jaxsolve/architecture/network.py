@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from jaxsolve.architecture.activations import Array, activation_of
+from jaxsolve.architecture.activations import Array
+from jaxsolve.architecture.forms import form_of
 from jaxsolve.backend import CORES
 
 S = TypeVar("S")
@@ -48,7 +49,9 @@ class Network:
             self.w_in, self.b_in, self.w_out, self.b_out, self.w_last, self.b_last = (
                 np.asarray(weight, dtype) for weight in weights
             )
-        self._activation = activation_of(activation)
+            head = pieces.head
+            self.head = None if head is None else (np.asarray(head.weight, dtype), np.asarray(head.bias, dtype))
+        self._form = form_of(activation)
 
     def layer(self, h: Array, weight: Array, bias: Array) -> Array:
         """Return what a linear layer, `[*K, O, I]` and `[*K, O]`, makes of `h`, `[*K, R, I]`."""
@@ -58,16 +61,17 @@ class Network:
 
     def activate(self, inputs: Array) -> Array:
         """Return the hidden units of their inputs."""
-        return self._activation.function(inputs)
+        return self._form.activation.function(inputs)
 
     def slopes(self, inputs: Array) -> Array:
         """Return the derivatives of hidden units by their inputs."""
-        return self._activation.slope(inputs)
+        return self._form.activation.slope(inputs)
 
     def inputs(self, h: Array, i: Index) -> Array:
         """Return what first half `i` puts into its hidden units, `[R, H]`, or several do, `[R, K, H]`."""
         weight, bias = self.w_in[i], self.b_in[i]
-        return self.layer(h, weight.reshape(-1, weight.shape[-1]), bias.ravel()).reshape(len(h), *bias.shape)
+        seen = self._form.before.function(h)
+        return self.layer(seen, weight.reshape(-1, weight.shape[-1]), bias.ravel()).reshape(len(h), *bias.shape)
 
     def hidden(self, h: Array, i: Index) -> Array:
         """Return the hidden units of first half `i` on the states `h`, `[R, H]`, or of several, `[R, K, H]`."""
@@ -92,14 +96,41 @@ class Network:
 
     def pullback(self, h: Array, gradient: Array, i: int, j: int) -> Array:
         """Return the gradient before a block, `[R, D]`, of that after it and the states `h` before it."""
-        return gradient + ((gradient @ self.w_out[j]) * self.slopes(self.inputs(h, i))) @ self.w_in[i]
+        return gradient + self.seen_pullback(
+            h, ((gradient @ self.w_out[j]) * self.slopes(self.inputs(h, i))) @ self.w_in[i]
+        )
+
+    def seen_pullback(self, h: Array, gradient: Array) -> Array:
+        """Return the gradient of that with respect to what blocks see of the states `h`."""
+        return self._form.before.pullback(h, gradient)
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether first halves see the states themselves."""
+        return self._form.before.everything
+
+    def last(self, h: Array) -> Array:
+        """Return what predictions are affine in: the last states, or what a norm or a layer more makes of them."""
+        seen = self._form.last.function(h)
+        return seen if self.head is None else self.activate(self.layer(seen, *self.head))
 
     def readout(self, h: Array) -> Array:
-        """Return the predictions that the last states make, `[R]`."""
-        return h @ self.w_last + self.b_last
+        """Return the predictions that the last states make, `[R]`, or `[R, K]` where there are several outputs."""
+        return self.last(h) @ self.w_last.T + self.b_last
+
+    def output_gradients(self, h: Array) -> list[Array]:
+        """Return the gradient of each output with respect to the last states `h`, `[R, D]`."""
+        found = []
+        for weight in self.w_last.reshape(-1, self.w_last.shape[-1]):
+            gradient = np.broadcast_to(weight, (len(h), len(weight)))
+            if self.head is not None:
+                slopes = self.slopes(self.layer(self._form.last.function(h), *self.head))
+                gradient = (gradient * slopes) @ self.head[0]
+            found.append(self._form.last.pullback(h, gradient))
+        return found
 
     def readout_errors(self, h: Array, y: Array) -> Array:
-        """Return by how much those are above the target."""
+        """Return by how much those are above the targets, as these."""
         return self.readout(h) - y
 
     def states(self, h: Array, assembly: Iterable[Any]) -> list[Array]:
@@ -110,7 +141,7 @@ class Network:
         return states
 
     def predict(self, h: Array, assembly: Iterable[Any]) -> Array:
-        """Return the predictions of an assembly that begins in the states `h`, `[R]`."""
+        """Return the predictions of an assembly that begins in the states `h`, as `readout`."""
         for i, j in zip(*assembly, strict=True):
             h = self.block(h, i, j)
         return self.readout(h)

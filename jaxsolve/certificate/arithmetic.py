@@ -83,7 +83,7 @@ automatic mixed precision makes of them (https://docs.pytorch.org/docs/stable/am
 def predicted_in(
     puzzle: Puzzle, assembly: Assembly, arithmetic: Arithmetic, sums: DTypeLike = np.float32, rows: int | None = None
 ) -> Floats:
-    """Return what an assembly predicts for the first rows in an arithmetic, `[R]`, in the units of `Puzzle.y`.
+    """Return what an assembly predicts for the first rows in an arithmetic, in the units of `Puzzle.y`.
 
     `sums` is the type of all that is not rounded: with another one, sums fall to the other side of a rounding here and
     there, as with another order of summation. The puzzle is not padded.
@@ -100,7 +100,8 @@ class _Rounded(Network):
     def __init__(self, puzzle: Puzzle, arithmetic: Arithmetic, sums: DTypeLike) -> None:
         super().__init__(puzzle, puzzle.activation)
         self._way, self._sums, units = arithmetic, sums, puzzle.units
-        self._last = self.w_last[None] * units.scale, np.array([self.b_last * units.scale + units.offset])
+        weights, bias = np.atleast_2d(self.w_last), np.atleast_1d(self.b_last)
+        self._last = weights * units.scale, bias * units.scale + units.offset
 
     def layer(self, h: Array, weight: Array, bias: Array) -> Array:
         operand = self._way.operand
@@ -115,4 +116,5 @@ class _Rounded(Network):
         return self._way.state(super().block(h, i, j)).astype(self._sums)
 
     def readout(self, h: Array) -> Array:
-        return self.layer(h, *self._last)[:, 0].astype(np.float64)
+        found = self.layer(self.last(h), *self._last).astype(np.float64)
+        return found[:, 0] if self.w_last.ndim == 1 else found

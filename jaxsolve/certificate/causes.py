@@ -116,7 +116,7 @@ def _arithmetics(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float
     left = _mean_square(found - puzzle.y)
     own = max(_mean_square(found - other), rounding / ROUNDING_FACTOR)
     whole = float(np.mean((found - puzzle.y) ** 2 <= rounding))
-    most = CEILING * float(np.var(puzzle.y))
+    most = CEILING * puzzle.variance
     reproduces = left <= min(ROUNDING_FACTOR * own, most)
     if not reproduces and whole >= numbers.whole and left <= most:
         reproduces = True
@@ -130,13 +130,13 @@ def _listed(names: list[str]) -> str:
 
 def _slopes(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float, numbers: Causes) -> Iterator[Cause]:
     """Yield the leaky ReLU that fits best, of a puzzle that is read with ReLU, or one of another slope."""
-    if puzzle.activation.partition(":")[0] not in ("relu", "leaky_relu"):
+    if puzzle.activation.partition(":")[0] not in ("relu", "leaky_relu"):  # a form with nothing else
         return
     few, slope, step = puzzle.first_rows(numbers.rows), activation_of(puzzle.activation).option or 0.0, 1e-3
     for _ in range(4):  # Gauss-Newton steps
         here, ahead = (_leaky(few, assembly, s) for s in (slope, slope + step))
-        by = (ahead - here) / step
-        slope += float(by @ (few.y - here) / max(float(by @ by), np.finfo(float).tiny))
+        by = ((ahead - here) / step).ravel()
+        slope += float(by @ (few.y - here).ravel() / max(float(by @ by), np.finfo(float).tiny))
         if not -1 < slope < 1:
             return
     most = numbers.worth * _mean_square(predict(few, assembly) - few.y)
@@ -166,7 +166,7 @@ def _statistics(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float,
 
     Gauss-Newton steps of one factor and one offset for each input, from derivatives by finite differences.
     """
-    if puzzle.units.ddof is None:
+    if puzzle.units.ddof is None or puzzle.inputs is not None:
         return
     few = puzzle.first_rows(numbers.rows)
     factor, offset = np.ones(puzzle.features), np.zeros(puzzle.features)
@@ -180,8 +180,8 @@ def _statistics(puzzle: Puzzle, assembly: Assembly, mse: float, rounding: float,
             shifted = ahead.x.copy()
             shifted[:, k] += tiny
             slope = (predict(ahead.replace(x=shifted), assembly) - here) / tiny
-            columns += [slope * few.x[:, k], slope]
-        change = np.linalg.lstsq(np.stack(columns, axis=1), few.y - here)[0]
+            columns += [(slope.T * few.x[:, k]).T.ravel(), slope.ravel()]
+        change = np.linalg.lstsq(np.stack(columns, axis=1), (few.y - here).ravel())[0]
         factor, offset = factor + change[::2], offset + change[1::2]
     left = _mean_square(predict(moved(puzzle), assembly) - puzzle.y)
     words = "computed from inputs standardised with other means and deviations than the table's"
@@ -208,7 +208,8 @@ def _roundings(puzzle: Puzzle, assembly: Assembly, mse: float, numbers: Causes) 
         if numbers.sizes[0] * expected <= mse <= numbers.sizes[1] * expected:
             yield abs(math.log(mse / expected)), Cause(name, words, 0.0, 0.0)
 
-    if grid := quantum(few.x.ravel() if puzzle.units.ddof is None else np.empty(0)):
+    as_in_table = puzzle.units.ddof is None and puzzle.inputs is None
+    if grid := quantum(few.x.ravel() if as_in_table else np.empty(0)):
         steps = grid.steps(few.x)
         rounded = lambda: few.replace(x=few.x + steps * rng.uniform(-0.5, 0.5, few.x.shape))
         yield from about("inputs", f"computed from inputs before they were rounded to {grid}", rounded)

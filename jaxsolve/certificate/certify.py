@@ -165,7 +165,7 @@ def certify(
     permutation = puzzle.permutation(assembly)
     mse = mean_squared_error(puzzle, assembly) if mse is None else mse
     with np.errstate(over="ignore", invalid="ignore"):
-        variance = float(np.var(puzzle.y))
+        variance = puzzle.variance
     return Certificate(
         permutation=permutation,
         sha256=sha256_of(permutation),

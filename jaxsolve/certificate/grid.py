@@ -73,5 +73,5 @@ def grid_of(puzzle: Puzzle) -> tuple[Quantum, Floats] | None:
             link = LINKS.get(puzzle.units.link)
             return found, found.steps(given) * (1 if link is None else link.slope(given)) / puzzle.units.size
         steps = stored_steps(puzzle)
-        wide = ROUNDING_FACTOR * np.mean(steps**2) > CEILING * np.var(puzzle.y) > 0
+        wide = ROUNDING_FACTOR * np.mean(steps**2) > CEILING * puzzle.variance > 0
     return (Quantum(FLOAT32), steps) if wide else None

@@ -64,7 +64,7 @@ def information(puzzle: Puzzle) -> Information:
     found = Information(0, 0, bits, answers)
     for count in (256, puzzle.rows):  # nearly always, a few rows do
         few = puzzle.first_rows(count)
-        rows, values = len(np.unique(few.x, axis=0)), len(np.unique(few.y))
+        rows, values = len(np.unique(few.x, axis=0)), len(np.unique(few.y, axis=0))
         found = Information(rows, values, bits, answers)
         if found.lacking is None:
             break
@@ -79,6 +79,8 @@ def _bits(puzzle: Puzzle) -> float:
         if grid := quantum(of_table(puzzle)):
             steps = max(steps / within, float(np.median(grid.steps(of_table(puzzle)))) / puzzle.units.size)
     bits = math.log2(1 + reach / steps) if 0 < reach < math.inf and steps > 0 else 0.0
-    values = len(np.unique(puzzle.y))
+    # outputs that follow from others tell nothing more
+    bits *= 1 if puzzle.y.ndim == 1 else np.linalg.matrix_rank(puzzle.w_last)
+    values = len(np.unique(puzzle.y, axis=0))
     # where each is there twice, there are no others to be had
     return min(bits, math.log2(values)) if 2 * values < puzzle.rows else bits

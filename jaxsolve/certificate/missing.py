@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 
 from jaxsolve.architecture import Network
-from jaxsolve.certificate.neighbour import some_rows
-from jaxsolve.certificate.residual import loo_predictions
-from jaxsolve.puzzle import Assembly, Puzzle
+from jaxsolve.certificate.first_order import some_rows
+from jaxsolve.certificate.residual import loo_predictions, worst_outputs
+from jaxsolve.puzzle import Assembly, Puzzle, predict
 from jaxsolve.puzzle.types import Floats
 
 NAMES = {"in": "first half", "out": "second half"}
@@ -80,12 +80,15 @@ def find_gap(
     ridges
         Noise over signal that the regressions expect; the best counts for each position.
     """
+    if puzzle.outputs > 1:
+        (worst,) = worst_outputs(predict(puzzle, assembly) - puzzle.y, 1)
+        return find_gap(puzzle.output(worst), assembly, kind, row, rows=rows, ridges=ridges)
     network, few = Network(puzzle, puzzle.activation), some_rows(puzzle, rows)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         states = network.states(puzzle.x[few], assembly)
         left = -network.readout_errors(states[-1], puzzle.y[few])
         gains = np.full(len(states), -np.inf)
-        gradient = np.broadcast_to(network.w_last, states[-1].shape)
+        (gradient,) = network.output_gradients(states[-1])
         for p in reversed(range(len(states))):
             if p < len(assembly.ins):
                 gradient = network.pullback(states[p], gradient, assembly.ins[p], assembly.outs[p])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +10,20 @@ from numpy.typing import NDArray
 from jaxsolve.architecture import Network, parallel
 from jaxsolve.architecture.activations import Array
 from jaxsolve.certificate.bounds import RIVALS, Rivals
-from jaxsolve.engine import NEIGHBOURHOODS, Moves, Neighbourhood, exchanges, of_segments, union
+from jaxsolve.certificate.first_order import (
+    RANKING,
+    changes_in_parts,
+    effects_of_partner_swaps,
+    effects_of_single_moves,
+    first_order_losses,
+    single_moves,
+    some_rows,
+)
+from jaxsolve.engine import NEIGHBOURHOODS, Moves, Neighbourhood, union
 from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, predict
 from jaxsolve.puzzle.types import Floats
 
 T = TypeVar("T")
-
-RANKING = np.float32
-"""Precision that ranks."""
 
 
 @dataclass(frozen=True)
@@ -82,110 +88,6 @@ def closest_neighbour(
 def _affordable(puzzle: Puzzle, rows: int) -> int:
     """Return on how many rows moves are ranked: on fewer for very deep networks, which take 128 MiB at most."""
     return min(rows, max(8, (32 << 20) // puzzle.blocks**2))
-
-
-def single_moves(n: int) -> Neighbourhood:
-    """Return all swaps of two blocks and insertions of one, each assembly once.
-
-    By the first position i: block i to every later j; every j > i + 1 to i; i swapped with every j > i + 1.
-    """
-    segments = [np.empty((0, 4), np.int32)]
-    for i in range(n - 1):
-        j = np.arange(i + 1, n)
-        segments += [exchanges(i, 1, i + 1, j - i), exchanges(i, j - i, j, 1)[1:], exchanges(i, 1, j, 1)[1:]]
-    return of_segments(n, np.concatenate(segments))
-
-
-def first_order_losses(puzzle: Puzzle, assembly: Assembly, rows: int) -> Floats:
-    """Return the predicted mean squared error of each of the `single_moves`, `[M]`, over the first `rows` rows.
-
-    A block put somewhere changes a prediction by about g·(what it adds there), g the gradient of the
-    prediction with respect to the states at that place; one taken away by -g·(what it added). This is what
-    `jaxsolve.engine.screening` computes on a device, here without a compiler to trust.
-    """
-    changes = first_order_changes(puzzle, assembly, slice(rows), partners=False)
-    losses = [np.mean((changes.error + part) ** 2, axis=1) for part in effects_of_single_moves(changes)]
-    return np.concatenate(losses, dtype=np.float64)
-
-
-class Changes(NamedTuple):
-    """What blocks and halves do to the predictions, to first order; P = N + 1, R rows last."""
-
-    error: Array
-    """`[R]` of the predictions as they are"""
-    own: Array
-    """`[N, R]` what each block adds to them"""
-    inserted: Array
-    """`[P, N, R]` what it would add before any position"""
-    replaced: Array
-    """`[K, N, N, R]` if position t ran what s runs: both halves, the first alone, the second alone"""
-
-
-def effects_of_single_moves(changes: Changes) -> Iterator[Array]:
-    """Yield how the predictions change with each of the `single_moves`, `[m, R]`, in their order."""
-    _, own, inserted, replaced = changes
-    for i in range(len(own) - 1):
-        behind = inserted[i + 2 :, i] - own[i]
-        sooner = inserted[i, i + 1 :] - own[i + 1 :]
-        yield behind
-        yield sooner[1:]
-        yield (replaced[0, i, i + 1 :] + replaced[0, i + 1 :, i])[1:]
-
-
-def effects_of_partner_swaps(changes: Changes) -> Iterator[Array]:
-    """Yield how the predictions change with each of the engine's `partner_swaps`, `[m, R]`, in their order."""
-    i, j = np.triu_indices(len(changes.own), 1)
-    for alone in (changes.replaced[2], changes.replaced[1]):
-        yield alone[i, j] + alone[j, i]
-
-
-def first_order_changes(
-    puzzle: Puzzle, assembly: Assembly, rows: slice | NDArray[np.intp], *, partners: bool = True
-) -> Changes:
-    """Return, to first order, what blocks do to the predictions of some rows; K is 3 with `partners`, else 1.
-
-    A block that moves down is computed without its own update among its inputs.
-    """
-    network, n = Network(puzzle, puzzle.activation, RANKING), puzzle.blocks
-    first, second = assembly
-    w_in, w_out = network.w_in[first], network.w_out[second].swapaxes(0, 1)
-    states = network.states(puzzle.x[rows].astype(RANKING), assembly)
-    error = network.readout_errors(states[n], puzzle.y[rows]).astype(RANKING)
-    shape = len(error), n, puzzle.hidden
-    update = np.diff(states, axis=0)
-    withheld = (update @ w_in.swapaxes(1, 2)).swapaxes(0, 1)
-    own, inserted = np.empty((n, len(error)), RANKING), np.empty((n + 1, n, len(error)), RANKING)
-    replaced = np.empty((3 if partners else 1, n, n, len(error)), RANKING)
-    gradient = np.broadcast_to(network.w_last, states[n].shape)
-    pulled, biased = np.zeros(shape, RANKING), np.zeros((len(error), n), RANKING)
-    for p in reversed(range(n + 1)):
-        hidden = network.inputs(states[p], first)
-        own_hidden = hidden[:, min(p, n - 1)].copy()
-        if partners and p < n:
-            replaced[1, p] = np.einsum("rnh,rh->nr", network.activate(hidden), pulled[:, p]) + biased[:, p]
-            replaced[2, p] = np.einsum("rh,rnh->nr", network.activate(own_hidden), pulled) + biased.T
-        hidden[:, :p] -= withheld[:, :p]
-        added = network.activate(hidden)
-        if p < n:
-            own[p] = (gradient * update[p]).sum(axis=1)
-            replaced[0, p] = np.einsum("rnh,rnh->nr", added, pulled) + biased.T
-            replaced[:, p] -= own[p]
-            gradient = gradient + (pulled[:, p] * network.slopes(own_hidden)) @ w_in[p]
-        pulled = (gradient @ w_out.reshape(puzzle.features, -1)).reshape(shape)
-        biased = gradient @ network.b_out[second].T
-        inserted[p] = np.einsum("rnh,rnh->nr", added, pulled) + biased.T
-    return Changes(error, own, inserted, replaced)
-
-
-def changes_in_parts(puzzle: Puzzle, assembly: Assembly, rows: NDArray[np.intp]) -> Iterator[Changes]:
-    """Yield the `first_order_changes` of some rows, a few of them at a time and in their order."""
-    parts = np.array_split(rows, -(-len(rows) // 64))  # few enough to stay in the cache of a core
-    return parallel(lambda part: first_order_changes(puzzle, assembly, part), parts)
-
-
-def some_rows(puzzle: Puzzle, most: int) -> NDArray[np.intp]:
-    """Return at most so many of a puzzle's rows, ascending, drawn without regard to their order."""
-    return np.sort(np.random.default_rng(0).permutation(puzzle.rows)[:most])
 
 
 def all_moves(n: int) -> Neighbourhood:
@@ -257,14 +159,21 @@ def _first_order_ranks(
 
 
 def _telling(puzzle: Puzzle, assembly: Assembly, moves: Neighbourhood) -> NDArray[np.intp]:
-    """Return which moves change more than where silent blocks stand, those that come to the same only once."""
-    if not puzzle.padded:
+    """Return which moves change more than where silent blocks stand, those that come to the same only once.
+
+    Nor do they pair halves of different widths.
+    """
+    if not puzzle.padded and not puzzle.given.widths:
         return np.arange(moves.size)
-    seen, kept = {tuple(puzzle.permutation(assembly))}, []
     taken = moves.take(slice(None))
+    if not puzzle.padded:
+        pairs = puzzle.possible[assembly.ins[taken.ins], assembly.outs[taken.outs]]
+        return np.flatnonzero(pairs.all(axis=1))
+    seen, kept = {tuple(puzzle.permutation(assembly))}, []
     for m in range(moves.size):
-        ids = tuple(puzzle.permutation(_moved(assembly, taken, m)))
-        if ids not in seen:
+        moved = _moved(assembly, taken, m)
+        ids = tuple(puzzle.permutation(moved))
+        if ids not in seen and puzzle.possible[moved.ins, moved.outs].all():
             seen.add(ids)
             kept.append(m)
     return np.array(kept, np.intp)
@@ -284,7 +193,7 @@ def _rival(puzzle: Puzzle, assembly: Assembly, errors: Floats, move: Neighbourho
 
 def _paired(found: Array, errors: Array) -> tuple[float, float]:
     """Return the mean of the rows' differences in squared error, and that over its standard error."""
-    differences = found.astype(np.float64) ** 2 - errors**2
+    differences = (found.astype(np.float64) ** 2 - errors**2).reshape(len(errors), -1).mean(axis=1)
     mean, spread = float(differences.mean()), float(differences.std() / np.sqrt(max(1, len(errors) - 1)))
     if not np.isfinite(mean):
         return np.inf, np.inf

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxsolve.architecture import Network
-from jaxsolve.certificate.neighbour import changes_in_parts, some_rows
+from jaxsolve.certificate.first_order import changes_in_parts, some_rows
 from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.puzzle.types import Floats
 
@@ -22,6 +22,8 @@ class Regressions:
     """Directions of change that are used at most."""
     ridges: tuple[float, ...] = (3.0, 0.3, 0.03)
     """Noise over signal that they expect."""
+    outputs: int = 4
+    """Outputs that are looked at, of several: those with the largest errors."""
     shuffles: int = 100
     """Times that the errors are shuffled, to tell what chance explains."""
 
@@ -34,14 +36,18 @@ def explained(
     *,
     numbers: Regressions = Regressions(),
 ) -> float:
-    """Return how far above chance the errors `[R]` of an answer can be predicted, in standard deviations.
+    """Return how far above chance the errors, as `Puzzle.y`, of an answer can be predicted, in standard deviations.
 
     Leave-one-out predictions of kernel ridge regressions on a sample of rows are correlated with the errors, and
     the correlation compared with that of shuffled errors. Kernels are of inputs, states and hidden units at several
     depths (Gaussian), and of all directions in which a block or half elsewhere changes the predictions to first order
     (linear, all directions as likely); last, the one direction that fits best. The largest counts, after Bonferroni:
-    z of m trials becomes sqrt(z² - 2 ln m).
+    z of m trials becomes sqrt(z² - 2 ln m). Of several outputs, that which is predicted best counts.
     """
+    if puzzle.outputs > 1:
+        worst = worst_outputs(errors, numbers.outputs)
+        own = (explained(puzzle.output(k), assembly, errors[:, k], check, numbers=numbers) for k in worst)
+        return max(math.sqrt(max(z * z - 2 * math.log(len(worst)), 0.0)) for z in own)
     rows = some_rows(puzzle, numbers.rows)
     residual = errors[rows] - errors[rows].mean()
     scale = float(np.abs(residual).max(initial=0.0))
@@ -60,6 +66,12 @@ def explained(
             single = np.abs(directions @ (residual / np.linalg.norm(residual))).max()
             found.append((float(single), trials * len(directions)))
     return max(math.sqrt(max(z * z - 2 * math.log(m), 0.0)) if z > 0 else 0.0 for z, m in found)
+
+
+def worst_outputs(errors: Floats, most: int) -> list[int]:
+    """Return the outputs with the largest errors, `[R, K]`, at most so many."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.argsort(-np.nan_to_num(np.mean(errors**2, axis=0), nan=np.inf), kind="stable")[:most].tolist()
 
 
 def loo_predictions(kernel: Floats, ridge: float, targets: Floats) -> Floats:

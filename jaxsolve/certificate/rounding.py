@@ -23,5 +23,5 @@ def tolerance(puzzle: Puzzle, assembly: Assembly, *, rows: int = 250) -> float:
     with np.errstate(over="ignore", invalid="ignore"):
         arithmetic = float(np.mean((single - double) ** 2))
         storage = float(np.mean(stored_steps(puzzle) ** 2))
-        most = CEILING * float(np.var(puzzle.y))
+        most = CEILING * puzzle.variance
     return min(ROUNDING_FACTOR * (max(storage, arithmetic) if np.isfinite(arithmetic) else storage), most)

@@ -10,8 +10,9 @@ from jaxsolve.certificate.bounds import BOUNDS, RIVALS, Bounds, Rivals
 from jaxsolve.certificate.causes import find_cause
 from jaxsolve.certificate.certify import Certificate, certify, with_neighbour
 from jaxsolve.certificate.evidence import Evidence
+from jaxsolve.certificate.first_order import effects_of_partner_swaps, first_order_changes, some_rows
 from jaxsolve.certificate.grid import FLOAT32, Quantum, grid_of
-from jaxsolve.certificate.neighbour import all_moves, effects_of_partner_swaps, first_order_changes, rivals, some_rows
+from jaxsolve.certificate.neighbour import all_moves, rivals
 from jaxsolve.certificate.residual import explained
 from jaxsolve.certificate.rounding import tolerance
 from jaxsolve.puzzle import Assembly, Puzzle, predict, running
@@ -52,7 +53,7 @@ def twins(puzzle: Puzzle, *, close: float = 0.03) -> bool:
 
 def promising(puzzle: Puzzle, *, bounds: Bounds = BOUNDS) -> float:
     """Return the mean squared error above which an answer is not worth weighing: it cannot pass."""
-    return (1 - bounds.fit) * float(np.var(puzzle.y))
+    return (1 - bounds.fit) * puzzle.variance
 
 
 def weigh(
@@ -80,7 +81,7 @@ def weigh(
     puzzle, grid, steps = _on_grid(puzzle, assembly)
     with np.errstate(over="ignore", invalid="ignore"):
         errors = predict(puzzle, assembly) - puzzle.y
-        mse, variance = float(np.mean(errors**2)), float(np.var(puzzle.y))
+        mse, variance = float(np.mean(errors**2)), puzzle.variance
         fit = 1 - mse / variance if 0 < variance < math.inf else -math.inf
         rounding = tolerance(puzzle, assembly)
         outside = _outside(errors, steps, rounding) if grid else 0

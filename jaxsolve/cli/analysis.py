@@ -82,7 +82,7 @@ def shown(analysis: Analysis) -> str:
     first = f"{subject.puzzle.name}: {counted(subject.blocks, 'block')}, {subject.puzzle.activation}{how}; "
     parts = [
         f"{first}{subject.source}{'' if subject.known else ', both assumed'}",
-        f"MSE {subject.mse:.6g} on all rows; the predictions have variance {subject.puzzle.y.var():.4g}",
+        f"MSE {subject.mse:.6g} on all rows; the predictions have variance {subject.puzzle.variance:.4g}",
     ]
     for name, found in results.items():
         title, table = SECTIONS[name](found)

@@ -77,7 +77,7 @@ def _subject(puzzle: str, answer: str | None, activation: str, rows: int | None,
     permutation = read_answer(answer)
     if not given.activation_given:
         alone, assembly = running(given, permutation)
-        if len(assembly.ins) and not mean_squared_error(alone, assembly) < 1e-6 * alone.y.var():
+        if len(assembly.ins) and not mean_squared_error(alone, assembly) < 1e-6 * alone.variance:
             from jaxsolve.solver.activations import rank_activations
 
             given = read_as(given, rank_activations(alone, [assembly])[0][0])

@@ -16,7 +16,7 @@ from jaxsolve.engine import OPTIMISERS
 from jaxsolve.errors import UsageError
 from jaxsolve.generation.data import DATA
 from jaxsolve.generation.initial import INITIAL
-from jaxsolve.generation.recipe import Recipe
+from jaxsolve.generation.recipe import BIASES, Recipe
 
 if TYPE_CHECKING:
     from jaxsolve.generation import Growing, Snapshot
@@ -35,6 +35,17 @@ def generate(
     hidden: Annotated[
         int | None, typer.Option(metavar="H", help=f"Hidden units of a block. Default: {Recipe.hidden_share} times D.")
     ] = None,
+    widths: Annotated[
+        str | None, typer.Option(metavar="H,…", help="Hidden units of the blocks, by turns, where they differ.")
+    ] = None,
+    inputs: Annotated[
+        int | None, typer.Option(metavar="I", help="A layer before the blocks makes features of so many inputs.")
+    ] = None,
+    head: Annotated[int | None, typer.Option(metavar="M", help="A layer of so many units before the readout.")] = None,
+    outputs: Annotated[int, typer.Option(metavar="K", help="Outputs.")] = Recipe.outputs,
+    biases: Annotated[
+        str, typer.Option(metavar="NAME", help=f"Layers with biases: {', '.join(BIASES)} (not those of blocks).")
+    ] = Recipe.biases,
     activation: arguments.Activation = Recipe.activation,
     data: Annotated[
         str, typer.Option(metavar="KIND|CSV", help=f"Drawn ({', '.join(DATA)}), or read from a CSV file.")
@@ -89,9 +100,12 @@ def generate(
     The same options give the same puzzle, on as many devices.
     """
     recipe = Recipe(
-        blocks=blocks, features=features, hidden=hidden, activation=activation, data=data, target=target,
+        blocks=blocks, features=features, hidden=hidden, inputs=inputs, head=head, outputs=outputs, biases=biases,
+        widths=() if widths is None else _numbers("--widths", widths),
+        activation=activation, data=data, target=target,
         train_rows=train_rows, table_rows=table_rows, initial=initial, optimiser=optimiser,
-        learning_rate=learning_rate, weight_decay=weight_decay, batch=batch, epochs=_epochs(epochs), noise=noise,
+        learning_rate=learning_rate, weight_decay=weight_decay, batch=batch, noise=noise,
+        epochs=_numbers("--epochs", epochs),
         decimals=decimals, decoy_ins=decoy_ins, decoy_outs=decoy_outs, missing_ins=missing_ins,
         missing_outs=missing_outs, seed=seed,
     )  # fmt: skip
@@ -158,11 +172,12 @@ def _as_json(snapshot: "Snapshot", folder: Path, peak: float) -> dict[str, objec
     }
 
 
-def _epochs(text: str) -> tuple[int, ...]:
+def _numbers(option: str, text: str) -> tuple[int, ...]:
     try:
         return tuple(int(word) for word in text.split(","))
     except ValueError:
-        raise UsageError(f"--epochs is {text[:100]!r}; expected rising numbers such as 1,5,20") from None
+        example = "rising numbers such as 1,5,20" if option == "--epochs" else "numbers such as 16,24,32"
+        raise UsageError(f"{option} is {text[:100]!r}; expected {example}") from None
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def facts(puzzle: "Puzzle") -> dict[str, Any]:
         "rows": puzzle.rows,
         "input_range": [float(puzzle.x.min()), float(puzzle.x.max())],
         "pred_range": [float(puzzle.y.min()), float(puzzle.y.max())],
-        "pred_variance": float(puzzle.y.var()),
+        "pred_variance": puzzle.variance,
         "label_mse": None if label is None else float(((puzzle.y - label) ** 2).mean()),
         "expected_sha256": puzzle.expected_sha256,
         "lacking": information(puzzle).lacking,

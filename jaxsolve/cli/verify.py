@@ -79,7 +79,7 @@ def judged(given: "Puzzle", permutation: list[int], expected: str | None = None)
 
     given = conditioned(given)
     alone, assembly = running(given, permutation)
-    variance = float(given.y.var())
+    variance = given.variance
     if not given.activation_given and not certify(alone, assembly).exact:
         name, mse = rank_activations(alone, [assembly])[0]
         given = read_as(given, name) if mse <= SINGLED_OUT * variance else given

@@ -99,7 +99,7 @@ def chains_placed(
                 return (total + jnp.sum(metropolis.squared_errors(tiles, c, h)), states), None
 
             start = jnp.float32(0.0), metropolis.empty_states(tiles)
-            total, states = lax.scan(of_tile, start, jnp.arange(len(tiles.y)))[0]
+            total, states = lax.scan(of_tile, start, jnp.arange(len(tiles.weights)))[0]
             return total, Cache(states, slot)
 
         sums, cache = lax.map(of_chain, (ins, outs))
@@ -135,7 +135,7 @@ def _evaluate(
 
     `most` is the largest sum that is accepted, and `limit` the largest mean change.
     """
-    (count, tile), rows, n = tiles.y.shape, tiles.problem.rows, tiles.problem.blocks
+    (count, tile), rows, n = tiles.weights.shape, tiles.problem.rows, tiles.problem.blocks
 
     def look(carry: tuple) -> tuple:
         c, total, change, square, states = carry
@@ -159,7 +159,7 @@ def _evaluate(
 def _step(tiles: Tiles, parameters: AnnealingParameters, key: Array, number: Array, carry: tuple, s: Array) -> tuple:
     """Return a chain, its counts, its cache and its temperature after a step."""
     chain, counts, cache, temperature = carry
-    n, rows, (count, tile) = tiles.problem.blocks, tiles.problem.rows, tiles.y.shape
+    n, rows, (count, tile) = tiles.problem.blocks, tiles.problem.rows, tiles.weights.shape
     first = jax.random.randint(jax.random.fold_in(key, s), (), 0, n - 1)
     u = metropolis.draws(key, s, 1 + number, 5)
     of_ins, of_outs, kind = proposal(n, first, u[:4], parameters)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.sharding import PartitionSpec
 
-from jaxsolve.architecture.device import block, hidden, projected, read, readout_errors
+from jaxsolve.architecture.device import block, hidden, measured, projected, read, readout_errors
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import AXIS, REPLICATED, Plain, plain_way, sharded
 from jaxsolve.backend.precision import product
@@ -114,8 +114,13 @@ def _summed(
             def of_first(k: Array) -> Array:
                 i, js = ins[k], outs[k][None] if paired else outs
                 units = hidden(problem, h, i)
-                error = product(units, weights[js].T, problem.tier) + (base[:, None] + biases[js])
-                return product(counts, error * error, problem.tier)
+                if base.ndim == 1:
+                    error = product(units, weights[js].T, problem.tier) + (base[:, None] + biases[js])
+                    return product(counts, error * error, problem.tier)
+                own = jnp.moveaxis(weights[js], 1, 0)
+                error = product(units, own.reshape(len(own), -1), problem.tier).reshape(-1, *own.shape[1:])
+                error += base[:, None] + biases[js]
+                return product(counts, jnp.mean(error * error, axis=2), problem.tier)
 
             if way == "batched":
                 return jax.vmap(of_first)(jnp.arange(len(ins)))
@@ -212,12 +217,15 @@ def outputs(
     *,
     rows: int,
 ) -> Float[Array, "K S"]:
-    """Return what the readout makes of some expansions on the first S of `rows` rows that are in the first tile."""
+    """Return what the readout makes of some expansions on the first of `rows` rows that are in the first tile.
+
+    S is as many as these rows, times the outputs where there are several.
+    """
     tile, _ = tiles(problem.rows, problem.over.size)
 
     def on_one_device(problem: Problem, states: Array, parents: Array, ins: Array, outs: Array) -> Array:
         few = states[:, : min(rows, tile)]
-        of_child = lambda child: read(problem, block(problem, few[child[0]], child[1], child[2]))
+        of_child = lambda child: measured(read(problem, block(problem, few[child[0]], child[1], child[2])))
         mine = lax.map(of_child, (parents, ins, outs))
         return lax.all_gather(mine, AXIS)[0]
 

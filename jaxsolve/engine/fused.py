@@ -15,7 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsolve.architecture.device import kernel_activation
+from jaxsolve.architecture.device import kernel_activation, linear
+from jaxsolve.architecture.forms import form_of
 from jaxsolve.backend.precision import Tier
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.network import Problem
@@ -29,6 +30,11 @@ PRODUCTS: dict[Tier, lax.DotAlgorithmPreset] = {
     "accept": lax.DotAlgorithmPreset.TF32_TF32_F32_X3,
 }
 """Products on tensor cores: three of TF32 have the accuracy of float32."""
+
+
+def simple(problem: Problem) -> bool:
+    """Return whether the kernel is made for a problem: for one output, affine in states that blocks see as they are."""
+    return form_of(problem.activation).plain and linear(problem) and problem.outputs == 1
 
 
 def widths(width: int) -> list[slice]:

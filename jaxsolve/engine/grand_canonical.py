@@ -135,9 +135,9 @@ def ensemble_placed(problem: Problem, numbers: Int[Array, " B"]) -> GrowthCache:
 
     def on_one_device(problem: Problem, numbers: Array) -> GrowthCache:
         tiles = Tiles.of(problem)
-        none = jnp.zeros(len(tiles.y), jnp.int32)
+        none = jnp.zeros(len(tiles.weights), jnp.int32)
         slot = jnp.zeros((problem.blocks + 1, len(none)), jnp.int32)
-        one = GrowthCache(metropolis.empty_states(tiles), slot, none, none > 0, jnp.zeros_like(tiles.y))
+        one = GrowthCache(metropolis.empty_states(tiles), slot, none, none > 0, jnp.zeros_like(tiles.weights))
         return jax.tree.map(lambda table: jnp.broadcast_to(table, (len(numbers), *table.shape)), one)
 
     return sharded(on_one_device, problem.over, (REPLICATED, SHARDED), SHARDED)(problem, jnp.asarray(numbers))
@@ -162,18 +162,18 @@ def _brought_up(tiles: Tiles, c: Array, network: Networks, cache: GrowthCache) -
 
 
 def _all_brought_up(tiles: Tiles, network: Networks, cache: GrowthCache) -> GrowthCache:
-    return lax.fori_loop(0, len(tiles.y), lambda c, cache: _brought_up(tiles, c, network, cache), cache)
+    return lax.fori_loop(0, len(tiles.weights), lambda c, cache: _brought_up(tiles, c, network, cache), cache)
 
 
 def _last(tiles: Tiles, network: Networks, cache: GrowthCache) -> Array:
     """Return the last states of all rows, `[R, D]`."""
     cut = lambda c: metropolis.states_at(tiles, c, network.length, cache.states, cache.slot[:, c])
-    return lax.map(cut, jnp.arange(len(tiles.y))).reshape(tiles.x.shape)[: tiles.problem.rows]
+    return lax.map(cut, jnp.arange(len(tiles.weights))).reshape(tiles.x.shape)[: tiles.problem.rows]
 
 
 def _verdict(tiles: Tiles, seen: Array, change: Array, square: Array, most: Array, confidence: Array) -> Int[Array, ""]:
     """Return 1 for a move that is accepted, -1 for one that is refused, and 0 where more tiles are needed."""
-    (count, tile), rows = tiles.y.shape, tiles.problem.rows
+    (count, tile), rows = tiles.weights.shape, tiles.problem.rows
     mean, error = metropolis.mean_change(change, square, jnp.minimum(1.0 * seen * tile, rows), rows)
     width = jnp.where(seen < count, confidence * error, 0.0)
     settled = (seen >= min(2, count)) & (jnp.abs(mean - most) > width) | (seen == count)  # one tile may be an odd one
@@ -185,7 +185,7 @@ def _decide(
     tiles: Tiles, network: Networks, cache: GrowthCache, move: Proposal, most: Array, start: Array, confidence: Array
 ) -> tuple[Array, Networks, GrowthCache, Array]:
     """Return whether a move is accepted, where the chain is then, and the blocks it took, each to a tile."""
-    after, count = Networks(network.ins[move.ins], network.outs[move.outs], move.length), len(tiles.y)
+    after, count = Networks(network.ins[move.ins], network.outs[move.outs], move.length), len(tiles.weights)
 
     def look(carry: tuple) -> tuple:
         m, _, change, square, cache, errors, work = carry
@@ -219,7 +219,7 @@ def _decide(
 def _step(tiles: Tiles, parameters: GrowthParameters, key: Array, number: Array, carry: tuple, s: Array) -> tuple:
     """Return a network, its counts and its cache after a step."""
     network, counts, cache = carry
-    u, (count, tile) = metropolis.draws(key, s, number, 10), tiles.y.shape
+    u, (count, tile) = metropolis.draws(key, s, number, 10), tiles.weights.shape
     move = proposal(tiles.problem.blocks, network.length, u[:8], parameters.shares)
     costs = parameters.chemical_potential * (move.length - network.length)
     most = metropolis.largest_change(parameters.temperature, u[8], costs)

@@ -48,7 +48,7 @@ class Tiles(NamedTuple):
 
     problem: Problem
     x: Float[Array, "S D"]
-    y: Float[Array, "C r"]
+    y: Float[Array, "C r *K"]
     weights: Float[Array, "C r"]
     """1, and 0 for what only fills up"""
 
@@ -57,9 +57,9 @@ class Tiles(NamedTuple):
         """Return tiles of at most so many rows: after 64 it pays for a core to look whether a move is settled."""
         count = -(-problem.rows // most)
         missing = -problem.rows % count
-        fill = lambda table: jnp.pad(table, (0, missing)).reshape(count, -1)
-        x = jnp.pad(jnp.asarray(problem.x), ((0, missing), (0, 0)))
-        return cls(problem, x, fill(jnp.asarray(problem.y)), fill(jnp.ones(problem.rows, jnp.float32)))
+        fill = lambda table: jnp.pad(jnp.asarray(table), [(0, missing)] + [(0, 0)] * (table.ndim - 1))
+        tiled = lambda table: fill(table).reshape(count, -1, *table.shape[1:])
+        return cls(problem, fill(problem.x), tiled(problem.y), tiled(jnp.ones(problem.rows, jnp.float32)))
 
 
 def draws(key: Array, step: Array, number: Array, count: int) -> Array:
@@ -111,7 +111,7 @@ def empty_states(tiles: Tiles) -> Float[Array, "2 P S D"]:
 
 def states_at(tiles: Tiles, c: Array, t: Array | int, states: Array, slot: Int[Array, " P"]) -> Float[Array, "r D"]:
     """Return the states of a tile before a position."""
-    tile = tiles.y.shape[1]
+    tile = tiles.weights.shape[1]
     return lax.dynamic_slice(states, (slot[t], t, c * tile, 0), (1, 1, tile, states.shape[3]))[0, 0]
 
 
@@ -126,16 +126,16 @@ def run_blocks(
     def apply(t: Array, carry: Pair) -> Pair:
         h, states = carry
         h = block(tiles.problem, h, halves[0][t], halves[1][t])
-        at = slot[t + 1] ^ beside, t + 1, c * tiles.y.shape[1], 0
+        at = slot[t + 1] ^ beside, t + 1, c * tiles.weights.shape[1], 0
         return h, lax.dynamic_update_slice(states, h[None, None], at)
 
     return lax.fori_loop(*span, apply, (states_at(tiles, c, span[0], states, slot), states))
 
 
 def squared_errors(tiles: Tiles, c: Array, h: Array) -> Float[Array, " r"]:
-    """Return the squared errors of the readout on the last states of a tile."""
+    """Return the squared errors of the readout on the last states of a tile, of several outputs their mean."""
     error = readout_errors(tiles.problem, h, tiles.y[c])
-    return tiles.weights[c] * error * error
+    return tiles.weights[c] * error * error if error.ndim == 1 else tiles.weights[c] * jnp.mean(error * error, axis=1)
 
 
 def either(good: Array, new: Any, old: Any) -> Any:

@@ -28,7 +28,7 @@ class Rows(NamedTuple):
     """Some rows in C equal tiles, as many for every device; what fills the last ones up counts nothing."""
 
     x: Float[Array, "C r D"]
-    y: Float[Array, "C r"]
+    y: Float[Array, "C r *K"]
     counts: Float[Array, "C r"]
     """1 or 0."""
 

@@ -19,7 +19,7 @@ from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import REPLICATED, SHARDED, by_device, collected, collected_spec, sharded
 from jaxsolve.backend.precision import Tier
 from jaxsolve.backend.shapes import Array, Float, Int
-from jaxsolve.engine.fused import fused_losses
+from jaxsolve.engine.fused import fused_losses, simple
 from jaxsolve.engine.moves import as_moves
 from jaxsolve.engine.network import Problem, first_rows
 from jaxsolve.engine.paths import Paths, plan
@@ -38,7 +38,7 @@ def best_way(problem: Problem) -> Way:
     """Return how the devices of a problem go through candidates: the kernel where it agrees with the plain way."""
     if problem.over.devices.flat[0].platform == "cpu":
         return "sequential"
-    return "fused" if kernel_agrees(problem) else "batched"
+    return "fused" if simple(problem) and kernel_agrees(problem) else "batched"
 
 
 _agreed: dict[tuple, bool] = {}

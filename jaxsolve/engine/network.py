@@ -9,7 +9,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh
 
-from jaxsolve.architecture.device import Pieces, block, read
+from jaxsolve.architecture.device import Outer, Pieces, block, last
 from jaxsolve.backend.devices import mesh, put
 from jaxsolve.backend.precision import Tier, product
 from jaxsolve.backend.shapes import Array, Float, Num
@@ -23,7 +23,8 @@ class Problem:
 
     pieces: Pieces
     x: Num[Array, "R D"]
-    y: Num[Array, " R"]
+    y: Num[Array, "R *K"]
+    """No axis K where there is one output."""
     activation: str = field(metadata={"static": True})
     over: Mesh = field(metadata={"static": True})
     """The devices that candidates are spread over; each has the whole problem."""
@@ -41,6 +42,11 @@ class Problem:
         return self.x.shape[0]
 
     @property
+    def outputs(self) -> int:
+        """K, 1 where there is no such axis."""
+        return self.y.shape[1] if self.y.ndim == 2 else 1
+
+    @property
     def flops(self) -> int:
         """Floating-point operations of the matrix products of one candidate on all rows, 4·R·N·D·H."""
         blocks, features, hidden = self.pieces.w_in.shape
@@ -56,8 +62,9 @@ def to_device(puzzle: Puzzle, rows: int | None = None, devices: int | None = Non
             return put(np.asarray(table, dtype=np.float32), over)
 
     turned = puzzle.w_in.swapaxes(1, 2), puzzle.w_out.swapaxes(1, 2)
-    weights = turned[0], puzzle.b_in, turned[1], puzzle.b_out, puzzle.w_last, puzzle.b_last
-    pieces = Pieces(*map(single, weights))
+    weights = turned[0], puzzle.b_in, turned[1], puzzle.b_out, puzzle.w_last.T, puzzle.b_last
+    head = None if puzzle.head is None else Outer(single(puzzle.head.weight.T), single(puzzle.head.bias))
+    pieces = Pieces(*map(single, weights), head=head)
     return Problem(pieces, single(puzzle.x[:rows]), single(puzzle.y[:rows]), puzzle.activation, over)
 
 
@@ -88,25 +95,26 @@ def _cut(problem: Problem, rows: slice) -> Problem:
 
 def probe(
     problem: Problem, h: Float[Array, "R D"], ridge: Float[Array, ""] | float = 1e-6
-) -> tuple[Float[Array, " D"], Float[Array, ""], Float[Array, " R"]]:
+) -> tuple[Float[Array, "M *K"], Float[Array, "*K"], Float[Array, "R *K"]]:
     """Return the affine readout that fits the states `h` best, weights and bias, and its errors.
 
     What a linear probe makes of the states of a layer (Alain & Bengio 2016, https://arxiv.org/abs/1610.01644) tells
     how much a network has worked out by then, whatever comes after. `ridge` draws it towards the network's own
     readout, in units of the states' mean square; the default keeps a probe of fewer dimensions than there are defined.
     """
+    h = last(problem, h)
     p, mean = problem.pieces, jnp.mean(h, axis=0)
-    centred, target = h - mean, problem.y - jnp.mean(problem.y)
+    centred, target = h - mean, problem.y - jnp.mean(problem.y, axis=0)
     gram = product(centred.T, centred, problem.tier) / problem.rows
     pull = ridge * jnp.mean(h * h) + jnp.finfo(jnp.float32).tiny
     factor = jax.scipy.linalg.cho_factor(gram + pull * jnp.eye(len(gram)))
-    away = target - read(problem, centred)
+    away = target - product(centred, p.w_last, problem.tier)
     found = p.w_last + jax.scipy.linalg.cho_solve(factor, product(centred.T, away, problem.tier) / problem.rows)
-    bias = jnp.mean(problem.y) - product(mean, found, problem.tier)
+    bias = jnp.mean(problem.y, axis=0) - product(mean, found, problem.tier)
     return found, bias, product(centred, found, problem.tier) - target
 
 
 def prefix_states(problem: Problem, assembly: Assembly) -> Float[Array, "P R D"]:
     """Return the states before every position and after the last: P = N + 1."""
-    last, before = lax.scan(lambda h, half: (block(problem, h, *half), h), jnp.asarray(problem.x), assembly)
-    return jnp.concatenate([before, last[None]])
+    final, before = lax.scan(lambda h, half: (block(problem, h, *half), h), jnp.asarray(problem.x), assembly)
+    return jnp.concatenate([before, final[None]])

@@ -44,7 +44,8 @@ def prepended_losses(
 
     def on_one_device(problem: Problem, ins: Array, outs: Array, begin: Array, left: Array) -> Array:
         xs = jnp.pad(jnp.asarray(problem.x), ((0, missing), (0, 0))).reshape(-1, size, problem.x.shape[1])
-        ys = jnp.pad(jnp.asarray(problem.y), (0, missing)).reshape(-1, size)
+        rest = problem.y.shape[1:]
+        ys = jnp.pad(jnp.asarray(problem.y), [(0, missing)] + [(0, 0)] * len(rest)).reshape(-1, size, *rest)
         weights = jnp.pad(jnp.ones(problem.rows), (0, missing)).reshape(-1, size)
 
         def of_network(network: tuple[Array, Array, Array]) -> Array:
@@ -53,11 +54,20 @@ def prepended_losses(
             def of_rows(sums: Array, part: tuple[Array, Array, Array]) -> tuple[Array, None]:
                 x, y, weight = part
                 predicted, back = jax.vjp(lambda x: _outputs(problem, x, ins, outs, begin), x)
-                g = back(jnp.ones_like(predicted))[0]
-                units, (pulled, biases) = all_hidden(problem, x), all_pulled(problem, g)
-                change = jnp.einsum("rih,rjh->rij", units, pulled, precision=lax.Precision.HIGHEST)
-                error = (predicted - y)[:, None, None] + change + biases[:, None]
-                return sums + jnp.sum(weight[:, None, None] * error * error, axis=0), None
+                units = all_hidden(problem, x)
+
+                def squared(away: Array, g: Array) -> Array:
+                    pulled, biases = all_pulled(problem, g)
+                    change = jnp.einsum("rih,rjh->rij", units, pulled, precision=lax.Precision.HIGHEST)
+                    error = away[:, None, None] + change + biases[:, None]
+                    return jnp.sum(weight[:, None, None] * error * error, axis=0)
+
+                if predicted.ndim == 1:
+                    return sums + squared(predicted - y, back(jnp.ones_like(predicted))[0]), None
+                of_output = lambda k: back(jnp.zeros_like(predicted).at[:, k].set(1.0))[0]
+                for k in range(predicted.shape[1]):
+                    sums += squared(predicted[:, k] - y[:, k], of_output(k)) / predicted.shape[1]
+                return sums, None
 
             start = jnp.zeros((problem.blocks, problem.blocks), jnp.float32)
             losses = lax.scan(of_rows, start, (xs, ys, weights))[0] / problem.rows

@@ -60,31 +60,36 @@ class _Moments(NamedTuple):
     states: Array
     """`[D, D]`"""
     target: Array
-    """`[D]` of states and target"""
+    """`[D, *K]` of states and targets"""
     variance: Array
-    """`[]` of the target"""
+    """`[]` of the targets, a sum over the outputs"""
     units: Array
     """`[I, H, H]`"""
     cross: Array
     """`[I, H, D]` of hidden units and states"""
     units_target: Array
-    """`[I, H]`"""
+    """`[I, H, *K]`"""
 
 
-def _central(base: Array, first: Array, rows: int) -> _Moments:
+def _central(base: Array, first: Array, rows: int, features: int) -> _Moments:
     """Return central moments of sums over rows: of (h, 1, y) among themselves, and of a with (a, h, 1, y)."""
-    units, features = first.shape[1], len(base) - 2
-    mean, target = base[:features, features] / rows, base[features + 1, features] / rows
+    units, outputs = first.shape[1], len(base) - features - 1
+    mean = base[:features, features] / rows
     own = first[:, :, units + features] / rows
     pairs = first[:, :, :units] / rows - own[:, :, None] * own[:, None, :]
     cross = first[:, :, units : units + features] / rows - own[:, :, None] * mean
+    if outputs == 1:
+        target = base[features + 1, features] / rows
+        of_states = base[:features, features + 1] / rows - mean * target
+        variance = base[features + 1, features + 1] / rows - target**2
+        of_units = first[:, :, units + features + 1] / rows - own * target
+    else:
+        target = base[features + 1 :, features] / rows
+        of_states = base[:features, features + 1 :] / rows - mean[:, None] * target
+        variance = jnp.sum(jnp.diagonal(base)[features + 1 :] / rows - target**2)
+        of_units = first[:, :, units + features + 1 :] / rows - own[:, :, None] * target
     return _Moments(
-        base[:features, :features] / rows - jnp.outer(mean, mean),
-        base[:features, features + 1] / rows - mean * target,
-        base[features + 1, features + 1] / rows - target**2,
-        pairs,
-        cross,
-        first[:, :, units + features + 1] / rows - own * target,
+        base[:features, :features] / rows - jnp.outer(mean, mean), of_states, variance, pairs, cross, of_units
     )
 
 
@@ -97,7 +102,7 @@ def _summed(problem: Problem, h: Array, ins: Array, left: Array, way: Plain) -> 
 
     def of_tile(part: tuple[Array, Array, Array]) -> tuple[Array, Array]:
         h, y, counts = part
-        base = jnp.concatenate([h, jnp.ones_like(counts)[:, None], y[:, None]], axis=1) * counts[:, None]
+        base = jnp.concatenate([h, jnp.ones_like(counts)[:, None], y.reshape(len(h), -1)], axis=1) * counts[:, None]
 
         def of_first(i: Array) -> Array:
             units = hidden_columns(problem, h.T, i) * counts
@@ -123,17 +128,24 @@ def _screened(problem: Problem, moments: _Moments, outs: Array, ridge: Array) ->
     """Return what probes leave to first order behind all blocks of the first halves and some second ones, `[I, J]`."""
     factor = _factor(moments.states, ridge)
     fitted = cho_solve((factor, True), moments.target)
-    left = moments.variance - product(moments.target, fitted, problem.tier)
+    left = moments.variance - _inner(problem, moments.target, fitted)
     pulled = product(problem.pieces.w_out[outs], fitted, problem.tier)
     unexplained = moments.units_target - product(moments.cross, fitted, problem.tier)
 
     def of_first(units: Array, cross: Array, unexplained: Array) -> Array:
         along = solve_triangular(factor, cross.T, lower=True)
         fresh = units - product(along.T, along, problem.tier)
+        if pulled.ndim == 3:
+            bent = jnp.einsum("jhk,hg->jgk", pulled, fresh, precision=lax.Precision.HIGHEST)
+            return left + jnp.sum((bent - 2 * unexplained) * pulled, axis=(1, 2))
         quadratic = jnp.sum(product(pulled, fresh, problem.tier) * pulled, axis=1)
         return left - 2 * product(pulled, unexplained, problem.tier) + quadratic
 
     return lax.map(lambda part: of_first(*part), (moments.units, moments.cross, unexplained))
+
+
+def _inner(problem: Problem, a: Array, b: Array) -> Array:
+    return product(a, b, problem.tier) if a.ndim == 1 else jnp.sum(a * b)
 
 
 def _refitted(
@@ -146,7 +158,8 @@ def _refitted(
     side_by_side = jnp.moveaxis(weights, 0, 1).reshape(units, -1)
     of_each = lambda table: jnp.moveaxis(times(table, side_by_side).reshape(len(table), count, features), 1, 0)
     bent, update = of_each(moments.cross[k].T), times(weights.mT, of_each(moments.units[k]))
-    target = moments.target + times(moments.units_target[k], weights)
+    own = moments.units_target[k]
+    target = moments.target + (times(own, weights) if own.ndim == 1 else times(weights.mT, own))
 
     def explained(one: tuple[Array, Array]) -> Array:
         gram, target = one
@@ -251,10 +264,11 @@ def best_probed(
             add = lambda total, part: (total + part, None)
             base, firsts = (lax.scan(add, jnp.zeros_like(part[w, 0]), part[w])[0] for part in sums)
             base, firsts, at = lax.optimization_barrier((base, firsts, mine[w]))
-            moments = lax.optimization_barrier(_central(base, firsts, problem.rows))
+            moments = lax.optimization_barrier(_central(base, firsts, problem.rows, states.shape[-1]))
             return of_state(problem, fits, moments, moved[at], ins[at], outs[at], left[at])
 
         rank, errors, after, i, j = lax.map(expanded, jnp.arange(own))
+        errors = errors if problem.outputs == 1 else errors / problem.outputs
         state = jnp.broadcast_to((first + mine)[:, None], rank.shape).astype(jnp.int32)
         parts = rank, errors, after, state, i, j
         return Probed(*(lax.all_gather(part.reshape(-1), AXIS, tiled=True) for part in parts))

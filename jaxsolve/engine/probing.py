@@ -2,19 +2,35 @@
 
 At a position, e is what a linear probe of the states there leaves of the target, and g the mean gradient of the
 predictions with respect to the states behind it. A second half j behind the hidden units a is worth g·w_out[j]·E[a e]
-to first order: the target varies with the right one.
+to first order: the target varies with the right one. Gains of several outputs are added up.
 """
+
+from collections.abc import Callable
 
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsolve.architecture.device import all_pulled, hidden, projected, pullback
+from jaxsolve.architecture.device import all_pulled, hidden, output_gradients, pullback
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import REPLICATED, sharded
 from jaxsolve.backend.precision import product
 from jaxsolve.backend.shapes import Array, Float
 from jaxsolve.engine.network import Problem, prefix_states, probe
 from jaxsolve.puzzle import Assembly
+
+
+def _gains(problem: Problem, h: Array, i: Array, pulled: Array, k: int | None) -> Array:
+    """Return what every second half would gain behind first half `i` on the states `h`, for the k-th output."""
+    left = -probe(problem, h)[2]
+    left = left if k is None else left[:, k]
+    return product(pulled, product(left, hidden(problem, h, i), problem.tier) / problem.rows, problem.tier)
+
+
+def _over_outputs(of_output: Callable[[Array, int | None], Array], gradients: Array) -> Array:
+    """Return the sum of what outputs say, each of its gradient with respect to the last states and its number."""
+    if gradients.ndim == 2:
+        return of_output(gradients, None)
+    return sum((of_output(one, k) for k, one in enumerate(gradients)), jnp.zeros(()))
 
 
 @compiled()
@@ -29,16 +45,12 @@ def partner_gains(problem: Problem, assembly: Assembly) -> Float[Array, "N N"]:
             h, i, j = at
             return pullback(problem, h, g, i, j), jnp.mean(g, axis=0)
 
-        last = jnp.broadcast_to(problem.pieces.w_last, states[0].shape)
-        _, gradients = lax.scan(backward, last, (states[:-1], ins, outs), reverse=True)
-        pulled, _ = all_pulled(problem, gradients)
+        def of_output(last: Array, k: int | None) -> Array:
+            _, gradients = lax.scan(backward, last, (states[:-1], ins, outs), reverse=True)
+            pulled, _ = all_pulled(problem, gradients)
+            return lax.map(lambda at: _gains(problem, at[0], at[1], at[2], k), (states[:-1], ins, pulled))
 
-        def of_position(at: tuple[Array, Array, Array]) -> Array:
-            h, i, pull = at
-            left = -probe(problem, h)[2]
-            return product(pull, product(left, hidden(problem, h, i), problem.tier) / problem.rows, problem.tier)
-
-        return lax.map(of_position, (states[:-1], ins, pulled))
+        return _over_outputs(of_output, output_gradients(problem, states[-1]))
 
     run = sharded(on_one_device, problem.over, (REPLICATED, REPLICATED), REPLICATED)
     return run(problem, Assembly(*map(jnp.asarray, assembly)))
@@ -50,12 +62,11 @@ def input_gains(problem: Problem) -> Float[Array, "N N"]:
 
     def on_one_device(problem: Problem) -> Array:
         x = jnp.asarray(problem.x)
-        left = -probe(problem, x)[2]
-        pulled, _ = projected(problem)
 
-        def of_first(i: Array) -> Array:
-            return product(pulled, product(left, hidden(problem, x, i), problem.tier) / problem.rows, problem.tier)
+        def of_output(last: Array, k: int | None) -> Array:
+            pulled = product(problem.pieces.w_out, jnp.mean(last, axis=0), problem.tier)
+            return lax.map(lambda i: _gains(problem, x, i, pulled, k), jnp.arange(problem.blocks))
 
-        return lax.map(of_first, jnp.arange(problem.blocks))
+        return _over_outputs(of_output, output_gradients(problem, x))
 
     return sharded(on_one_device, problem.over, (REPLICATED,), REPLICATED)(problem)

@@ -15,7 +15,15 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsolve.architecture.device import first_halves, mixed_second, readout_errors
+from jaxsolve.architecture.device import (
+    by_output,
+    first_halves,
+    measured,
+    mixed_second,
+    output_gradients,
+    readout_errors,
+    seen_pullback,
+)
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import AXIS, REPLICATED, SHARDED, plain_way, sharded
 from jaxsolve.backend.precision import product
@@ -39,10 +47,15 @@ def _spans(of: Mixture) -> Int[Array, "T 2 3"]:
 
 
 @compiled()
-def mixed(problem: Problem, rows: Rows, mixture: Mixture) -> tuple[Float[Array, "C r"], Float[Array, "C T r D"]]:
-    """Return the errors of a mixture's predictions, and the states before every position."""
+def mixed(
+    problem: Problem, rows: Rows, mixture: Mixture
+) -> tuple[Float[Array, "C m"], Float[Array, "C T r D"], Float[Array, "C r D"]]:
+    """Return the errors of a mixture's predictions, the states before every position, and the last ones.
 
-    def on_one_device(problem: Problem, rows: Rows, mixture: Mixture) -> tuple[Array, Array]:
+    Each row makes as many measurements, m in all, as there are outputs.
+    """
+
+    def on_one_device(problem: Problem, rows: Rows, mixture: Mixture) -> tuple[Array, Array, Array]:
         table, size = _table(problem, mixture), HALVES[plain_way(problem.over)]
 
         def position(h: Array, span: Array) -> tuple[Array, Array]:
@@ -53,31 +66,34 @@ def mixed(problem: Problem, rows: Rows, mixture: Mixture) -> tuple[Float[Array, 
 
             return lax.fori_loop(span[0, 0], span[1, 0], chunk, h), h
 
-        def of_tile(tile: Rows) -> tuple[Array, Array]:
+        def of_tile(tile: Rows) -> tuple[Array, Array, Array]:
             last, states = lax.scan(position, tile.x, _spans(mixture))
-            return readout_errors(problem, last, tile.y) * tile.counts, states
+            errors = readout_errors(problem, last, tile.y)
+            return measured(errors * tile.counts.reshape(-1, *[1] * (errors.ndim - 1))), states, last
 
-        errors, states = lax.map(of_tile, rows)
-        return lax.all_gather(errors, AXIS, tiled=True), states
+        errors, states, last = lax.map(of_tile, rows)
+        return lax.all_gather(errors, AXIS, tiled=True), states, last
 
-    return sharded(on_one_device, problem.over, (REPLICATED, SHARDED, REPLICATED), (REPLICATED, SHARDED))(
+    return sharded(on_one_device, problem.over, (REPLICATED, SHARDED, REPLICATED), (REPLICATED, SHARDED, SHARDED))(
         problem, rows, mixture
     )
 
 
 @compiled()
-def jacobian(problem: Problem, rows: Rows, mixture: Mixture, states: Float[Array, "C T r D"]) -> Float[Array, "C P r"]:
-    """Return the derivative of every prediction by every share; that of what has none is undefined.
+def jacobian(
+    problem: Problem, rows: Rows, mixture: Mixture, states: Float[Array, "C T r D"], last: Float[Array, "C r D"]
+) -> Float[Array, "C P m"]:
+    """Return the derivative of every measurement by every share; that of what has none is undefined.
 
     Parameters
     ----------
     problem, rows, mixture
         The network, and what it is given.
-    states
+    states, last
         Those of `mixed`.
     """
 
-    def on_one_device(problem: Problem, rows: Rows, mixture: Mixture, states: Array) -> Array:
+    def on_one_device(problem: Problem, rows: Rows, mixture: Mixture, states: Array, last: Array) -> Array:
         p, size = problem.pieces, HALVES[plain_way(problem.over)]
         blocks, features, units = p.w_in.shape
         table, most = _table(problem, mixture), -(-blocks // size) * size
@@ -97,7 +113,8 @@ def jacobian(problem: Problem, rows: Rows, mixture: Mixture, states: Float[Array
                 before_it, hidden = carry
                 w, own, slopes = first_halves(problem, h, _chunk(mixture.ins, k, size))
                 back = slopes * product(g, mixed_second(problem, _chunk(table, k, size))[0].T, problem.tier)
-                return before_it + product(back, w.T, problem.tier), kept(hidden, k - begin[0], own)
+                back = seen_pullback(problem, h, product(back, w.T, problem.tier))
+                return before_it + back, kept(hidden, k - begin[0], own)
 
             pulled = lax.fori_loop(begin[1], end[1], seconds, pulled)
             before_it, hidden = lax.fori_loop(begin[0], end[0], firsts, (g, hidden))
@@ -113,16 +130,21 @@ def jacobian(problem: Problem, rows: Rows, mixture: Mixture, states: Float[Array
             found = lax.fori_loop(begin[2], end[2], pairs, found)
             return (before_it, found, hidden, pulled), None
 
-        def of_tile(tile: tuple[Array, Array]) -> Array:
-            counts, states = tile
-            last, buffer = counts[:, None] * p.w_last, jnp.zeros((len(counts), most * units))
-            carry = last, jnp.zeros((len(mixture.shares), len(counts))), buffer, buffer
-            return lax.scan(position, carry, (states, _spans(mixture)), reverse=True)[0][1]
+        def of_tile(tile: tuple[Array, Array, Array]) -> Array:
+            counts, states, last = tile
 
-        return lax.map(of_tile, (rows.counts, states))
+            def of_output(gradient: Array) -> Array:
+                buffer = jnp.zeros((len(counts), most * units))
+                found = jnp.zeros((len(mixture.shares), len(counts)))
+                carry = counts[:, None] * gradient, found, buffer, buffer
+                return lax.scan(position, carry, (states, _spans(mixture)), reverse=True)[0][1]
 
-    run = sharded(on_one_device, problem.over, (REPLICATED, SHARDED, REPLICATED, SHARDED), SHARDED)
-    return run(problem, rows, mixture, states)
+            return by_output(of_output, output_gradients(problem, last))
+
+        return lax.map(of_tile, (rows.counts, states, last))
+
+    run = sharded(on_one_device, problem.over, (REPLICATED, SHARDED, REPLICATED, SHARDED, SHARDED), SHARDED)
+    return run(problem, rows, mixture, states, last)
 
 
 class NormalEquations(NamedTuple):
@@ -142,16 +164,16 @@ def _sums(of: Mixture) -> tuple[Array, Array, Array]:
 
 @compiled(static=("count",))
 def normal_equations(
-    problem: Problem, mixture: Mixture, jacobian: Float[Array, "C P r"], *, count: int
+    problem: Problem, mixture: Mixture, jacobian: Float[Array, "C P m"], *, count: int
 ) -> NormalEquations:
-    """Return the normal equations of the rows that count.
+    """Return the normal equations of the measurements that count.
 
     Parameters
     ----------
     problem, mixture, jacobian
         The network, and what `jacobian` says of it.
     count
-        R, how many rows count.
+        R, how many count: those of rows that are not there to fill up tiles.
     """
     sums = 3 * problem.blocks
     exact = lambda spec, a, b: jnp.einsum(spec, a, b, precision=lax.Precision.HIGHEST)
@@ -182,7 +204,7 @@ def normal_equations(
 def gauss_newton_step(
     problem: Problem,
     mixture: Mixture,
-    jacobian: Float[Array, "C P r"],
+    jacobian: Float[Array, "C P m"],
     said: NormalEquations,
     errors: Float[Array, " R"],
     damping: Float[Array, ""],

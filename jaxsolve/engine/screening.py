@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsolve.architecture.device import hidden, pullback, pulled, readout_errors
+from jaxsolve.architecture.device import by_output, hidden, measured, output_gradients, pullback, pulled, readout_errors
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import AXIS, REPLICATED, SHARDED, collected, collected_spec, sharded
 from jaxsolve.backend.shapes import Array, Float, Int
@@ -23,7 +23,7 @@ from jaxsolve.puzzle import Assembly
 
 
 class Changes(NamedTuple):
-    """How the predictions change, to first order; P = N + 1, R rows last."""
+    """How the predictions change, to first order; P = N + 1, R rows last, or as many measurements (`by_output`)."""
 
     error: Array
     """`[R]` of the predictions as they are"""
@@ -39,15 +39,28 @@ def _weigh(
     problem: Problem, assembly: Assembly, mine: Int[Array, " T"], partners: bool
 ) -> tuple[Float[Array, " R"], Float[Array, "N R"], Float[Array, "T N R"], Float[Array, "T K N R"]]:
     """Return errors, own effects, and effects of insertion and replacement at some of the P positions."""
-    n, (ins, outs) = problem.blocks, assembly
+    n = problem.blocks
     states = prefix_states(problem, assembly)
-    error = readout_errors(problem, states[n], problem.y)
+    error = measured(readout_errors(problem, states[n], problem.y))
+    gradients = output_gradients(problem, states[n])
+    return error, *by_output(lambda last: _weigh_output(problem, assembly, mine, partners, states, last), gradients)
+
+
+def _weigh_output(
+    problem: Problem,
+    assembly: Assembly,
+    mine: Int[Array, " T"],
+    partners: bool,
+    states: Float[Array, "P R D"],
+    last: Float[Array, "R D"],
+) -> tuple[Float[Array, "N R"], Float[Array, "T N R"], Float[Array, "T K N R"]]:
+    """Return the effects on one output, with its gradient with respect to the last states."""
+    n, (ins, outs) = problem.blocks, assembly
 
     def backward(g: Float[Array, "R D"], at: tuple[Array, Array, Array]) -> tuple[Array, Array]:
         h, i, j = at
         return pullback(problem, h, g, i, j), g
 
-    last = jnp.broadcast_to(problem.pieces.w_last, states[n].shape)
     first, after = lax.scan(backward, last, (states[:n], ins, outs), reverse=True)
     before = jnp.concatenate([first[None], after])
     own = jnp.sum(after * (states[1:] - states[:n]), axis=2)
@@ -70,7 +83,7 @@ def _weigh(
         inserted, replaced = lax.map(of, jnp.arange(n))
         return inserted, jnp.moveaxis(replaced, 0, 1)
 
-    return error, own, *lax.map(at_position, mine)
+    return own, *lax.map(at_position, mine)
 
 
 @compiled(static=("partners",))

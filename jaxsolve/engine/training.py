@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh, PartitionSpec
 
-from jaxsolve.architecture.device import Bare, Pieces, hidden, readout_errors, second
+from jaxsolve.architecture.device import Bare, Outer, Pieces, embedded, hidden, readout_errors, second
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import AXIS, REPLICATED, mesh, put, sharded
 from jaxsolve.backend.shapes import Array, Float, Int
@@ -29,10 +29,12 @@ PART_ROWS = {"cpu": 250}
 class Training:
     """What a network is trained on, and how; the numbers may be changed without compiling anew."""
 
-    x: Float[Array, "R D"]
-    y: Float[Array, " R"]
+    x: Float[Array, "R I"]
+    y: Float[Array, "R *K"]
     learning_rate: Float[Array, ""]
     weight_decay: Float[Array, ""]
+    trained: Pieces | None
+    """1 for each weight that is trained, and 0; None: all are."""
     activation: str = field(metadata={"static": True})
     optimiser: str = field(metadata={"static": True})
     """A name of `OPTIMISERS`."""
@@ -61,19 +63,32 @@ def training_placed(
     optimiser: str,
     learning_rate: float,
     weight_decay: float = 0.0,
+    trained: Any = None,
     devices: int | None = None,
 ) -> Training:
-    """Put inputs `[R, D]` and labels `[R]` on the first `devices` devices, in float32."""
+    """Put inputs `[R, I]` and labels `[R]` or `[R, K]` on the first `devices` devices, in float32.
+
+    `trained` is 1 for each weight that is trained, and 0, arrays as those of `Pieces`; None: all are.
+    """
     over = mesh(devices)
     single = lambda table: put(np.asarray(table, np.float32), over)
-    return Training(single(x), single(y), single(learning_rate), single(weight_decay), activation, optimiser, over)
+    masks = None if trained is None else as_pieces(jax.tree.map(single, tuple(trained)))
+    tables = single(x), single(y), single(learning_rate), single(weight_decay), masks
+    return Training(*tables, activation, optimiser, over)
+
+
+def as_pieces(net: Any) -> Pieces:
+    """Return arrays as those of `Pieces`, layers before and behind the blocks as pairs, as such."""
+    return Pieces(*net[:6], *(None if layer is None else Outer(*layer) for layer in net[6:]))
 
 
 @compiled()
 def learner(net: Any, given: Training) -> Learner:
     """Return an untrained learner with these weights, arrays as those of `Pieces`."""
     begin = lambda net, given: Learner(net, _rule(given).init(net))
-    return sharded(begin, given.over, (REPLICATED, REPLICATED), REPLICATED)(Pieces(*map(jnp.asarray, net)), given)
+    return sharded(begin, given.over, (REPLICATED, REPLICATED), REPLICATED)(
+        as_pieces(jax.tree.map(jnp.asarray, tuple(net))), given
+    )
 
 
 def dealt(order: np.ndarray, batch: int, over: Mesh) -> np.ndarray:
@@ -109,6 +124,8 @@ def trained(
             own = _summed_gradients(net, given, batches[t, 0])
             gradients, loss, rows = lax.psum(own, AXIS)
             mean = jax.tree.map(lambda g: g / rows, gradients)
+            if given.trained is not None:
+                mean = jax.tree.map(jnp.multiply, mean, given.trained)
             updates, moments = rule.update(mean, moments, net)
             return Learner(jax.tree.map(jnp.add, net, updates), moments), total + loss / rows
 
@@ -168,11 +185,12 @@ def _squared_errors(net: Pieces, given: Training, rows: Int[Array, " rows"]) -> 
     bare = Bare(net, given.activation, "accept")
 
     def step(h: Array, halves: tuple[Array, Array, Array, Array]) -> tuple[Array, None]:
-        alone = bare._replace(pieces=Pieces(*halves, net.w_last, net.b_last))
+        alone = bare._replace(pieces=Pieces(*halves, *net[4:]))
         return second(alone, hidden(alone, h, ...), ..., onto=h), None
 
     # only what the products gave is kept for the way back: all else is cheaper to compute again than to read
     thrifty = jax.checkpoint(step, policy=jax.checkpoint_policies.dots_saveable, prevent_cse=False)
-    h, _ = lax.scan(thrifty, given.x[rows], net[:4])
+    h, _ = lax.scan(thrifty, embedded(bare, given.x[rows]), net[:4])
     error = readout_errors(bare, h, given.y[rows])
-    return jnp.sum(jnp.where(rows >= 0, error * error, 0.0))
+    squares = error * error if error.ndim == 1 else jnp.mean(error * error, axis=1)
+    return jnp.sum(jnp.where(rows >= 0, squares, 0.0))

@@ -22,7 +22,7 @@ class Rows(NamedTuple):
     x: Floats
     """`[R, D]`"""
     label: Floats
-    """`[R]`, of mean 0 and standard deviation 1."""
+    """`[R]`, of mean 0 and standard deviation 1; `[R, K]` for several outputs."""
 
 
 def _votes(rng: np.random.Generator, rows: int, features: int) -> tuple[Floats, Floats]:
@@ -64,14 +64,20 @@ def _taught(rng: np.random.Generator, x: Floats) -> Floats:
 DATA: dict[str, Draw] = {"votes": _votes, "teacher": _teacher, "correlated": _correlated, "waves": _waves}
 
 
-def draw_rows(kind: str, rng: np.random.Generator, rows: int, features: int, *, label_noise: float = 0.1) -> Rows:
-    """Return rows of a kind of `DATA`.
+def draw_rows(
+    kind: str, rng: np.random.Generator, rows: int, features: int, *, outputs: int = 1, label_noise: float = 0.1
+) -> Rows:
+    """Return rows of a kind of `DATA`; labels beyond the first of several `outputs` are those of random networks.
 
     `label_noise` is the standard deviation of what is added to labels before they are standardised; those are about 1
     in size.
     """
     x, clean = DATA[kind](rng, rows, features)
-    return _single(x, _standardised(clean + rng.normal(scale=label_noise, size=rows)))
+    label = _standardised(clean + rng.normal(scale=label_noise, size=rows))
+    if outputs == 1:
+        return _single(x, label)
+    more = [_standardised(_taught(rng, x) + rng.normal(scale=label_noise, size=rows)) for _ in range(outputs - 1)]
+    return _single(x, np.stack([label, *more], axis=1))
 
 
 def read_rows(path: Path, target: str | None, rng: np.random.Generator, rows: int | None) -> Rows:

@@ -1,6 +1,6 @@
 """Host: a network that falls apart: pieces numbered at random, some lost, some of another network among them."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,8 @@ from jaxsolve.generation.data import Rows
 from jaxsolve.generation.initial import Weights
 from jaxsolve.generation.recipe import Recipe
 from jaxsolve.puzzle import Assembly, Puzzle, predict, sha256_of
+from jaxsolve.puzzle.given import Given, Layer
+from jaxsolve.puzzle.padding import embedded
 
 Positions = NDArray[np.int64]
 
@@ -36,17 +38,19 @@ def drop(net: Weights, other: Weights, rows: Rows, recipe: Recipe, rng: np.rando
     fake = [np.sort(rng.permutation(len(blocks))[:k]) for k in (recipe.decoy_ins, recipe.decoy_outs)]
     kept = [np.setdiff1d(blocks, gone) for gone in lost]
     counts = [len(a) + len(b) for a, b in zip(kept, fake, strict=True)]
-    ids = rng.permutation(sum(counts) + 1)
-    in_ids, out_ids, last_id = ids[: counts[0]], ids[counts[0] : -1], int(ids[-1])
+    around = 1 + (net.first is not None) + (net.head is not None)
+    ids = rng.permutation(sum(counts) + around)
+    in_ids, out_ids, outer = ids[: counts[0]], ids[counts[0] : -around], ids[-around:].tolist()
     x = rows.x[: recipe.table_rows]
-    puzzle = _puzzle(net, other, kept, fake, (in_ids, out_ids, last_id), recipe)
+    puzzle = _puzzle(net, other, kept, fake, (in_ids, out_ids, outer), recipe)
     y = _predictions(net, x, recipe, rng)
     of_in, of_out = (
         dict(zip(there.tolist(), map(int, numbers), strict=False))  # decoys come after those that are kept
         for there, numbers in zip(kept, (in_ids, out_ids), strict=True)
     )
     whole = [t for t in blocks if t in of_in and t in of_out]
-    permutation = [piece for t in whole for piece in (of_in[t], of_out[t])] + [last_id]
+    begin, end = puzzle.around
+    permutation = [*begin, *(piece for t in whole for piece in (of_in[t], of_out[t])), *end]
     missing: list[dict[str, int | str | None]] = [
         {"position": t, "half": half, "orphan": others.get(t)}
         for t in blocks
@@ -54,8 +58,9 @@ def drop(net: Weights, other: Weights, rows: Rows, recipe: Recipe, rng: np.rando
         if t not in own
     ]
     decoys = sorted(map(int, (*in_ids[len(kept[0]) :], *out_ids[len(kept[1]) :])))
+    label = rows.label[: recipe.table_rows] if rows.label.ndim == 1 else None
     puzzle = puzzle.replace(
-        x=x, y=y, label=rows.label[: recipe.table_rows], expected_sha256=None if missing else sha256_of(permutation)
+        x=x, inputs=None, y=y, label=label, expected_sha256=None if missing else sha256_of(permutation)
     )
     return Dropped(puzzle, permutation, missing, decoys)
 
@@ -65,7 +70,7 @@ def _puzzle(
     other: Weights,
     kept: list[Positions],
     fake: list[Positions],
-    ids: tuple[NDArray[np.int64], NDArray[np.int64], int],
+    ids: tuple[NDArray[np.int64], NDArray[np.int64], list[int]],
     recipe: Recipe,
 ) -> Puzzle:
     """Return the pieces, ascending by their ids, without a table."""
@@ -77,24 +82,52 @@ def _puzzle(
         b_in=joined(net.b_in, other.b_in, 0)[in_order],
         w_out=joined(net.w_out, other.w_out, 1)[out_order].swapaxes(1, 2),
         b_out=joined(net.b_out, other.b_out, 1)[out_order],
-        w_last=net.w_last.astype(np.float64),
-        b_last=float(net.b_last),
+        w_last=net.w_last.astype(np.float64).T,
+        b_last=float(net.b_last) if net.b_last.ndim == 0 else net.b_last.astype(np.float64),
         in_ids=ids[0][in_order],
         out_ids=ids[1][out_order],
-        last_id=ids[2],
+        last_id=ids[2][-1],
         x=np.zeros((0, len(net.w_last))),
-        y=np.zeros(0),
+        y=np.zeros((0, *net.w_last.shape[1:])),
         activation=recipe.activation,
+        **_around(net, ids[2]),
+        given=_given(kept, fake, ids, recipe),
     )
+
+
+def _around(net: Weights, ids: list[int]) -> dict[str, Any]:
+    """Return the layers before the blocks and the readout, if there are any; the last of the ids is the readout's."""
+    double = lambda weight: weight.astype(np.float64).T
+    layers = [(name, layer) for name, layer in (("first", net.first), ("head", net.head)) if layer is not None]
+    return {name: Layer(ids[k], *map(double, layer)) for k, (name, layer) in enumerate(layers)}
+
+
+def _given(
+    kept: list[Positions],
+    fake: list[Positions],
+    ids: tuple[NDArray[np.int64], NDArray[np.int64], list[int]],
+    recipe: Recipe,
+) -> Given:
+    """Return how the pieces are written."""
+    blocks = [np.concatenate(some).tolist() for some in zip(kept, fake, strict=True)]
+    widths = recipe.widths_of_blocks
+    named = {
+        piece: widths[t] for own, where in zip(ids, blocks, strict=False) for piece, t in zip(own, where, strict=True)
+    }
+    halves = [int(piece) for own in ids[:2] for piece in own]
+    bare = {"all": [], "outer": halves, "none": halves + ids[2]}[recipe.biases]
+    different = {int(piece): width for piece, width in named.items()} if len(set(widths)) > 1 else {}
+    return Given(different, frozenset(bare))
 
 
 def _predictions(net: Weights, x: NDArray[np.float64], recipe: Recipe, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return what the whole network answers, `[R]`, as it is written to the table."""
     order = np.arange(len(net.w_in))
-    whole = _puzzle(net, net, [order, order], [order[:0], order[:0]], (order, len(order) + order, -1), recipe)
-    y = predict(whole.replace(x=x), Assembly(order, order), dtype=np.float32)
+    numbers = order, len(order) + order, [2 * len(order) + k for k in range(3)]
+    whole = _puzzle(net, net, [order, order], [order[:0], order[:0]], numbers, recipe)
+    y = predict(embedded(whole.replace(x=x)), Assembly(order, order), dtype=np.float32)
     if recipe.noise:
-        y = y + rng.normal(scale=recipe.noise, size=len(y))
+        y = y + rng.normal(scale=recipe.noise, size=y.shape)
     if recipe.decimals is not None:
         y = y.round(recipe.decimals)
     return y.astype(np.float32).astype(np.float64)

@@ -14,7 +14,7 @@ from jaxsolve.errors import OutputError, UsageError
 from jaxsolve.files import write_new
 from jaxsolve.generation.data import Rows, draw_rows, read_rows
 from jaxsolve.generation.drop import Dropped, drop
-from jaxsolve.generation.initial import INITIAL, Weights
+from jaxsolve.generation.initial import INITIAL, Weights, shaped
 from jaxsolve.generation.recipe import Recipe
 from jaxsolve.puzzle import sha256_of, write_puzzle
 
@@ -130,15 +130,16 @@ def prepared(recipe: Recipe) -> tuple[Recipe, Rows]:
     if recipe.is_csv:
         rows = read_rows(Path(recipe.data), recipe.target, rng, recipe.train_rows)
     else:
-        rows = draw_rows(
-            recipe.data, rng, recipe.train_rows or recipe.drawn_rows, recipe.features or recipe.drawn_features
-        )
-    count, features = rows.x.shape
-    if recipe.features not in (None, features):
-        raise UsageError(f"--features is {recipe.features}; {recipe.data} has {features} inputs: leave it out")
+        wide = recipe.inputs or recipe.features or recipe.drawn_features
+        rows = draw_rows(recipe.data, rng, recipe.train_rows or recipe.drawn_rows, wide, outputs=recipe.outputs)
+    count, inputs = rows.x.shape
+    option, said = ("--features", recipe.features) if recipe.inputs is None else ("--inputs", recipe.inputs)
+    if said not in (None, inputs):
+        raise UsageError(f"{option} is {said}; {recipe.data} has {inputs} inputs: leave it out")
+    features = inputs if recipe.inputs is None else recipe.features or recipe.drawn_features
     sizes: dict[str, Any] = {
         "features": features,
-        "hidden": recipe.hidden or max(2, recipe.hidden_share * features),
+        "hidden": max(recipe.widths, default=0) or recipe.hidden or max(2, recipe.hidden_share * features),
         "train_rows": count,
         "table_rows": recipe.table_rows or min(count, recipe.shown_rows),
     }
@@ -158,6 +159,10 @@ class _Course:
         self._recipe, self._watch, self._stopped = recipe, watch, stopped
         self._decoys = stream == DECOY_STREAM
         self._rng = _random(recipe, stream)
+        assert recipe.features is not None
+        assert recipe.hidden is not None
+        plain = INITIAL[recipe.initial](self._rng, recipe.blocks, recipe.features, recipe.hidden)
+        first, trained = shaped(plain, recipe, self._rng)
         self._given = engine.training_placed(
             rows.x,
             rows.label,
@@ -165,11 +170,9 @@ class _Course:
             optimiser=recipe.optimiser,
             learning_rate=recipe.learning_rate,
             weight_decay=recipe.weight_decay,
+            trained=trained,
             devices=devices,
         )
-        assert recipe.features is not None
-        assert recipe.hidden is not None
-        first = INITIAL[recipe.initial](self._rng, recipe.blocks, recipe.features, recipe.hidden)
         self._state = engine.learner(first, self._given)
         self._epoch = 0
         self.devices = self._given.over.size
@@ -213,4 +216,8 @@ class _Course:
 
     def weights(self) -> Weights:
         """Return a copy of the weights."""
-        return Weights(*(np.array(weight) for weight in self._state.net))
+        net = self._state.net
+        head, first = (
+            None if layer is None else (np.array(layer.weight), np.array(layer.bias)) for layer in (net.head, net.first)
+        )
+        return Weights(*map(np.array, net[:6]), head=head, first=first)

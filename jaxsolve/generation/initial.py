@@ -1,10 +1,13 @@
 """Host: weights that training begins with. D features, H hidden units and N blocks; halves as products read them."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from jaxsolve.generation.recipe import Recipe
 
 Singles = NDArray[np.float32]
 
@@ -21,9 +24,13 @@ class Weights(NamedTuple):
     b_out: Singles
     """`[N, D]`"""
     w_last: Singles
-    """`[D]`"""
+    """`[D]`; `[D, K]` or `[M, K]` where there are several outputs"""
     b_last: Singles
-    """`[]`"""
+    """`[]`, or `[K]`"""
+    head: tuple[Singles, Singles] | None = None
+    """`[D, M]` and `[M]` of a layer before the readout"""
+    first: tuple[Singles, Singles] | None = None
+    """`[I, D]` and `[D]` of a layer before the blocks"""
 
 
 Initial = Callable[[np.random.Generator, int, int, int], Weights]
@@ -82,3 +89,43 @@ INITIAL: dict[str, Initial] = {
     "small": _small,
     "zero_out": _zero_out,
 }
+
+
+def shaped(net: Weights, recipe: "Recipe", rng: np.random.Generator) -> tuple[Weights, Weights | None]:
+    """Return the weights of a network as a recipe has it, and which of them are trained, 1 or 0; None: all are.
+
+    Layers that a plain stack does not have are drawn as PyTorch's ``nn.Linear`` draws them. Blocks of fewer hidden
+    units than others have weights of 0 for those that they lack, and biases that are not there are 0.
+    """
+    features = len(net.w_last)
+
+    def layer(inputs: int, *outputs: int) -> tuple[Singles, Singles]:
+        drawn = lambda *shape: rng.uniform(-(inputs**-0.5), inputs**-0.5, shape).astype(np.float32)
+        return drawn(inputs, *outputs), drawn(*outputs)
+
+    if recipe.outputs > 1 or recipe.head is not None:
+        outputs = () if recipe.outputs == 1 else (recipe.outputs,)
+        w_last, b_last = layer(recipe.head or features, *outputs)
+        net = net._replace(w_last=w_last, b_last=b_last)
+    net = net._replace(
+        head=None if recipe.head is None else layer(features, recipe.head),
+        first=None if recipe.inputs is None else layer(recipe.inputs, features),
+    )
+    if recipe.biases == "all" and len(recipe.widths) < 2:
+        return net, None
+    ones = lambda some: tuple(map(np.ones_like, some))
+    outer = (None if layer is None else ones(layer) for layer in net[6:])
+    trained = Weights(*ones(net[:6]), *outer)
+    for t, width in enumerate(recipe.widths_of_blocks):
+        trained.w_in[t, :, width:] = trained.b_in[t, width:] = trained.w_out[t, width:] = 0
+    if recipe.biases != "all":
+        trained.b_in[:] = trained.b_out[:] = 0
+    if recipe.biases == "none":
+        for bias in (trained.b_last, *(layer[1] for layer in (trained.head, trained.first) if layer is not None)):
+            bias[...] = 0
+    masked = lambda weight, mask: (weight * mask).astype(np.float32)
+    outer = (
+        None if layer is None or mask is None else tuple(map(masked, layer, mask))
+        for layer, mask in zip(net[6:], trained[6:], strict=True)
+    )
+    return Weights(*map(masked, net[:6], trained[:6]), *outer), trained

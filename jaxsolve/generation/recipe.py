@@ -15,10 +15,17 @@ MOST = {
     "blocks": 100_000,
     "features": 100_000,
     "hidden": 100_000,
+    "inputs": 100_000,
+    "head": 100_000,
+    "outputs": 1000,
     "train_rows": 100_000_000,
     "table_rows": 100_000_000,
     "batch": 100_000_000,
 }
+BIASES = "all", "outer", "none"
+"""Which layers have biases: all, those before and behind the blocks alone, or none."""
+BEYOND_PLAIN = "widths", "inputs", "head", "outputs", "biases"
+"""What says how a network differs from a plain stack."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,18 @@ class Recipe:
     """None: `drawn_features`, or as many as the CSV file has inputs."""
     hidden: int | None = None
     """None: `hidden_share` times the features."""
+    widths: tuple[int, ...] = ()
+    """Hidden units of the blocks, by turns; none: all have `hidden`."""
+    inputs: int | None = None
+    """Inputs that a layer before the blocks makes features of; None: there is none."""
+    head: int | None = None
+    """Units of a layer before the readout; None: there is none."""
+    outputs: int = 1
+    """Labels beyond the first are what random networks of one tanh layer answer."""
+    biases: str = "all"
+    """A name of `BIASES`."""
     activation: str = "relu"
+    """Of the blocks, or the whole form with norms (`jaxsolve.architecture.forms`)."""
     data: str = "votes"
     """A name of `DATA`, or the path of a CSV file."""
     target: str | None = None
@@ -85,15 +103,29 @@ class Recipe:
         """Whether rows are read and not drawn."""
         return self.data not in DATA
 
+    @property
+    def widths_of_blocks(self) -> list[int]:
+        """Hidden units of every block."""
+        assert self.hidden is not None
+        widths = self.widths or (self.hidden,)
+        return [widths[t % len(widths)] for t in range(self.blocks)]
+
     def as_json(self) -> dict[str, Any]:
-        """Return the fields; of a CSV file its name alone, for where it lies is nobody's business."""
-        fields = asdict(self) | {"epochs": list(self.epochs)}
+        """Return the fields; of a CSV file its name alone, for where it lies is nobody's business.
+
+        What a plain stack does not have is left out.
+        """
+        ours = asdict(self)
+        plain = {name: value for name, value in asdict(Recipe()).items() if name in BEYOND_PLAIN}
+        fields = {name: value for name, value in ours.items() if name not in plain or plain[name] != value}
+        fields |= {"epochs": list(self.epochs)} | ({"widths": list(self.widths)} if self.widths else {})
         return fields | ({"data": Path(self.data).name} if self.is_csv else {})
 
     def _check_names(self) -> None:
         named = (
             ("--initial", self.initial, INITIAL),
             ("--optimiser", self.optimiser, OPTIMISERS),
+            ("--biases", self.biases, BIASES),
         )
         for option, name, names in named:
             if name not in names:
@@ -108,11 +140,14 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and not 1 <= value <= most:
                 raise UsageError(f"--{name.replace('_', '-')} is {value}; expected 1 to {most}")
-        if self.hidden is not None and self.hidden in (1, self.features):
+        if any(not 1 <= width <= MOST["hidden"] for width in self.widths):
             raise UsageError(
-                f"--hidden is {self.hidden} with {self.features or 'any number of'} features: halves would have the "
-                "shape of each other or of the readout, and no puzzle is read like that; choose another"
+                f"--widths is {','.join(map(str, self.widths))}; expected numbers from 1 to {MOST['hidden']}"
             )
+        if self.widths and self.hidden not in (None, max(self.widths)):
+            raise UsageError(f"--hidden is {self.hidden} beside --widths, which say it for each block: leave it out")
+        if self.inputs is None and "/" in self.activation:
+            raise UsageError(f"--activation {self.activation!r} has a layer before the blocks; say its --inputs")
         rows = self.train_rows or (None if self.is_csv else self.drawn_rows)
         if rows is not None and self.table_rows is not None and self.table_rows > rows:
             raise UsageError(f"--table-rows is {self.table_rows}, of {rows} trained on; ask for fewer")

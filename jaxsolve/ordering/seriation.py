@@ -78,7 +78,7 @@ def similarities(paired: Paired, *, at_once: int = 1 << 22) -> Array:
         compared: tuple[Iterable[Array], ...] = (
             (np.stack([network.residual(x, k, j) for k, j in enumerate(partner)]) for x in _parts(paired.inputs, step)),
             (part @ ins for part in _parts(outs, step, axis=1)),
-            [(network.w_last @ outs)[:, None] @ ins],
+            [puzzle.reads.astype(outs.dtype) @ outs @ ins],
             (part @ outs.mT for part in _parts(outs, step, axis=1)),
             [outs @ b_in[..., None]],
             [b_out],

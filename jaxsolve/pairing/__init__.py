@@ -2,6 +2,7 @@
 
 from jaxsolve.pairing.assignment import Pairing, assign, margins, pair, rank_pairings, real_pairs
 from jaxsolve.pairing.discriminant import statistics
+from jaxsolve.pairing.orientation import oriented
 from jaxsolve.pairing.pairings import PAIRINGS
 from jaxsolve.pairing.scores import Scores, of_pairs, standardised
 from jaxsolve.pairing.template import DEPTH, depth_score, factors, learned_around, similarity
@@ -17,6 +18,7 @@ __all__ = [
     "learned_around",
     "margins",
     "of_pairs",
+    "oriented",
     "pair",
     "rank_pairings",
     "real_pairs",

@@ -145,7 +145,7 @@ def pair(puzzle: Puzzle, name: str) -> Pairing:
     """
     if name not in PAIRINGS:
         raise UsageError(f"no pairing {name!r}; choose one of {', '.join(PAIRINGS)}")
-    return _pairing(name, PAIRINGS[name](puzzle), real_pairs(puzzle))
+    return _pairing(name, _of_possible(puzzle, PAIRINGS[name](puzzle)), real_pairs(puzzle))
 
 
 def rank_pairings(puzzle: Puzzle, names: Collection[str]) -> Iterator[Pairing]:
@@ -155,12 +155,13 @@ def rank_pairings(puzzle: Puzzle, names: Collection[str]) -> Iterator[Pairing]:
     they need, cost nothing unless they are asked for.
     """
     real = real_pairs(puzzle)
-    by_name = {name: PAIRINGS[name](puzzle) for name in names if name in WEIGHT_PAIRINGS}
+    scored = lambda name: _of_possible(puzzle, PAIRINGS[name](puzzle))
+    by_name = {name: scored(name) for name in names if name in WEIGHT_PAIRINGS}
     settled = [name for name in by_name if _settles(by_name[name], real)]
     seen: set[bytes] = set()
     for first in (True, False):
         if not first:  # the data take longer to ask than the weights
-            by_name |= {name: PAIRINGS[name](puzzle) for name in names if name not in by_name}
+            by_name |= {name: scored(name) for name in names if name not in by_name}
         pairings = [_pairing(name, scores, real) for name, scores in by_name.items() if (name in settled) == first]
         for pairing in sorted(pairings, key=lambda p: p.evidence, reverse=True):
             if pairing.partner.tobytes() not in seen:
@@ -171,6 +172,15 @@ def rank_pairings(puzzle: Puzzle, names: Collection[str]) -> Iterator[Pairing]:
 def real_pairs(puzzle: Puzzle) -> Flags:
     """Return which pairs have no null half, `[N, N]`."""
     return ~(puzzle.null_ins[:, None] | puzzle.null_outs)
+
+
+def _of_possible(puzzle: Puzzle, scores: Scores) -> Scores:
+    """Return scores that are far below all others for pairs of halves of different widths."""
+    possible = puzzle.possible
+    if possible.all():
+        return scores
+    far = len(scores) * (float(np.ptp(scores)) + 1.0)
+    return np.where(possible, scores, scores.min() - far)
 
 
 def _pairing(name: str, scores: Scores, real: Flags) -> Pairing:

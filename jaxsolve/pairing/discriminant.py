@@ -28,17 +28,41 @@ Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Rows and columns of some entries of a score matrix."""
 
 
-def statistics(puzzle: Puzzle, *, response_rows: int = 4000) -> dict[str, Scores]:
+def statistics(puzzle: Puzzle, *, response_rows: int = 4000, outputs: int = 4) -> dict[str, Scores]:
     """Return statistics of the products M = W_out W_in of all pairs, `[N, N]` each.
 
     Their means over all pairs of either half are taken off: what belongs to one half says nothing about its partner.
     With u the readout's direction, c that of the covariance of inputs and predictions, b that of the predictions'
     slope on the inputs, m that of the mean input and S the inputs' covariance, they are uᵀMu, uᵀMc, uᵀMb, uᵀMm,
     uᵀW_out·b_in, bᵀMb, tr M, tr MS, `norm_balance`, and `probe` along u and along b, by the first `response_rows` rows.
+    Of several outputs, what is said of the `outputs` strongest uncorrelated mixtures is added up.
     """
+    if puzzle.outputs > 1:
+        parts = [_statistics_of_output(one, response_rows) for one in principal_outputs(puzzle, outputs)]
+        found = {name: sum((part[name] for part in parts), np.zeros(())) for name in parts[0]}
+    else:
+        found = _statistics_of_output(puzzle, response_rows)
+    centred = puzzle.x - puzzle.x.mean(axis=0)
+    found["trace"] = traces(puzzle)
+    found["spread"] = traces(puzzle.replace(w_in=puzzle.w_in @ (centred.T @ centred / max(1, puzzle.rows))))
+    found["balance"] = norm_balance(puzzle)
+    return {name: of_pairs(np.nan_to_num(values)) for name, values in found.items()}
+
+
+def principal_outputs(puzzle: Puzzle, most: int) -> list[Puzzle]:
+    """Return puzzles of one output each: the principal components of several outputs, the strongest first."""
+    centred = puzzle.y - puzzle.y.mean(axis=0)
+    with np.errstate(all="ignore"):
+        mixing = np.linalg.eigh(np.nan_to_num(centred.T @ centred))[1][:, ::-1][:, :most]
+    told = puzzle.replace(y=puzzle.y @ mixing, w_last=mixing.T @ puzzle.w_last, b_last=mixing.T @ puzzle.b_last)
+    return [told.output(k) for k in range(mixing.shape[1])]
+
+
+def _statistics_of_output(puzzle: Puzzle, response_rows: int) -> dict[str, Scores]:
+    """Return the `statistics` that have to do with the one output of a puzzle."""
     centred, target = puzzle.x - puzzle.x.mean(axis=0), puzzle.y - puzzle.y.mean()
     right = {
-        "u": _direction(puzzle.w_last),
+        "u": _direction(puzzle.reads[0]),
         "c": _direction(centred.T @ target),
         "b": _direction(np.linalg.lstsq(centred, target)[0]),
         "m": _direction(puzzle.x.mean(axis=0)),
@@ -47,12 +71,8 @@ def statistics(puzzle: Puzzle, *, response_rows: int = 4000) -> dict[str, Scores
     second = {name: right[name] @ puzzle.w_out for name in "ub"}
     found = {f"u{name}": first[name] @ second["u"].T for name in first}
     found["bb"] = first["b"] @ second["b"].T
-    responses = nonlinear_responses(puzzle.first_rows(response_rows))
-    found |= {f"{name}e": responses @ second[name].T for name in "ub"}
-    found["trace"] = traces(puzzle)
-    found["spread"] = traces(puzzle.replace(w_in=puzzle.w_in @ (centred.T @ centred / max(1, puzzle.rows))))
-    found["balance"] = norm_balance(puzzle)
-    return {name: of_pairs(np.nan_to_num(values)) for name, values in found.items()}
+    (responses,) = nonlinear_responses(puzzle.first_rows(response_rows))
+    return found | {f"{name}e": responses @ second[name].T for name in "ub"}
 
 
 class Learned(NamedTuple):
@@ -89,12 +109,12 @@ class Discriminant:
 
     def best(self, known: dict[str, Scores]) -> Learned:
         """Return what the `statistics` give from that of the `BEGINNINGS` for which there is most evidence."""
-        table = _table(known)
-        precision, found = self._precision(table), list[Learned]()
+        table = table_of(known)
+        precision, found = self.precision(table), list[Learned]()
         for means in product(*BEGINNINGS.values()):
             given = {name: mean for names, mean in zip(BEGINNINGS, means, strict=True) for name in names}
             if any(means):
-                beginning = np.array([given.get(name, 0.0) for name in _used(known)])
+                beginning = np.array([given.get(name, 0.0) for name in used(known)])
                 found.append(self._settled(table, precision, beginning, None))
         return max(found, key=lambda one: one.evidence)
 
@@ -106,8 +126,8 @@ class Discriminant:
         With `near`, `[N, N]`, the means of right pairs are those of each first half: how much the pair of another
         counts for them.
         """
-        table = _table(known)
-        return self._settled(table, self._precision(table), _means(table, posterior, near), near)
+        table = table_of(known)
+        return self._settled(table, self.precision(table), _means(table, posterior, near), near)
 
     def _settled(
         self,
@@ -131,7 +151,7 @@ class Discriminant:
                 break
         return found
 
-    def _precision(self, table: NDArray[np.float64]) -> NDArray[np.floating]:
+    def precision(self, table: NDArray[np.float64]) -> NDArray[np.floating]:
         """Return the inverse of the covariance of statistics over all pairs, `[K, K]`, shrunk."""
         flat = table.reshape(-1, table.shape[2])
         return np.linalg.inv(flat.T @ flat / max(1, len(flat)) + self.shrinkage * np.eye(table.shape[2]))
@@ -154,13 +174,14 @@ def assigned(scores: Scores) -> Pairs:
     return linear_sum_assignment(scores, maximize=True)
 
 
-def _used(known: dict[str, Scores]) -> list[str]:
+def used(known: dict[str, Scores]) -> list[str]:
+    """Return the names of the statistics that tell pairs."""
     return [name for name in known if name != "bb"]
 
 
-def _table(known: dict[str, Scores]) -> NDArray[np.float64]:
+def table_of(known: dict[str, Scores]) -> NDArray[np.float64]:
     """Return standardised statistics, `[N, M, K]`."""
-    return np.stack([standardised(known[name]) for name in _used(known)], axis=-1)
+    return np.stack([standardised(known[name]) for name in used(known)], axis=-1)
 
 
 def _direction(vector: Array) -> Array:

@@ -59,6 +59,33 @@ def matching(
     return Matching(p, float(free) - lgamma(many + 1) + lgamma(many - few + 1))
 
 
+def matching_of_all(
+    log_odds: NDArray[np.float64], *, rounds: int = 200, tolerance: float = 1e-6, damping: float = 0.5
+) -> Matching:
+    """Return the posterior of every pair in which each of N pieces is one half, and the evidence for the odds.
+
+    Parameters
+    ----------
+    log_odds
+        `[N, N]` as in `matching`, of a piece (row) as the first half and another as the second.
+    rounds, tolerance, damping
+        As in `matching`.
+    """
+    n = len(log_odds)
+    odds = np.where(np.eye(n, dtype=np.bool_), -np.inf, log_odds)
+    either = np.logaddexp(odds, odds.T)
+    either[np.arange(n), np.arange(n)] = -1e3  # no piece goes with itself
+    messages = p = before = np.zeros((n, n))
+    for sent in range(rounds):
+        keep = damping if sent else 0.0
+        messages = keep * messages - (1 - keep) * _others(either + messages.T, 1, -np.inf)
+        before, p = p, np.exp(-np.logaddexp(0.0, -(either + messages + messages.T)))
+        if np.abs(p - before).max() < tolerance:
+            break
+    free = 0.5 * ((p * either).sum() - _entropies(p).sum() + _entropies(1 - p).sum())
+    return Matching(p * np.exp(np.minimum(odds - either, 0.0)), float(free))
+
+
 def _others(values: NDArray[np.float64], axis: int, idle: float) -> NDArray[np.float64]:
     """Return log sum exp of all other entries along an axis, and of `idle`, for each; very little if there are none."""
     best = np.maximum(values.max(axis=axis, keepdims=True), idle)

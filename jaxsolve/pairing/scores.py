@@ -40,8 +40,9 @@ def readout_trace(puzzle: Puzzle, *, weight: float = 0.5) -> Scores:
     With u = w_last/||w_last||, the part is uᵀ W_out W_in u: what a block takes back of the very direction
     that is read out, where training pulls hardest.
     """
-    direction = _divide(puzzle.w_last, np.linalg.norm(puzzle.w_last))
-    along = (puzzle.w_in @ direction) @ (direction @ puzzle.w_out).T
+    size = np.linalg.norm(puzzle.reads, axis=1, keepdims=True)
+    directions = _divide(puzzle.reads, size)
+    along = sum(((puzzle.w_in @ one) @ (one @ puzzle.w_out).T for one in directions), np.zeros(()))
     return -(standardised(traces(puzzle)) + weight * standardised(along))
 
 
@@ -86,14 +87,16 @@ def probe(puzzle: Puzzle) -> Scores:
     the two halves are never compared. Right pairs come out on top where blocks see much of the inputs, which is
     where the states have not drifted far from them.
     """
-    return nonlinear_responses(puzzle) @ (puzzle.w_last @ puzzle.w_out).T
+    found = zip(nonlinear_responses(puzzle), puzzle.reads, strict=True)
+    return sum((answers @ (read @ puzzle.w_out).T for answers, read in found), np.zeros(()))
 
 
-def nonlinear_responses(puzzle: Puzzle) -> Array:
-    """Return `responses` to what is not linear in the inputs of the predictions."""
+def nonlinear_responses(puzzle: Puzzle) -> list[Array]:
+    """Return, for each output, `responses` to what is not linear in the inputs of the predictions."""
     with np.errstate(all="ignore"):
         design = np.column_stack([np.ones(max(1, puzzle.rows)), puzzle.x])
-        return responses(puzzle, puzzle.y - design @ np.linalg.lstsq(design, puzzle.y)[0])
+        left = puzzle.y - design @ np.linalg.lstsq(design, puzzle.y)[0]
+        return [responses(puzzle, one) for one in left.reshape(puzzle.rows, -1).T]
 
 
 def responses(puzzle: Puzzle, told: Array) -> Array:

@@ -40,13 +40,14 @@ def factors(puzzle: Puzzle, *, response_rows: int = 4000) -> dict[str, Factors]:
     u is the readout, a hidden units on the inputs, and y the predictions without their mean, of `response_rows` rows.
     """
     few = puzzle.first_rows(response_rows)
-    answers = responses(few, few.y - few.y.mean())
+    targets = (few.y - few.y.mean(axis=0)).reshape(few.rows, -1).T
+    answers = np.stack([responses(few, one) for one in targets], axis=-1)
     first, second, told = (half - half.mean(axis=0) for half in (puzzle.w_in, puzzle.w_out, answers))
     made_of = {
         "near": (first, second),
-        "near_left": (first, (puzzle.w_last @ second)[:, None]),
-        "near_right": ((first @ puzzle.w_last)[..., None], second),
-        "near_told": (told[..., None], second),
+        "near_left": (first, puzzle.reads @ second),
+        "near_right": (first @ puzzle.reads.T, second),
+        "near_told": (told, second),
     }
     with np.errstate(all="ignore"):
         return {name: Factors(*halves, _deviation(*halves)) for name, halves in made_of.items()}

@@ -1,11 +1,13 @@
 """Host: what is given and what is answered: the puzzle, its files and the network they make."""
 
 from jaxsolve.puzzle.demo import demo_puzzle
+from jaxsolve.puzzle.given import GIVEN_UNITS, Units
 from jaxsolve.puzzle.limits import Limits
 from jaxsolve.puzzle.network import mean_squared_error, predict
+from jaxsolve.puzzle.open_roles import as_answered
 from jaxsolve.puzzle.padding import fitting, padded, read_as, running, unpadded, unused
 from jaxsolve.puzzle.read import check_sha256, read_puzzle
-from jaxsolve.puzzle.types import GIVEN_UNITS, Assembly, Puzzle, Units, sha256_of
+from jaxsolve.puzzle.types import Assembly, Puzzle, sha256_of
 from jaxsolve.puzzle.units import LINKS, conditioned, in_units
 from jaxsolve.puzzle.write import Answer, read_answer, read_whole_answer, write_network, write_puzzle
 
@@ -17,6 +19,7 @@ __all__ = [
     "Limits",
     "Puzzle",
     "Units",
+    "as_answered",
     "check_sha256",
     "conditioned",
     "demo_puzzle",

@@ -14,13 +14,13 @@ CHUNK_ROWS = 1000
 
 
 def predict(puzzle: Puzzle, assembly: Assembly, *, rows: int | None = None, dtype: DTypeLike = np.float64) -> Floats:
-    """Return what an assembly answers for the first `rows` rows, `[R]`, computed in `dtype`."""
+    """Return what an assembly answers for the first `rows` rows, as `Puzzle.y`, computed in `dtype`."""
     network = Network(puzzle, puzzle.activation, dtype)
     return by_rows(lambda x: network.predict(x.astype(dtype), assembly), puzzle.x[:rows])
 
 
 def by_rows(output: Callable[[Array], Array], x: Array) -> Floats:
-    """Return the outputs, `[R]`, of a function of some rows of `x`, in chunks and on all cores."""
+    """Return the outputs, `[R]` or `[R, K]`, of a function of some rows of `x`, in chunks and on all cores."""
     return np.concatenate([*parallel(output, chunks(x))], dtype=np.float64)
 
 

@@ -11,8 +11,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxsolve.architecture import activation_of, canonical
+from jaxsolve.architecture import activation_of, canonical, form_of
+from jaxsolve.puzzle.open_roles import as_answered
 from jaxsolve.puzzle.types import Assembly, Floats, Puzzle
+
+
+def embedded(puzzle: Puzzle) -> Puzzle:
+    """Return a puzzle whose blocks are given what a layer before them makes of the inputs, if there is one."""
+    first = puzzle.first
+    if first is None:
+        return puzzle
+    inputs = puzzle.x if puzzle.inputs is None else puzzle.inputs
+    with np.errstate(over="ignore", invalid="ignore"):
+        x = form_of(puzzle.activation).first.function(inputs @ first.weight.T + first.bias)
+    return puzzle.replace(inputs=inputs, x=x)
 
 
 def padded(puzzle: Puzzle, spare: int = 0) -> Puzzle:
@@ -71,7 +83,10 @@ def read_as(puzzle: Puzzle, activation: str) -> Puzzle:
     activation = canonical(activation)
     if activation == puzzle.activation:
         return puzzle
-    real = unpadded(puzzle).replace(activation=activation)
+    real, ratio = unpadded(puzzle), form_of(activation).scale / form_of(puzzle.activation).scale
+    if ratio != 1.0:
+        real = real.replace(w_out=ratio * real.w_out, b_out=ratio * real.b_out)
+    real = embedded(real.replace(activation=activation))
     return padded(real, puzzle.blocks - max(len(real.in_ids), len(real.out_ids))) if puzzle.padded else real
 
 
@@ -83,6 +98,7 @@ def fitting(puzzle: Puzzle, permutation: Sequence[int]) -> tuple[Puzzle, Assembl
     AnswerError
         The ids are not pieces, each at most once, in the pattern in, out, …, readout.
     """
+    puzzle = as_answered(puzzle, permutation)
     runs = len(puzzle.halves(permutation)[0])
     real = [int((ids >= 0).sum()) for ids in (puzzle.in_ids, puzzle.out_ids)]
     needed = sum(real) - runs  # each half that is left out takes a position of its own
@@ -99,7 +115,7 @@ def running(puzzle: Puzzle, permutation: Sequence[int]) -> tuple[Puzzle, Assembl
     AnswerError
         The ids are not pieces, each at most once, in the pattern in, out, …, readout.
     """
-    real = unpadded(puzzle)
+    real = as_answered(unpadded(puzzle), permutation)
     ins, outs = map(np.sort, real.halves(permutation))
     alone = real.replace(
         w_in=real.w_in[ins],

@@ -96,20 +96,23 @@ def _piece(piece_id: int, file: str, tensors: Tensors) -> Piece:
     for name, tensor in tensors.items():
         part = name.rsplit(".", 1)[-1]
         if part not in ("weight", "bias") or part in layer:
-            raise PuzzleError(f"{file}: holds {', '.join(map(repr, tensors))}; expected one weight and one bias")
+            raise PuzzleError(
+                f"{file}: holds {', '.join(map(repr, tensors))}; expected one weight and perhaps one bias"
+            )
         if tensor.dtype.name not in FLOATS:
             raise PuzzleError(f"{file}: {name} has type {tensor.dtype.name}; expected one of {', '.join(FLOATS)}")
         if not np.isfinite(tensor.astype(np.float64)).all():
             raise PuzzleError(f"{file}: {name} holds NaN or infinite values; expected finite numbers")
         layer[part] = tensor
-    if set(layer) != {"weight", "bias"}:
+    if "weight" not in layer:
         found = ", ".join(map(repr, tensors)) or "nothing"
-        raise PuzzleError(f"{file}: piece {piece_id} holds {found}; expected one weight and one bias")
-    weight, bias = layer["weight"], layer["bias"]
+        raise PuzzleError(f"{file}: piece {piece_id} holds {found}; expected one weight and perhaps one bias")
+    weight = layer["weight"]
+    bias = layer["bias"] if "bias" in layer else np.zeros(weight.shape[:1], weight.dtype)
     if weight.ndim != 2 or bias.shape != weight.shape[:1] or 0 in weight.shape:
         raise PuzzleError(
             f"{file}: weight {list(weight.shape)} and bias {list(bias.shape)}; "
             "expected a linear layer, [out, in] and [out]"
         )
     dtype = max(weight.dtype.name, bias.dtype.name, key=FLOATS.index)
-    return Piece(piece_id, file, weight.astype(np.float64), bias.astype(np.float64), dtype)
+    return Piece(piece_id, file, weight.astype(np.float64), bias.astype(np.float64), dtype, "bias" in layer)

@@ -2,18 +2,21 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from jaxsolve.architecture import canonical
-from jaxsolve.architecture.roles import Piece, assign_roles, missing_ids
+from jaxsolve.architecture import canonical, form_of
+from jaxsolve.architecture.roles import Piece, Roles, assign_roles, missing_ids
 from jaxsolve.errors import PuzzleError
+from jaxsolve.puzzle.given import Given, Layer
 from jaxsolve.puzzle.limits import Limits
-from jaxsolve.puzzle.padding import padded
+from jaxsolve.puzzle.padding import embedded, padded
 from jaxsolve.puzzle.pieces import FLOATS, read_pieces
 from jaxsolve.puzzle.source import TABLE, Source, open_source
 from jaxsolve.puzzle.table import read_table
-from jaxsolve.puzzle.types import Puzzle
+from jaxsolve.puzzle.telling import DataTelling
+from jaxsolve.puzzle.types import Floats, Puzzle
 
 AUTO = "auto"
 """The activation of whoever does not know it."""
@@ -28,6 +31,11 @@ def read_puzzle(path: str | Path, *, activation: str = "relu", limits: Limits | 
     and ``piece_K.bias``), ``historical_data.csv`` and, optionally, ``expected_sha256``; also one folder
     further in. All sizes come from the shapes of the files. Where there are more halves of one kind than of the other,
     the puzzle is padded with null halves, and a note says so.
+
+    It holds a residual stack of one or several outputs, ``pred`` or ``pred_0…``: hidden widths may differ from block to
+    block, biases may be missing, a layer may stand before the blocks and one more before the readout. `activation`
+    says what pieces do not: that of the blocks and of those layers, norms, and what residuals are multiplied by
+    (`jaxsolve.architecture.forms`).
 
     With the activation ``auto`` the blocks are read as ``relu`` ones, and the puzzle says that nobody has said so.
     Without `limits`, those that the environment leaves or sets hold.
@@ -52,19 +60,12 @@ def read_puzzle(path: str | Path, *, activation: str = "relu", limits: Limits | 
     pieces = read_pieces(source)
     table = read_table(source.read(TABLE), TABLE, limits)
     features = table.x.shape[1]
-    _check_features(pieces, features)
-    ins, outs, last = assign_roles(pieces, features)
+    targets = table.y.reshape(len(table.y), -1)
+    _check_features(pieces, features, targets.shape[1])
+    roles = assign_roles(pieces, features, targets.shape[1], DataTelling(table.x, targets))
     puzzle = Puzzle(
         name=source.name,
-        w_in=np.stack([piece.weight for piece in ins]),
-        b_in=np.stack([piece.bias for piece in ins]),
-        w_out=np.stack([piece.weight for piece in outs]),
-        b_out=np.stack([piece.bias for piece in outs]),
-        w_last=last.weight[0],
-        b_last=float(last.bias[0]),
-        in_ids=np.array([piece.id for piece in ins]),
-        out_ids=np.array([piece.id for piece in outs]),
-        last_id=last.id,
+        **_arrays(roles, form_of(activation).scale, single=table.y.ndim == 1),
         x=table.x,
         y=table.y,
         label=table.label,
@@ -72,9 +73,47 @@ def read_puzzle(path: str | Path, *, activation: str = "relu", limits: Limits | 
         activation_given=given,
         expected_sha256=_expected(source),
         dtype=max((piece.dtype for piece in pieces), key=FLOATS.index),
-        notes=_notes(pieces, len(ins), len(outs)),
+        notes=_notes(pieces, len(roles.ins), len(roles.outs)),
+        link_given=table.y.ndim > 1,
     )
-    return padded(puzzle)
+    return padded(embedded(puzzle))
+
+
+def _arrays(roles: Roles, scale: float, *, single: bool) -> dict[str, Any]:
+    """Return what a puzzle has of its pieces; halves of fewer hidden units than others are filled up with silent ones.
+
+    With a `single` output, there is no axis for outputs.
+    """
+    ins, outs, last, first, head = roles
+    most = max(piece.shape[0] for piece in ins)
+
+    def filled(table: Floats, axis: int) -> Floats:
+        room = [(0, most - table.shape[axis] if k == axis else 0) for k in range(table.ndim)]
+        return np.pad(table, room)
+
+    found: dict[str, Any] = {
+        "w_in": np.stack([filled(piece.weight, 0) for piece in ins]),
+        "b_in": np.stack([filled(piece.bias, 0) for piece in ins]),
+        "w_out": scale * np.stack([filled(piece.weight, 1) for piece in outs]),
+        "b_out": scale * np.stack([piece.bias for piece in outs]),
+        "w_last": last.weight[0] if single else last.weight,
+        "b_last": float(last.bias[0]) if single else last.bias,
+        "in_ids": np.array([piece.id for piece in ins]),
+        "out_ids": np.array([piece.id for piece in outs]),
+        "last_id": last.id,
+    }
+    widths = {piece.id: piece.shape[0] for piece in ins} | {piece.id: piece.shape[1] for piece in outs}
+    every = [*ins, *outs, last, *(piece for piece in (first, head) if piece is not None)]
+    found["given"] = Given(
+        widths if len(set(widths.values())) > 1 else {},
+        frozenset(piece.id for piece in every if not piece.biased),
+        frozenset(piece.id for piece in (*ins, *outs) if piece.shape == (roles.features, roles.features)),
+    )
+    if first is not None:
+        found["first"] = Layer(first.id, first.weight, first.bias)
+    if head is not None:
+        found["head"] = Layer(head.id, head.weight, head.bias)
+    return found
 
 
 def _notes(pieces: list[Piece], ins: int, outs: int) -> tuple[str, ...]:
@@ -106,9 +145,11 @@ def _expected(source: Source) -> str | None:
     return check_sha256(words[0] if words else "", HASH_FILE)
 
 
-def _check_features(pieces: list[Piece], features: int) -> None:
+def _check_features(pieces: list[Piece], features: int, outputs: int) -> None:
     """Compare the table with the width that the pieces agree on, which finds the readout."""
-    widths = {piece.shape[1] for piece in pieces if piece.shape[0] == 1}
+    widths = {piece.shape[1] for piece in pieces if piece.shape[0] == outputs}
+    if any(piece.shape[1] == features for piece in pieces):
+        return
     if widths and features not in widths:
         raise PuzzleError(
             f"{TABLE}: {features} input columns; the readout takes {' or '.join(map(str, sorted(widths)))} features"

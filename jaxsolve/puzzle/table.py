@@ -15,6 +15,7 @@ from jaxsolve.puzzle.types import Floats
 
 TARGET, LABEL = "pred", "true"
 MEASUREMENT = re.compile(r"measurement_(\d{1,15})")
+OUTPUT = re.compile(r"pred_(\d{1,9})")
 
 
 class Table(NamedTuple):
@@ -23,7 +24,7 @@ class Table(NamedTuple):
     x: Floats
     """`[R, D]` inputs."""
     y: Floats
-    """`[R]` what the network answered."""
+    """`[R]` what the network answered; `[R, K]` where the columns are ``pred_0``, ``pred_1`` and so on."""
     label: Floats | None
     """`[R]` what it was trained on, if given."""
 
@@ -31,9 +32,9 @@ class Table(NamedTuple):
 def read_table(data: bytes, file: str, limits: Limits | None = None, *, chunk_cells: int = 1 << 20) -> Table:
     """Parse the CSV table.
 
-    Inputs are the columns ``measurement_0…`` by number or, if there are none, all numeric columns other
-    than ``pred`` and ``true`` in the order of the file. `limits` say how many columns there may be. At most
-    `chunk_cells` are held as text at a time.
+    Predictions are ``pred`` or, of several outputs, ``pred_0…`` by number. Inputs are the columns ``measurement_0…``
+    by number or, if there are none, all numeric columns other than those and ``true`` in the order of the file.
+    `limits` say how many columns there may be. At most `chunk_cells` are held as text at a time.
 
     Raises
     ------
@@ -45,13 +46,14 @@ def read_table(data: bytes, file: str, limits: Limits | None = None, *, chunk_ce
     _check_rows(data, header, file, limits)
     table = _read_plain(data, len(header))
     columns = _read_any(data, header, file, chunk_cells) if table is None else dict(zip(header, table.T, strict=True))
-    inputs = _input_columns(header, columns, file)
-    for name in (*inputs, TARGET):
+    inputs, targets = _input_columns(header, columns, file), _targets(header, file)
+    for name in (*inputs, *targets):
         _require_numbers(columns[name], name, file)
     label = columns.get(LABEL)
     x = np.stack([columns[name] for name in inputs], axis=1)
     known = label is not None and np.isfinite(label).all()
-    return Table(np.ascontiguousarray(x), columns[TARGET].copy(), label if known else None)
+    y = columns[TARGET].copy() if targets == [TARGET] else np.stack([columns[name] for name in targets], axis=1)
+    return Table(np.ascontiguousarray(x), y, label if known else None)
 
 
 def names_in(line: bytes, file: object, limits: Limits) -> list[str]:
@@ -72,7 +74,7 @@ def _header(data: bytes, file: str, limits: Limits) -> list[str]:
     twice = [name for name, count in Counter(header).items() if name and count > 1]
     if twice:
         raise PuzzleError(f"{file}: column {twice[0]!r} appears twice")
-    if TARGET not in header:
+    if not _targets(header, file):
         shown = (", ".join(header[:4]) + (", …" if len(header) > 4 else ""))[:200]
         hint = "; expected columns separated by commas" if len(header) < 2 else ""
         raise PuzzleError(f"{file}: no column {TARGET!r} with the network's predictions, but {shown!r}{hint}")
@@ -114,7 +116,8 @@ def _read_any(data: bytes, header: list[str], file: str, chunk_cells: int = 1 <<
     import pandas as pd
 
     measured = any(MEASUREMENT.fullmatch(name) for name in header)
-    wanted = [bool(MEASUREMENT.fullmatch(name)) or name == TARGET for name in header]
+    targets = _targets(header, file)
+    wanted = [bool(MEASUREMENT.fullmatch(name)) or name in targets for name in header]
     parts: dict[int, list[Floats]] = {
         k: [] for k, name in enumerate(header) if wanted[k] or name == LABEL or (name and not measured)
     }
@@ -161,19 +164,30 @@ def _not_a_number(file: str, row: int, name: str, cell: str) -> PuzzleError:
     return PuzzleError(f"{file}: data row {row + 1}, column {name!r}: {cell}; expected a number")
 
 
-def _input_columns(header: list[str], columns: dict[str, Floats], file: str) -> list[str]:
+def _targets(header: list[str], file: str) -> list[str]:
+    """Return the columns of predictions, those of several outputs by number."""
+    return [TARGET] if TARGET in header else _numbered(header, OUTPUT, "pred_", file)
+
+
+def _numbered(header: list[str], pattern: re.Pattern[str], prefix: str, file: str) -> list[str]:
+    """Return the columns with such names by their numbers, which have to be all from 0 on."""
     numbers: dict[int, str] = {}
     for name in header:
-        if match := MEASUREMENT.fullmatch(name):
+        if match := pattern.fullmatch(name):
             if int(match[1]) in numbers:
                 raise PuzzleError(f"{file}: column {numbers[int(match[1])]!r} appears twice, also as {name!r}")
             numbers[int(match[1])] = name
-    if numbers:
-        absent = next((k for k in range(len(numbers)) if k not in numbers), None)
-        if absent is not None:
-            raise PuzzleError(f"{file}: column measurement_{absent} is missing")
-        return [numbers[k] for k in range(len(numbers))]
-    inputs = [name for name in header if name and name in columns and name not in (TARGET, LABEL)]
+    absent = next((k for k in range(len(numbers)) if k not in numbers), None)
+    if absent is not None:
+        raise PuzzleError(f"{file}: column {prefix}{absent} is missing")
+    return [numbers[k] for k in range(len(numbers))]
+
+
+def _input_columns(header: list[str], columns: dict[str, Floats], file: str) -> list[str]:
+    if measured := _numbered(header, MEASUREMENT, "measurement_", file):
+        return measured
+    others = {TARGET, LABEL, *_targets(header, file)}
+    inputs = [name for name in header if name and name in columns and name not in others]
     if not inputs:
         raise PuzzleError(f"{file}: no numeric input columns beside {TARGET!r} and {LABEL!r}")
     return inputs

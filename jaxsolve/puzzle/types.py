@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.errors import AnswerError
+from jaxsolve.puzzle.given import AS_GIVEN, GIVEN_UNITS, Floats, Given, Layer, Units
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Rows = NDArray[np.int32]
@@ -34,48 +34,13 @@ class Assembly(NamedTuple):
         return np.take_along_axis(self.outs, np.argsort(self.ins, axis=-1), axis=-1).astype(np.int32)
 
 
-@dataclass(frozen=True)
-class Units:
-    """How the predictions of a table follow from the outputs that searches compare.
-
-    The network gives ``output = scale·y + offset`` for `Puzzle.y`, and the table holds ``link(slope·output +
-    intercept)``.
-    """
-
-    link: str = "identity"
-    slope: float = 1.0
-    intercept: float = 0.0
-    scale: float = 1.0
-    """Power of two that outputs and readout were divided by, for float32 to square them."""
-    offset: float = 0.0
-    """What was subtracted from both before."""
-    ddof: int | None = None
-    """Inputs were standardised with the statistics of the table, so much subtracted from the number of rows; None: they
-    are as the table has them."""
-
-    @property
-    def size(self) -> float:
-        """One unit of `Puzzle.y` in those of the table; in those of the output, behind a link that is no line."""
-        return abs(self.slope) * self.scale
-
-    @property
-    def words(self) -> str:
-        """How the predictions of the table follow from the outputs; nothing where they are the same."""
-        line = f"{self.slope:.6g}·output {'+-'[self.intercept < 0]} {abs(self.intercept):.6g}"
-        line = "output" if line in ("1·output + 0", "1·output - 0") else line
-        return f"{self.link}({line})" if self.link not in ("identity", "affine") else "" if line == "output" else line
-
-
-GIVEN_UNITS = Units()
-"""Predictions as the network gave them."""
-
-
 @dataclass(frozen=True, eq=False)
 class Puzzle:
     """The pieces of a dropped residual network, stacked by piece id, and what it once answered.
 
     The network runs ``h ← h + w_out[j]·act(w_in[i]·h + b_in[i]) + b_out[j]`` for N pairs (i, j), then
-    ``w_last·h + b_last``. Axes: N blocks, D features, H hidden units, R rows.
+    ``w_last·h + b_last``. Axes: N blocks, D features, H hidden units, R rows, K outputs. Blocks and readout may see a
+    norm of h, and a layer more may stand before the blocks, which is applied to `x` already, or before the readout.
 
     A puzzle may be *padded* (`jaxsolve.puzzle.padding`): then some halves are null, stand-ins with negative ids, of
     which every block adds exactly 0, and one of the H hidden units carries the second halves' biases.
@@ -87,24 +52,26 @@ class Puzzle:
     b_in: Floats
     """`[N, H]`"""
     w_out: Floats
-    """`[N, D, H]` contracting halves, in the order of `out_ids`."""
+    """`[N, D, H]` contracting halves, in the order of `out_ids`, times what the form multiplies residuals by."""
     b_out: Floats
     """`[N, D]`"""
     w_last: Floats
-    """`[D]` readout."""
-    b_last: float
+    """`[D]` readout; `[K, D]` where there are several outputs."""
+    b_last: float | Floats
+    """One number, or `[K]`."""
     in_ids: Integers
     """`[N]` piece ids of the expanding halves, ascending; then the negative ones of null halves."""
     out_ids: Integers
     """`[N]` piece ids of the contracting halves, likewise."""
     last_id: int
     x: Floats
-    """`[R, D]` inputs."""
+    """`[R, D]` inputs of the blocks."""
     y: Floats
-    """`[R]` what the network answered: the target."""
+    """`[R]` what the network answered: the target; `[R, K]` where there are several outputs."""
     label: Floats | None = None
     """`[R]` what the network was trained on, where known; never a target."""
     activation: str = "relu"
+    """The activation of the blocks, or the whole form with norms (`jaxsolve.architecture.forms`)."""
     activation_given: bool = True
     """False where nobody said what the activation is: it is to be found out from the data."""
     units: Units = GIVEN_UNITS
@@ -119,10 +86,19 @@ class Puzzle:
     """Widest storage type among the pieces."""
     notes: tuple[str, ...] = ()
     """Oddities that do not stop a search but that the user should hear of."""
+    first: Layer | None = None
+    """A layer before all blocks, `[D, I]`."""
+    inputs: Floats | None = None
+    """`[R, I]` what that is given; None: there is none, and `x` are the inputs."""
+    head: Layer | None = None
+    """A layer with the activation of the blocks before the readout, `[M, D]`, which then takes M units."""
+    given: Given = AS_GIVEN
+    """How pieces were given where they differ from these arrays."""
 
     def __repr__(self) -> str:
         """Return name, sizes, activation and units, without the arrays."""
         shape = f"{self.blocks} blocks of {self.features}/{self.given_hidden}, {self.rows} rows"
+        shape += f" of {self.outputs} outputs" * (self.outputs > 1)
         activation = self.activation if self.activation_given else f"{self.activation} (not given)"
         units = f", predictions {self.units.words}" if self.units.words else ""
         return f"Puzzle({self.name!r}: {shape}, {activation}{units})"
@@ -167,6 +143,17 @@ class Puzzle:
         """Rows of data, R."""
         return len(self.y)
 
+    @property
+    def outputs(self) -> int:
+        """Outputs of the network, K; 1 where `y` has no such axis."""
+        return self.y.shape[1] if self.y.ndim == 2 else 1
+
+    @property
+    def variance(self) -> float:
+        """Variance of the predictions, the mean over the outputs."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(np.var(self.y) if self.y.ndim == 1 else np.var(self.y, axis=0).mean())
+
     def replace(self, **changes: object) -> Self:
         """Return a copy with some fields changed; the activation only where no biases are folded into it."""
         if self.padded and changes.get("activation", self.activation) != self.activation:
@@ -179,14 +166,28 @@ class Puzzle:
 
     def take_rows(self, index: "slice | NDArray[np.integer]") -> Self:
         """Return the puzzle on some of its rows alone."""
-        label, steps = (None if table is None else table[index] for table in (self.label, self.steps))
-        return self.replace(x=self.x[index], y=self.y[index], label=label, steps=steps)
+        own = {name: getattr(self, name) for name in ("label", "steps", "inputs")}
+        chosen = {name: None if table is None else table[index] for name, table in own.items()}
+        return self.replace(x=self.x[index], y=self.y[index], **chosen)
+
+    @property
+    def reads(self) -> Floats:
+        """Directions of the states that predictions are made of, `[K, D]`; through the weights of one layer more."""
+        read = np.atleast_2d(self.w_last)
+        return read if self.head is None else read @ self.head.weight
+
+    def output(self, k: int) -> Self:
+        """Return the puzzle of one of several outputs alone."""
+        steps = None if self.steps is None else self.steps[:, k]
+        assert isinstance(self.b_last, np.ndarray)
+        return self.replace(y=self.y[:, k], steps=steps, w_last=self.w_last[k], b_last=float(self.b_last[k]))
 
     @property
     def fingerprint(self) -> str:
         """A hash of the pieces, the rows and the activation: what a stored search belongs to."""
         digest = hashlib.sha256(self.activation.encode())
-        for table in (self.w_in, self.b_in, self.w_out, self.b_out, self.w_last, [self.b_last], self.x, self.y):
+        tables = self.w_in, self.b_in, self.w_out, self.b_out, self.w_last, self.b_last, self.x, self.y
+        for table in (*tables, *(() if self.head is None else self.head[1:])):
             digest.update(np.ascontiguousarray(table, np.float64).tobytes())
         return digest.hexdigest()[:32]
 
@@ -195,9 +196,19 @@ class Puzzle:
         return self.null_ins[assembly.ins] | self.null_outs[assembly.outs]
 
     def permutation(self, assembly: Assembly) -> list[int]:
-        """Return the piece ids in the order they ran: in, out, in, out, …, readout; those of silent blocks left out."""
+        """Return the piece ids in the order they ran: in, out, in, out, …, readout; those of silent blocks left out.
+
+        A layer before all blocks comes first, one before the readout before that.
+        """
         interleaved = np.stack([self.in_ids[assembly.ins], self.out_ids[assembly.outs]], axis=1)
-        return [*map(int, interleaved[~self.silent(assembly)].ravel()), self.last_id]
+        begin, end = self.around
+        return [*begin, *map(int, interleaved[~self.silent(assembly)].ravel()), *end]
+
+    @property
+    def around(self) -> tuple[list[int], list[int]]:
+        """The ids of the pieces that every answer begins with, and of those that it ends with."""
+        end = [self.last_id] if self.head is None else [self.head.id, self.last_id]
+        return [] if self.first is None else [self.first.id], end
 
     def halves(self, permutation: Sequence[int]) -> tuple[Rows, Rows]:
         """Return the rows of `w_in` and of `w_out` that an answer runs, `[K]` each; it may leave pieces out.
@@ -207,7 +218,8 @@ class Puzzle:
         AnswerError
             The ids are not pieces, each at most once, in the pattern in, out, …, readout.
         """
-        pieces = set(_real(self.in_ids) + _real(self.out_ids) + [self.last_id])
+        begin, end = self.around
+        pieces = set(begin + _real(self.in_ids) + _real(self.out_ids) + end)
         for piece in permutation:
             if piece not in pieces:
                 raise AnswerError(f"the answer names piece {piece}, which this puzzle does not have")
@@ -218,12 +230,37 @@ class Puzzle:
             raise AnswerError(f"the answer is empty; the readout, piece {self.last_id}, is its last piece")
         if permutation[-1] != self.last_id:
             raise AnswerError(f"the answer ends with piece {permutation[-1]}; the readout is piece {self.last_id}")
-        if len(permutation) % 2 == 0:
+        if list(permutation[: len(begin)]) != begin or list(permutation[-len(end) :]) != end:
+            begun = list(permutation[: len(begin)]) == begin
+            around = f"end with pieces {', '.join(map(str, end))}" if begun else f"begin with piece {begin[0]}"
+            raise AnswerError(f"the answer does not {around}, a layer that is no block")
+        blocks = permutation[len(begin) : len(permutation) - len(end)]
+        if len(blocks) % 2:
             raise AnswerError(
                 f"the answer has {len(permutation)} piece ids; expected two for each block, and the readout"
             )
-        ins = _rows(permutation[0:-1:2], self.in_ids, "first half of a block (W_in)")
-        return ins, _rows(permutation[1:-1:2], self.out_ids, "second half of a block (W_out)")
+        ins = _rows(blocks[0::2], self.in_ids, "first half of a block (W_in)")
+        outs = _rows(blocks[1::2], self.out_ids, "second half of a block (W_out)")
+        for i, j in zip(blocks[0::2], blocks[1::2], strict=True):
+            if self.width_of(i) != self.width_of(j):
+                widths = self.width_of(i), self.width_of(j)
+                raise AnswerError(
+                    f"the answer pairs piece {i} of {widths[0]} hidden units with piece {j} of {widths[1]}"
+                )
+        return ins, outs
+
+    def width_of(self, piece: int) -> int:
+        """Return the hidden units of a half by its id, as it was given."""
+        return self.given.widths.get(int(piece), self.given_hidden)
+
+    @property
+    def possible(self) -> Flags:
+        """Which pairs could be, `[N, N]`: those of halves with as many hidden units; null halves go with any."""
+        if not self.given.widths:
+            return np.ones((self.blocks, len(self.out_ids)), np.bool_)
+        first, second = (np.array([self.width_of(k) for k in ids]) for ids in (self.in_ids, self.out_ids))
+        null = (self.in_ids < 0)[:, None] | (self.out_ids < 0)
+        return null | (first[:, None] == second)
 
     def assembly(self, permutation: Sequence[int]) -> Assembly:
         """Return the assembly that a permutation of piece ids describes.
@@ -236,7 +273,7 @@ class Puzzle:
             The ids are not every piece exactly once, in the pattern in, out, …, readout; or those left out of a
             padded puzzle are more than it has null halves for (`jaxsolve.puzzle.padding.fitting` adds some).
         """
-        expected = len(_real(self.in_ids)) + len(_real(self.out_ids)) + 1
+        expected = len(_real(self.in_ids)) + len(_real(self.out_ids)) + sum(map(len, self.around))
         if not self.padded and len(permutation) != expected:
             raise AnswerError(f"the answer has {len(permutation)} piece ids; this puzzle has {expected} pieces")
         ins, outs = self.halves(permutation)

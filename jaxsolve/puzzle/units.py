@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle.network import predict
+from jaxsolve.puzzle.padding import embedded
 from jaxsolve.puzzle.types import Assembly, Flags, Floats, Puzzle
 
 AUTO = "auto"
@@ -86,9 +87,11 @@ def in_units(
     if link not in (AUTO, *LINKS):
         raise UsageError(f"no link {link!r}; choose one of {AUTO}, {', '.join(LINKS)}")
     if standardise_inputs:
-        spread = puzzle.x.std(axis=0, ddof=min(ddof, puzzle.rows - 1))
-        x = (puzzle.x - puzzle.x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-        puzzle = puzzle.replace(x=x, units=replace(puzzle.units, ddof=ddof))
+        given = puzzle.x if puzzle.inputs is None else puzzle.inputs
+        spread = given.std(axis=0, ddof=min(ddof, puzzle.rows - 1))
+        x = (given - given.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+        puzzle = puzzle.replace(x=x, inputs=None, units=replace(puzzle.units, ddof=ddof))
+        puzzle = embedded(puzzle)
     undone = LINKS.get(link)
     if undone is None:
         named = "identity" if link == AUTO else link
@@ -100,6 +103,7 @@ def in_units(
         steps = stored_steps(puzzle) * undone.slope(puzzle.y)
         spread = float(np.std(undone.inverse(puzzle.y[defined])))
         defined &= steps <= max(resolved * spread, float(np.min(steps, where=defined, initial=np.inf)))
+        defined = defined.reshape(puzzle.rows, -1).all(axis=1)
     kept = puzzle.take_rows(np.flatnonzero(defined))
     notes = puzzle.notes
     if lost := puzzle.rows - kept.rows:
@@ -137,7 +141,7 @@ def conditioned(puzzle: Puzzle) -> Puzzle:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         steps, offset = stored_steps(puzzle), float(np.mean(puzzle.y))
-        spread = float(np.std(puzzle.y - offset))
+        spread = float(np.std(puzzle.y - offset, axis=0).max(initial=0.0))
         spread = spread or float(np.max(np.abs(puzzle.w_last), initial=0.0))
     if not (math.isfinite(offset) and math.isfinite(spread)):
         return puzzle
@@ -158,9 +162,9 @@ def conditioned(puzzle: Puzzle) -> Puzzle:
 def affine_fit(puzzle: Puzzle, assembly: Assembly, rows: int | None = None) -> AffineFit | None:
     """Return the affine map of an assembly's outputs that fits the predictions best; None: it overflows or is constant.
 
-    `rows` are the first so many that it is fitted to; None: all, in float64.
+    Several outputs have one map together. `rows` are the first so many that it is fitted to; None: all, in float64.
     """
-    return _fitted(_outputs(puzzle, assembly, rows), puzzle.y[:rows])
+    return _fitted(_outputs(puzzle, assembly, rows).ravel(), puzzle.y[:rows].ravel())
 
 
 def _outputs(puzzle: Puzzle, assembly: Assembly, rows: int | None) -> Floats:
@@ -203,13 +207,14 @@ def hints(puzzle: Puzzle, *, unusual: float = 5.0) -> list[str]:
         elif (y > 0).all():
             found.append("all predictions are above 0: if the network ended in an exponential, --link exp")
     if puzzle.rows > 1 and puzzle.units.ddof is None:
-        means, spreads = np.abs(puzzle.x.mean(axis=0)), puzzle.x.std(axis=0)
+        x = puzzle.x if puzzle.inputs is None else puzzle.inputs
+        means, spreads = np.abs(x.mean(axis=0)), x.std(axis=0)
         away = (means > spreads) | (spreads > unusual) | ((spreads > 0) & (spreads < 1 / unusual))
         if away.any():
             k = int((means / np.where(spreads > 0, spreads, 1.0)).argmax())
             found.append(
-                f"{int(away.sum())} of {puzzle.features} inputs are not standardised (input {k} has mean "
-                f"{puzzle.x[:, k].mean():.3g} and standard deviation {spreads[k]:.3g}): if the network saw "
+                f"{int(away.sum())} of {x.shape[1]} inputs are not standardised (input {k} has mean "
+                f"{x[:, k].mean():.3g} and standard deviation {spreads[k]:.3g}): if the network saw "
                 "standardised ones, --standardise-inputs"
             )
     return found
@@ -226,7 +231,7 @@ def matched(
     That is nearer the right one than `affine_fit` where an assembly is not yet right: what it does not explain lowers
     the slope of a regression, and not the spread of the outputs. Its `mse` is that of the regression.
     """
-    output, y = _outputs(puzzle, assembly, rows), puzzle.y[:rows]
+    output, y = _outputs(puzzle, assembly, rows).ravel(), puzzle.y[:rows].ravel()
     fit = _fitted(output, y)
     if fit is None:
         return None, False

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxsolve.architecture import form_of
 from jaxsolve.errors import AnswerError, OutputError
 from jaxsolve.files import write_folder, write_new
 from jaxsolve.puzzle.limits import Limits
@@ -97,8 +98,9 @@ def write_network(puzzle: Puzzle, permutation: Sequence[int], path: Path) -> Non
     """Write the reassembled network as safetensors, with the parameter names of the published PyTorch classes.
 
     Tensors are ``blocks.T.inp.weight``, ``.inp.bias``, ``.out.weight``, ``.out.bias`` for T = 0 … N-1, and
-    ``last.weight``, ``last.bias``, in float32, or in float64 if the pieces are. Pieces that the answer leaves out are
-    not written.
+    ``last.weight``, ``last.bias``, in float32, or in float64 if the pieces are; ``first`` and ``head`` are layers
+    before the blocks and the readout. Sizes are those of the pieces, and biases that they do not have are not written,
+    nor are pieces that the answer leaves out.
 
     Raises
     ------
@@ -112,10 +114,13 @@ def write_network(puzzle: Puzzle, permutation: Sequence[int], path: Path) -> Non
 
     puzzle, (ins, outs) = running(puzzle, permutation)
     dtype = np.float64 if puzzle.dtype == "float64" else np.float32
-    tensors: dict[str, Any] = {"last.weight": puzzle.w_last[None], "last.bias": np.array([puzzle.b_last])}
+    names = {puzzle.last_id: "last"}
+    names |= {layer.id: name for name, layer in (("first", puzzle.first), ("head", puzzle.head)) if layer is not None}
     for t, (i, j) in enumerate(zip(ins, outs, strict=True)):
-        tensors |= {f"blocks.{t}.inp.weight": puzzle.w_in[i], f"blocks.{t}.inp.bias": puzzle.b_in[i]}
-        tensors |= {f"blocks.{t}.out.weight": puzzle.w_out[j], f"blocks.{t}.out.bias": puzzle.b_out[j]}
+        names |= {int(puzzle.in_ids[i]): f"blocks.{t}.inp", int(puzzle.out_ids[j]): f"blocks.{t}.out"}
+    tensors = {
+        f"{names[piece_id]}.{part}": tensor for piece_id, layer in _layers(puzzle) for part, tensor in layer.items()
+    }
     metadata = {
         "activation": puzzle.activation,
         "puzzle": puzzle.name,
@@ -136,8 +141,8 @@ def write_puzzle(puzzle: Puzzle, path: Path, *, decimals: int | None = None) -> 
         A file exists or cannot be written.
     """
     files = {TABLE: _table_bytes(puzzle, decimals).encode()}
-    for piece_id, weight, bias in _layers(puzzle):
-        files[f"{PIECES}/piece_{piece_id}.pth"] = pth_bytes({"weight": weight, "bias": bias})
+    for piece_id, layer in _layers(puzzle):
+        files[f"{PIECES}/piece_{piece_id}.pth"] = pth_bytes(layer)
     if puzzle.expected_sha256:
         files["expected_sha256"] = f"{puzzle.expected_sha256}\n".encode()
     if path.suffix != ".zip":
@@ -150,20 +155,31 @@ def write_puzzle(puzzle: Puzzle, path: Path, *, decimals: int | None = None) -> 
     write_new(path, buffer.getvalue())
 
 
-def _layers(puzzle: Puzzle) -> list[tuple[int, Any, Any]]:
+def _layers(puzzle: Puzzle) -> list[tuple[int, dict[str, Any]]]:
+    """Return the id and the tensors of every piece as it was given."""
     puzzle = unpadded(puzzle)
+    scale, width = form_of(puzzle.activation).scale, puzzle.width_of
+    ins = zip(puzzle.in_ids, puzzle.w_in, puzzle.b_in, strict=True)
+    outs = zip(puzzle.out_ids, puzzle.w_out, puzzle.b_out, strict=True)
     layers = [
-        *zip(puzzle.in_ids, puzzle.w_in, puzzle.b_in, strict=True),
-        *zip(puzzle.out_ids, puzzle.w_out, puzzle.b_out, strict=True),
-        (puzzle.last_id, puzzle.w_last[None], np.array([puzzle.b_last])),
+        *((piece_id, weight[: width(piece_id)], bias[: width(piece_id)]) for piece_id, weight, bias in ins),
+        *((piece_id, weight[:, : width(piece_id)] / scale, bias / scale) for piece_id, weight, bias in outs),
+        (puzzle.last_id, np.atleast_2d(puzzle.w_last), np.atleast_1d(puzzle.b_last)),
+        *(layer for layer in (puzzle.first, puzzle.head) if layer is not None),
     ]
-    return [(int(piece_id), weight, bias) for piece_id, weight, bias in layers]
+    bare = puzzle.given.unbiased
+    return [
+        (int(piece_id), {"weight": weight} if piece_id in bare else {"weight": weight, "bias": bias})
+        for piece_id, weight, bias in layers
+    ]
 
 
 def _table_bytes(puzzle: Puzzle, decimals: int | None) -> str:
-    x = puzzle.x if decimals is None else puzzle.x.round(decimals)
-    columns = [*x.T, puzzle.y] + ([] if puzzle.label is None else [puzzle.label])
-    names = [f"measurement_{k}" for k in range(puzzle.features)] + [TARGET] + ([] if puzzle.label is None else [LABEL])
+    x = puzzle.x if puzzle.inputs is None else puzzle.inputs
+    x = x if decimals is None else x.round(decimals)
+    columns = [*x.T, *puzzle.y.reshape(puzzle.rows, -1).T] + ([] if puzzle.label is None else [puzzle.label])
+    targets = [TARGET] if puzzle.y.ndim == 1 else [f"{TARGET}_{k}" for k in range(puzzle.outputs)]
+    names = [f"measurement_{k}" for k in range(x.shape[1])] + targets + ([] if puzzle.label is None else [LABEL])
     rows = np.stack(columns, axis=1).astype(np.float32)
     return "\n".join([",".join(names), *(",".join(map(str, row)) for row in rows), ""])
 

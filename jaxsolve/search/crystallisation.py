@@ -28,9 +28,11 @@ class _Mixture(NamedTuple):
     places: NDArray[np.intp]
     """where it has them."""
     errors: NDArray[np.float32]
-    """`[R]`"""
+    """`[R]`, those of several outputs side by side"""
     states: Any
-    """On the devices."""
+    """On the devices, and"""
+    last: Any
+    """those behind all positions."""
     loss: float
 
 
@@ -52,7 +54,7 @@ class GaussNewton:
     rows: int = 384
     """Rows of a step, drawn anew for each; on those of the next it is decided whether it lowers the error.
 
-    Fewer than there are weights, they leave much free.
+    Of K outputs, a K-th of them do, which are as many equations. Fewer than there are weights, they leave much free.
     """
     steps: int = 18
     """Gauss-Newton steps of a round."""
@@ -138,9 +140,10 @@ class GaussNewton:
         """Return on how many rows mixtures of all pairs that there is room for fit into memory, at least on one."""
         blocks, features, hidden = whole.pieces.w_in.shape
         copies = 2 + len(whole.over.local_devices)  # of the Jacobian: each device needs all of it
-        row = 3 * blocks * features + copies * room + 2 * blocks * hidden  # states of three mixtures at a time
-        wanted = min(self.rows, whole.rows)
-        rest = copies * ((wanted + 3 * blocks) ** 2 + blocks**3)
+        # states of three mixtures at a time, and a line of the Jacobian for each output
+        row = 3 * blocks * features + whole.outputs * (copies * room + 2 * blocks * hidden)
+        wanted = min(-(-self.rows // whole.outputs), whole.rows)
+        rest = copies * ((wanted * whole.outputs + 3 * blocks) ** 2 + blocks**3)
         return int(np.clip((memory / 4 - rest) // row, 1, wanted))
 
 
@@ -171,16 +174,16 @@ class _Mixing:
         self.count(1, len(where))
         halves = self.some.ins[which], self.some.outs[which]
         placed, places = engine.mixture(self.whole, where, *halves, weights[where, which], self.room)
-        errors, states = engine.mixed(self.whole, rows, placed)
-        errors = np.asarray(errors).ravel()[: self.rows]
+        errors, states, last = engine.mixed(self.whole, rows, placed)
+        errors = np.asarray(errors).ravel()[: self.rows * self.whole.outputs]
         loss = float(np.mean(np.asarray(errors, np.float64) ** 2))
-        return _Mixture(weights, rows, placed, (where, which), places, errors, states, loss)
+        return _Mixture(weights, rows, placed, (where, which), places, errors, states, last, loss)
 
     def linearised(self, known: _Mixture) -> Callable[[float], Weights]:
         """Return the Gauss-Newton change of the weights, `[N, M]`, as a function of the damping."""
         self.count(2, len(known.places))
-        jacobian = engine.jacobian(self.whole, known.rows, known.placed, known.states)
-        equations = engine.normal_equations(self.whole, known.placed, jacobian, count=self.rows)
+        jacobian = engine.jacobian(self.whole, known.rows, known.placed, known.states, known.last)
+        equations = engine.normal_equations(self.whole, known.placed, jacobian, count=len(known.errors))
 
         def step(damping: float) -> Weights:
             given = known.placed, jacobian, equations, known.errors

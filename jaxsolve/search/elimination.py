@@ -93,12 +93,14 @@ class Elimination:
 
 def _shortened(puzzle: Puzzle, assembly: Assembly) -> list[Assembly]:
     """Return an assembly without each of its blocks, silent ones behind all others; none if null halves are used up."""
-    ids = puzzle.permutation(assembly)
+    ids, (begin, end) = puzzle.permutation(assembly), puzzle.around
+    ids = ids[len(begin) : len(ids) - len(end)]
     spare = min(int(puzzle.null_ins.sum()), int(puzzle.null_outs.sum()))
     least = min(int((~puzzle.null_ins).sum()), int((~puzzle.null_outs).sum())) - spare
     if len(ids) // 2 <= max(1, least):
         return []
-    return [puzzle.assembly(ids[: 2 * t] + ids[2 * t + 2 :]) for t in range(len(ids) // 2)]
+    without = (ids[: 2 * t] + ids[2 * t + 2 :] for t in range(len(ids) // 2))
+    return [puzzle.assembly(begin + some + end) for some in without]
 
 
 def superfluous_blocks(puzzle: Puzzle, assembly: Assembly, loss: float, rows: int, share: float) -> int:

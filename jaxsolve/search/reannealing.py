@@ -117,7 +117,7 @@ class Reannealing(NearIncumbents):
         """Return the round that begins, or goes on, at a state."""
         assert setting.puzzle is not None
         incumbents, k = state.incumbents, int(state.round)
-        hot = min(self.hottest * float(setting.puzzle.y.var()), self.warmth * incumbents.loss)
+        hot = min(self.hottest * setting.puzzle.variance, self.warmth * incumbents.loss)
         hot = max(float(state.heat) * hot, 1e-12)
         method = Annealing(
             chains=2, steps=self.chunk * round(float(state.chunks)), chunk=self.chunk, hot=hot, cold=hot / self.cooling,

@@ -254,4 +254,4 @@ class Relaxation(NearIncumbents, GaussNewton):
 
 def _variance(setting: Setting) -> float:
     assert setting.puzzle is not None
-    return float(setting.puzzle.y.var())
+    return setting.puzzle.variance

@@ -113,7 +113,7 @@ class Judge:
         floor = reachable(puzzle, attempt.descent.assembly)
         attempt.announce(self.run)
         self.run.measure = partial(mean_squared_error, puzzle) if self.config.trace else None
-        near = self.numbers.close * float(puzzle.y.var())
+        near = self.numbers.close * puzzle.variance
         for stop in (floor, 0.0):
             with self.run.phase("search"):
                 given = {"floor": stop, "most": attempt.most, "near": near}
@@ -136,7 +136,7 @@ class Judge:
         puzzle, numbers = attempt.puzzle, initial_of(self.config)
         if (puzzle.link_given and puzzle.units.link != "affine") or self.refits >= self.numbers.refits:
             return False
-        assembly, variance = attempt.descent.assembly, float(np.var(puzzle.y))
+        assembly, variance = attempt.descent.assembly, puzzle.variance
         fit, known = affine_fit(puzzle, assembly), puzzle.units.link == "affine"
         if fit is None or fit.mse > numbers.correlated * variance:
             return False
@@ -179,7 +179,7 @@ class Judge:
         assert best is not None
         stuck = best is not attempt
         falling = np.isfinite(attempt.relaxed_loss) and attempt.improving is not False
-        close = best.mse <= SINGLED_OUT * float(np.var(best.puzzle.y))
+        close = best.mse <= SINGLED_OUT * best.puzzle.variance
         if not close and (np.isfinite(attempt.most) or (falling and not stuck) or self.portfolio.in_doubt()):
             return False
         for _ in range(1 + self.numbers.followed * stuck):

@@ -4,19 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxsolve.architecture import usual
+from jaxsolve.architecture import same, usual
 from jaxsolve.certificate import Certificate
 from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, read_as
-
-SAME = {"gelu_tanh": "gelu"}
-"""Activations that differ so little from another that only the right answer tells them apart."""
-AKIN = {*SAME, *SAME.values()}
 
 
 def rank_activations(
     puzzle: Puzzle, assemblies: Sequence[Assembly], rows: int | None = None
 ) -> list[tuple[str, float]]:
-    """Return all activations with the mean squared error of the best of some assemblies under each, lowest first.
+    """Return all usual forms with the mean squared error of the best of some assemblies under each, lowest first.
 
     Parameters
     ----------
@@ -26,7 +22,7 @@ def rank_activations(
         Compare on the first so many rows; None: on all, in float64.
     """
     found, dtype = {}, np.float64 if rows is None else np.float32
-    for name in usual(puzzle.activation):
+    for name in usual(puzzle.activation, embeds=puzzle.first is not None):
         sample = read_as(puzzle, name).first_rows(rows)
         losses = [mean_squared_error(sample, assembly, dtype) for assembly in assemblies]
         found[name] = float(np.nan_to_num(losses, nan=np.inf).min(initial=np.inf))
@@ -35,7 +31,7 @@ def rank_activations(
 
 def akin(a: str, b: str) -> bool:
     """Return whether two activations are the same, or differ so little that only the right answer tells them apart."""
-    return SAME.get(a, a) == SAME.get(b, b)
+    return same(a) == same(b)
 
 
 def better_activation(
@@ -59,7 +55,7 @@ def better_activation(
     if puzzle.activation_given or rank_activations(puzzle, [assembly], rows)[0][0] == puzzle.activation:
         return None
     name, lowest = rank_activations(puzzle, [assembly])[0]
-    nearly = akin(name, puzzle.activation) and mse <= close * float(np.var(puzzle.y))
+    nearly = akin(name, puzzle.activation) and mse <= close * puzzle.variance
     return name if name != puzzle.activation and lowest < mse * (1 if nearly else better) else None
 
 
@@ -68,8 +64,14 @@ def equally_good(puzzle: Puzzle, certificate: Certificate, better: float = 0.9) 
 
     `better` is as of `better_activation`.
     """
-    if puzzle.activation_given or not certificate.solved or (certificate.exact and puzzle.activation not in AKIN):
+    if puzzle.activation_given or not certificate.solved or (certificate.exact and not _has_akin(puzzle)):
         return {}
     ranked = rank_activations(puzzle, [puzzle.assembly(certificate.permutation)])
     most = max(certificate.mse / better, certificate.tolerance)
     return {name: mse for name, mse in ranked if name != puzzle.activation and mse <= most}
+
+
+def _has_akin(puzzle: Puzzle) -> bool:
+    """Return whether another form is nearly the same."""
+    names = usual(puzzle.activation, embeds=puzzle.first is not None)
+    return any(akin(name, puzzle.activation) for name in names if name != puzzle.activation)

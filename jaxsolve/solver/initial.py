@@ -7,7 +7,7 @@ from itertools import count
 import numpy as np
 
 from jaxsolve.ordering import QUICK_SEEDS, Order, Paired, seed_order, seriated_order
-from jaxsolve.pairing import PAIRINGS, Pairing, pair, rank_pairings
+from jaxsolve.pairing import PAIRINGS, Pairing, oriented, pair, rank_pairings
 from jaxsolve.puzzle import Puzzle, conditioned, mean_squared_error
 from jaxsolve.puzzle.units import AffineFit, matched
 from jaxsolve.run import Run
@@ -52,7 +52,7 @@ class Start:
 
 def first_start(puzzle: Puzzle, config: Config) -> Start:
     """Return the start that `solve` begins with; needs no device, so that it may run while JAX is loaded."""
-    puzzle = conditioned(puzzle)
+    puzzle = oriented(conditioned(puzzle))
     pairing = next(_ranked(puzzle, config))
     paired = paired_by(puzzle, pairing, config, Run())
     orders = {name: seed_order(paired, name) for name in _quick(config)}
@@ -82,7 +82,7 @@ def _other_units(paired: Paired, orders: list[Order], numbers: Initial) -> Affin
     with np.errstate(over="ignore", invalid="ignore"):
         loss = mean_squared_error(some, order, np.float32)
     least = numbers.other_units * float(np.nan_to_num(loss, nan=np.inf))
-    far = odd and fit.mse < min(least, numbers.correlated * float(np.var(some.y)))
+    far = odd and fit.mse < min(least, numbers.correlated * some.variance)
     return fit if known or far else None
 
 
@@ -134,7 +134,7 @@ def first_orders(paired: Paired, config: Config, known: dict[str, Order]) -> Ite
         orders = {name: known[name] if name in known else seed_order(paired, name) for name in quick}
         losses = paired.losses(list(orders.values()))
     best = quick[int(np.argmin(losses))]
-    near = losses.min() <= numbers.near * float(paired.puzzle.y.var())
+    near = losses.min() <= numbers.near * paired.puzzle.variance
     if near:
         yield best, orders[best]
     with run.phase("seed"):

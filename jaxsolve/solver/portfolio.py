@@ -1,11 +1,11 @@
 """Host: which hypothesis gets the next attempt: the policy that shares the time of a run.
 
 An algorithm portfolio (Gomes & Selman 2001, https://doi.org/10.1016/S0004-3702(00)00081-3) whose arms are hypotheses:
-activations, where nobody has said which it is. It is said in four sentences. The puzzle as it is read comes first, as
+activations, where nobody has said which it is. It is said in five sentences. The puzzle as it is read comes first, as
 long as it gets further. Then the hypothesis that fits best, if another one does. Then each other activation is sounded,
 those first that fit the first orders best. From then on the next attempt is made under the one whose error fell
 furthest for what it took: of mixtures, for single assemblies are bad under the right one, too, as long as they are
-wrong.
+wrong. Norms and blocks that begin with an activation are sounded after some of these, if none fits.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxsolve.architecture import usual
+from jaxsolve.architecture import same, unusual, usual
 from jaxsolve.ordering import LINES
 from jaxsolve.puzzle import Assembly, Puzzle, read_as
 from jaxsolve.run import Run
-from jaxsolve.solver.activations import SAME, akin, rank_activations
+from jaxsolve.solver.activations import akin, rank_activations
 from jaxsolve.solver.attempt import Attempt
 from jaxsolve.solver.config import AUTO, NONE, Config
 from jaxsolve.solver.hypothesis import Hypothesis
@@ -47,6 +47,8 @@ class Policy:
     """Share of the lowest error under all others below which a hypothesis goes on."""
     close: float = 0.1
     """Share of the variance that first orders leave at most where another activation is tried at once."""
+    usual_attempts: int = 8
+    """Attempts under the best hypothesis of all usual ones before norms are tried, if none of them fits by then."""
     rows: int = 400
     """Rows that tell which activation to try first."""
     exponent: float = 4.0
@@ -87,6 +89,8 @@ class Portfolio:
     visit: Visit | None = None
     waiting: list[str] = field(default_factory=list)
     """Activations to be sounded, the likeliest first."""
+    farther: bool = False
+    """Whether unusual forms were waiting, too."""
     done: bool = False
     """Whether there is nothing left to try."""
 
@@ -105,6 +109,8 @@ class Portfolio:
 
     def select(self) -> Hypothesis | None:
         """Return the hypothesis that gets the next attempt; None: every way was tried."""
+        if self.stage == "all" and self._looks_farther():
+            self.stage, self.waiting, self.farther = "others", unusual(embeds=self._first.first is not None), True
         while self.visit is None and self.stage != "all":
             self._next_visit()
         if self.done:
@@ -112,6 +118,18 @@ class Portfolio:
         if self.visit is not None:
             return self.hypotheses[self.visit.hypothesis]
         return min(self.hypotheses, key=lambda one: one.promise**self.policy.exponent * (1 + one.evaluations))
+
+    @property
+    def _first(self) -> Puzzle:
+        return self.hypotheses[0].puzzle
+
+    def _looks_farther(self) -> bool:
+        """Return whether it is time for norms, and for blocks that begin with an activation: nothing else fits."""
+        if self.farther or self._first.activation_given:
+            return False
+        best = min(self.hypotheses, key=lambda one: one.promise)
+        lost = best.promise > self.policy.fitting * self._first.variance
+        return lost and len(best.attempts) >= self.policy.usual_attempts
 
     def exhausted(self) -> None:
         """Hear that the hypothesis that was selected has no more attempts."""
@@ -151,7 +169,7 @@ class Portfolio:
         if further is None:
             further = last.search == NONE or mse < policy.further * visit.lowest
         share = policy.fitting if last.search == NONE else policy.certain
-        fits = promise <= share * float(np.var(hypothesis.puzzle.y))
+        fits = promise <= share * hypothesis.puzzle.variance
         visit.patience -= not (further or fits or last.order_seed in LINES)
         visit.lowest = mse
         return visit.patience > 0
@@ -170,7 +188,7 @@ class Portfolio:
                 whole = [one.start for one in first.attempts if one.puzzle.blocks == first.puzzle.blocks]
                 starts = [*self.first_orders, *whole]  # where blocks were left out there are null halves
                 ranked = rank_activations(first.puzzle, starts, self.policy.rows)
-                self.waiting = [name for name, _ in ranked if name not in SAME]
+                self.waiting = [name for name, _ in ranked if same(name) == name]
         elif self.waiting:
             name = self.waiting.pop(0)
             if name not in (one.puzzle.activation for one in self.hypotheses):
@@ -192,21 +210,23 @@ class Portfolio:
             return False
         ranked = rank_activations(puzzle, [attempt.start], self.policy.rows)
         (name, lowest), own = ranked[0], dict(ranked)[puzzle.activation]
-        least = min(self.policy.clearly * own, self.policy.close * float(np.var(puzzle.y)))
+        least = min(self.policy.clearly * own, self.policy.close * puzzle.variance)
         return not akin(name, puzzle.activation) and lowest < least
 
     def in_doubt(self) -> bool:
         """Return whether the best answer may be bad for no other reason than its activation: others were not tried."""
         puzzle, best = self.hypotheses[0].puzzle, min(one.mse for one in self.hypotheses)
-        left = {*usual(puzzle.activation)} - {*SAME} - {one.puzzle.activation for one in self.hypotheses}
-        return bool(left) and not puzzle.activation_given and best > self.policy.fitting * float(np.var(puzzle.y))
+        names = usual(puzzle.activation, embeds=puzzle.first is not None)
+        left = {name for name in names if same(name) == name} - {one.puzzle.activation for one in self.hypotheses}
+        return bool(left) and not puzzle.activation_given and best > self.policy.fitting * puzzle.variance
 
     def stored(self) -> dict[str, Any]:
         """Return what `restore` takes, the hypotheses apart, as plain values."""
         visit = None if self.visit is None else asdict(self.visit)
-        return {"stage": self.stage, "visit": visit, "waiting": self.waiting}
+        return {"stage": self.stage, "visit": visit, "waiting": self.waiting, "farther": self.farther}
 
     def restore(self, meta: dict[str, Any]) -> None:
         """Go back to where a portfolio of the same hypotheses was stored."""
         self.stage, self.waiting = str(meta["stage"]), [str(name) for name in meta["waiting"]]
         self.visit = None if meta["visit"] is None else Visit(**meta["visit"])
+        self.farther = bool(meta.get("farther", False))

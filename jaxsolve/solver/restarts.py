@@ -95,7 +95,7 @@ class RestartsArm:
     def _begun(self) -> Pipeline:
         puzzle, own = self._setting.puzzle, self._setting
         assert puzzle is not None
-        stages, rows, options = self._numbers.design(self._k, float(puzzle.y.var()))
+        stages, rows, options = self._numbers.design(self._k, puzzle.variance)
         starts = self._last if stages.startswith("iterated") else None
         seed = (own.seed + 100 * (self._k // 4)) % MOST_SEED
         problem = engine.to_device(puzzle, rows, len(own.problem.over.local_devices))

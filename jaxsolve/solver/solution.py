@@ -61,7 +61,8 @@ class Solution:
         """Blocks of the answer that the search put elsewhere: those not in the longest series that kept its order."""
         if self.attempt is None or self.certificate is None:
             return 0
-        ids = [self.puzzle.permutation(self.attempt.start)[:-1:2], self.certificate.permutation[:-1:2]]
+        answers = self.puzzle.permutation(self.attempt.start), self.certificate.permutation
+        ids = [self.puzzle.halves(answer)[0].tolist() for answer in answers]
         before = {piece: place for place, piece in enumerate(ids[0])}
         ends: list[int] = []
         for place in (before[piece] for piece in ids[1] if piece in before):

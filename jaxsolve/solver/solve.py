@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from jaxsolve.certificate import information
+from jaxsolve.pairing import oriented
 from jaxsolve.puzzle import Assembly, Puzzle, conditioned, mean_squared_error
 from jaxsolve.run import Outcome, Run
 from jaxsolve.search.storing import blamed_on_storage
@@ -63,7 +64,7 @@ def solve(
     """
     config = config or Config()
     run = run or Run(budget=config.budget, memory=config.memory)
-    given, puzzle = puzzle.fingerprint if keep or resume else "", conditioned(puzzle)
+    given, puzzle = puzzle.fingerprint if keep or resume else "", oriented(conditioned(puzzle))
     lacking = information(puzzle).lacking
     if lacking is not None and (config.sha256 or puzzle.expected_sha256) is None:
         return Solution("unidentifiable", None, None, run, puzzle, lacking=lacking, config=config)
@@ -120,7 +121,7 @@ def _concluded(puzzle: Puzzle, config: Config, run: Run, judge: Judge | None, ou
         return Solution(status, None, None, run, puzzle, pairing=known, config=config)
     own, certificate = best.puzzle, best.certificate
     assert certificate is not None
-    close = certificate.mse <= SINGLED_OUT * float(np.var(own.y))
+    close = certificate.mse <= SINGLED_OUT * own.variance
     in_time = (run.elapsed < run.budget or certificate.settled or close) and not run.stopped
     with run.phase("certify"):
         certificate = concluded_in_time(own, certificate, run, in_time=in_time)

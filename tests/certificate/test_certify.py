@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxsolve.certificate import certify, tolerance, with_neighbour
-from jaxsolve.certificate.neighbour import single_moves
+from jaxsolve.certificate.first_order import single_moves
 from jaxsolve.puzzle import Assembly, predict, sha256_of
 from tests import reference
 

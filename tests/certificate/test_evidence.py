@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from jaxsolve.certificate import quantum, weigh
-from jaxsolve.certificate.neighbour import (
+from jaxsolve.certificate.first_order import (
     effects_of_partner_swaps,
     effects_of_single_moves,
     first_order_changes,
-    rivals,
     single_moves,
 )
+from jaxsolve.certificate.neighbour import rivals
 from jaxsolve.certificate.residual import loo_predictions
 from jaxsolve.engine import NEIGHBOURHOODS, union
 from jaxsolve.puzzle import Assembly, demo_puzzle, predict

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from jaxsolve.architecture import ACTIVATIONS
-from jaxsolve.certificate.neighbour import first_order_losses, single_moves
+from jaxsolve.certificate.first_order import first_order_losses, single_moves
 from jaxsolve.puzzle import Assembly
 from tests import reference
 

@@ -60,12 +60,12 @@ class Device:
         )
         rows = np.arange(puzzle.rows) if rows is None else rows
         self.count, self.rows = len(rows), engine.tiled(self.problem, rows)
-        errors, self.states = engine.mixed(self.problem, self.rows, self.mixture)
+        errors, self.states, self.last = engine.mixed(self.problem, self.rows, self.mixture)
         self.errors = np.asarray(errors).ravel()[: self.count]
 
     @property
     def tiles(self):
-        return engine.jacobian(self.problem, self.rows, self.mixture, self.states)
+        return engine.jacobian(self.problem, self.rows, self.mixture, self.states, self.last)
 
     def by_pair(self, found):
         """Of a pair that a position does not run nothing is found, `[..., T, K]`."""

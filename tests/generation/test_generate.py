@@ -189,8 +189,10 @@ def test_a_csv_file_decides_the_sizes(tmp_path):
     assert sizes == {"data": "rows.csv", "features": 3, "hidden": 6, "train_rows": 40, "table_rows": 40}
     with pytest.raises(UsageError, match=r"--features is 5; .* has 3 inputs"):
         next(generate(replace(recipe, features=5)))
-    with pytest.raises(UsageError, match="--hidden is 3 with 3 features"):
-        next(generate(replace(recipe, hidden=3)))
+    (wide,) = generate(replace(recipe, inputs=3, features=5))
+    assert (wide.dropped.puzzle.x.shape, wide.dropped.puzzle.features) == ((40, 3), 5)
+    with pytest.raises(UsageError, match=r"--inputs is 4; .* has 3 inputs"):
+        next(generate(replace(recipe, inputs=4, features=5)))
 
 
 def test_what_overflows_is_said_in_one_line():

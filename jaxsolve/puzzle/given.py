@@ -1,0 +1,74 @@
+"""Host: how the files of a puzzle differ from what searches look at: units of predictions, shapes of pieces."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Units:
+    """How the predictions of a table follow from the outputs that searches compare.
+
+    The network gives ``output = scale·y + offset`` for `Puzzle.y`, and the table holds ``link(slope·output +
+    intercept)``.
+    """
+
+    link: str = "identity"
+    slope: float = 1.0
+    intercept: float = 0.0
+    scale: float = 1.0
+    """Power of two that outputs and readout were divided by, for float32 to square them."""
+    offset: float = 0.0
+    """What was subtracted from both before."""
+    ddof: int | None = None
+    """Inputs were standardised with the statistics of the table, so much subtracted from the number of rows; None: they
+    are as the table has them."""
+
+    @property
+    def size(self) -> float:
+        """One unit of `Puzzle.y` in those of the table; in those of the output, behind a link that is no line."""
+        return abs(self.slope) * self.scale
+
+    @property
+    def words(self) -> str:
+        """How the predictions of the table follow from the outputs; nothing where they are the same."""
+        line = f"{self.slope:.6g}·output {'+-'[self.intercept < 0]} {abs(self.intercept):.6g}"
+        line = "output" if line in ("1·output + 0", "1·output - 0") else line
+        return f"{self.link}({line})" if self.link not in ("identity", "affine") else "" if line == "output" else line
+
+
+GIVEN_UNITS = Units()
+"""Predictions as the network gave them."""
+
+
+class Layer(NamedTuple):
+    """A piece whose place is known."""
+
+    id: int
+    weight: Floats
+    """`[O, I]`"""
+    bias: Floats
+    """`[O]`"""
+
+
+@dataclass(frozen=True)
+class Given:
+    """How pieces were given where they differ from the arrays of a puzzle."""
+
+    widths: Mapping[int, int] = field(default_factory=dict)
+    """Hidden units of halves by their ids, where they differ: others are filled up with units that add nothing."""
+    unbiased: frozenset[int] = frozenset()
+    """Ids of the pieces that have no bias; a puzzle has zeros for it."""
+    square: frozenset[int] = frozenset()
+    """Ids of the halves that have as many hidden units as there are features: shapes do not tell which come first."""
+    oriented: bool = False
+    """Whether somebody has told which of these do; else they are in the order of their ids."""
+
+
+AS_GIVEN = Given()
+"""Pieces of one shape for each role, with biases."""
