@@ -80,6 +80,38 @@ def two(name: str, epochs: tuple[int, ...], **changes: Any) -> tuple[Net, ...]:
 
 _ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "tanh", "silu")
 
+_SIZES: dict[str, dict[str, Any]] = {"12": {"blocks": 12, "features": 16}, "24": {"blocks": 24, "features": 24}}
+_KINDS: dict[str, dict[str, Any]] = {
+    "outputs": {"outputs": 4},
+    "first-layer": {"inputs": 30},
+    "first-layer-relu": {"inputs": 30, "activation": "relu/relu"},
+    "head": {"head": 12},
+    "no-biases": {"biases": "outer"},
+    "widths": {"widths": (24, 32, 40)},
+    "square": {"hidden": "features"},
+    "bottleneck": {"hidden": 6},
+    "layer-norm": {"activation": "layer_norm+relu"},
+    "rms-norm-all": {"activation": "rms_norm+silu+rms_norm"},
+    "pre-activation": {"activation": "relu+relu"},
+    "scaled": {"activation": "0.5*relu"},
+}
+_MIXED: tuple[dict[str, Any], ...] = (
+    {"blocks": 16, "features": 20, "inputs": 12, "outputs": 3, "widths": (24, 40)},
+    {"blocks": 16, "features": 20, "inputs": 40, "head": 10, "outputs": 2, "activation": "gelu/gelu"},
+    {"blocks": 24, "features": 24, "outputs": 5, "biases": "outer", "activation": "layer_norm+gelu+layer_norm"},
+    {"blocks": 32, "features": 24, "inputs": 16, "biases": "none", "activation": "silu"},
+    {"blocks": 48, "features": 32, "outputs": 10, "inputs": 20},
+    {"blocks": 12, "features": 16, "hidden": 16, "outputs": 2, "biases": "outer", "head": 8},
+)
+
+
+def _of_size(kind: dict[str, Any], sizes: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Return what a kind of stack is in a size; with another activation for the second seed, where it has its own."""
+    own = kind | ({"hidden": sizes["features"]} if kind.get("hidden") == "features" else {})
+    other = {"activation": "gelu"} if seed % 2 == 0 and "activation" not in kind else {}
+    return sizes | own | other
+
+
 GROUPS: dict[str, Group] = {
     "settled": Group(
         "famous shape; trained until the weights give every pair away; norms rise or fall",
@@ -138,6 +170,27 @@ GROUPS: dict[str, Group] = {
                 for seed, data in ((51, "votes"), (52, "waves"))
             ),
             *(net(f"{name}-48", (6,), FAMOUS, FAST, activation=name, seed=53) for name in _ACTIVATIONS),
+        ),
+    ),
+    "architectures": Group(
+        "stacks of other kinds, each in two sizes and with two seeds; no form is told",
+        300,
+        tuple(
+            net(
+                f"{name}-{size}-{seed}",
+                (10,),
+                _of_size(kind, sizes, seed),
+                FAST,
+                seed=seed,
+                train_rows=6000,
+                data="teacher" if seed % 2 else "votes",
+            )
+            for name, kind in _KINDS.items()
+            for size, sizes in _SIZES.items()
+            for seed in (81, 82)
+        )
+        + tuple(
+            net(f"mixture-{k}", (10,), FAST, seed=90 + k, train_rows=6000, **kind) for k, kind in enumerate(_MIXED)
         ),
     ),
     "few_rows": Group("300 rows in the table", 300, two("rows-300", (6,), table_rows=300)),
@@ -201,7 +254,7 @@ def cases(names: list[str], *, seeds: int = 1, budget: float | None = None, only
 def training_seconds(recipe: Recipe, epochs: int) -> float:
     """Return about how long training takes on two cores."""
     assert recipe.features
-    assert recipe.hidden
+    hidden = max(recipe.widths, default=0) or recipe.hidden or recipe.hidden_share * recipe.features
     nets = 2 if recipe.decoy_ins or recipe.decoy_outs else 1
     steps = -(-(recipe.train_rows or 10_000) // recipe.batch) * epochs
-    return START_SECONDS + nets * steps * STEP_SECONDS * 2 * recipe.blocks * recipe.features * recipe.hidden
+    return START_SECONDS + nets * steps * STEP_SECONDS * 2 * recipe.blocks * recipe.features * hidden

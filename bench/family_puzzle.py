@@ -53,23 +53,30 @@ def class_of(share: float) -> str:
     return next(name for name, least in CLASSES.items() if share >= least)
 
 
-def true_pairs(permutation: Sequence[int]) -> set[tuple[int, int]]:
+def halves_of(puzzle: "Puzzle", permutation: Sequence[int]) -> list[int]:
+    """Return the piece ids of an answer without those of the layers around the blocks."""
+    begin, end = puzzle.around
+    return list(permutation[len(begin) : len(permutation) - len(end)])
+
+
+def true_pairs(halves: Sequence[int]) -> set[tuple[int, int]]:
     """Return the piece ids of first and second halves that run together."""
-    return set(zip(permutation[:-1:2], permutation[1:-1:2], strict=True))
+    return set(zip(halves[::2], halves[1::2], strict=True))
 
 
 def measured(puzzle: "Puzzle", truth: Sequence[int]) -> dict[str, Any]:
     """Return what the weights of a puzzle give away: pairs right by every score, and the trend of the norms."""
-    from jaxsolve.pairing import PAIRINGS, pair
+    from jaxsolve.pairing import PAIRINGS, oriented, pair
+    from jaxsolve.puzzle import as_answered
 
-    true = true_pairs(truth)
-    right = {}
+    true, right = true_pairs(truth), {}
+    answered, puzzle = as_answered(puzzle, [*puzzle.around[0], *truth, *puzzle.around[1]]), oriented(puzzle)
     for name in PAIRINGS:
         outs = puzzle.out_ids[pair(puzzle, name).partner]
         right[name] = len(true & set(zip(puzzle.in_ids.tolist(), outs.tolist(), strict=True)))
     best = max(right, key=lambda name: right[name])
-    row = {piece: k for k, piece in enumerate(puzzle.out_ids.tolist())}
-    norms = [float(np.linalg.norm(puzzle.w_out[row[piece]])) for piece in truth[1:-1:2]]
+    row = {piece: k for k, piece in enumerate(answered.out_ids.tolist())}
+    norms = [float(np.linalg.norm(answered.w_out[row[piece]])) for piece in truth[1::2]]
     return {
         "blocks": puzzle.blocks,
         "features": puzzle.features,
@@ -88,14 +95,14 @@ def measured(puzzle: "Puzzle", truth: Sequence[int]) -> dict[str, Any]:
 
 def judged(answer: Sequence[int], truth: Sequence[int]) -> dict[str, Any]:
     """Return how much of an answer is right: pairs, blocks in their places, and the order of all halves."""
-    place = {piece: k for k, piece in enumerate(truth[:-1])}
-    found = [(k, place[piece]) for k, piece in enumerate(answer[:-1]) if piece in place]
+    place = {piece: k for k, piece in enumerate(truth)}
+    found = [(k, place[piece]) for k, piece in enumerate(answer) if piece in place]
     own, others = ([pair[side] // 2 for pair in found] for side in (0, 1))
     return {
         "right": list(answer) == list(truth),
         "pairs_right": len(true_pairs(answer) & true_pairs(truth)),
         "blocks_in_place": sum(
-            answer[k : k + 2] == truth[k : k + 2] for k in range(0, min(len(answer), len(truth)) - 1, 2)
+            answer[k : k + 2] == truth[k : k + 2] for k in range(0, min(len(answer), len(truth)), 2)
         ),
         "order": rank_correlation(own, others),
     }
@@ -176,7 +183,7 @@ class Watcher:
     """Notes when the best candidate so far first was the answer."""
 
     def __init__(self, puzzle: "Puzzle", truth: Sequence[int]) -> None:
-        self._ids, self._truth = (puzzle.in_ids[~puzzle.null_ins], puzzle.out_ids[~puzzle.null_outs]), list(truth[:-1])
+        self._ids, self._truth = (puzzle.in_ids[~puzzle.null_ins], puzzle.out_ids[~puzzle.null_outs]), list(truth)
         self._seen: Assembly | None = None
         self.run: Run | None = None
         self.seconds: float | None = None
@@ -199,7 +206,7 @@ class Watcher:
 def solved(folder: Path, method: str | None, budget: float, keep_hash: bool) -> dict[str, Any]:
     """Solve a puzzle and return what came of it; the time is that of `solve` alone, compilation included."""
     puzzle, known, told = opened(folder, keep_hash)
-    truth = known["permutation"]
+    truth = halves_of(puzzle, known["permutation"])
     look = measured(puzzle, truth)
     if method is None:
         return look
@@ -213,7 +220,7 @@ def solved(folder: Path, method: str | None, budget: float, keep_hash: bool) -> 
     solution = METHODS[method](puzzle, run)
     seconds = time.perf_counter() - began
     certificate, attempt = solution.certificate, solution.attempt
-    answer = judged(certificate.permutation if certificate else [], truth)
+    answer = judged(halves_of(puzzle, certificate.permutation) if certificate else [], truth)
     return look | {
         "status": solution.status,
         **answer,

@@ -6,6 +6,7 @@ from .puzzle.read import read_puzzle as read_puzzle
 from .puzzle.types import Puzzle as Puzzle
 from .puzzle.units import in_units as in_units
 from .solver.config import Config as Config
+from .solver.reordering import Reordered as Reordered, Reordering as Reordering, reorder as reorder
 from .solver.solution import Solution as Solution
 from .solver.solve import solve as solve
 

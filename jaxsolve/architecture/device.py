@@ -10,6 +10,7 @@ from jax import lax
 
 from jaxsolve.architecture.forms import Seen, activation_of, form_of
 from jaxsolve.architecture.norms import NORMS
+from jaxsolve.architecture.own import OwnBlocks
 from jaxsolve.backend.precision import Tier, product
 from jaxsolve.backend.shapes import Array, Float, Int, Num
 from jaxsolve.errors import UsageError
@@ -39,6 +40,26 @@ class Pieces(NamedTuple):
     """A layer more before the readout, `[D, M]`, with the activation of the blocks; None: there is none."""
     first: Outer | None = None
     """A layer before all blocks, `[I, D]`; None: there is none, or states are what it has made of the inputs."""
+
+    @property
+    def blocks(self) -> int:
+        """N."""
+        return self.w_in.shape[0]
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return self.w_in.shape[1]
+
+    @property
+    def units(self) -> int:
+        """H."""
+        return self.w_in.shape[2]
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of the matrix products of one block on one row, 4·D·H."""
+        return 4 * self.width * self.units
 
 
 @runtime_checkable
@@ -143,7 +164,9 @@ def residual(net: Net, h: Float[Array, "R D"], i: Half, j: Half) -> Float[Array,
 
 
 def block(net: Net, h: Float[Array, "R D"], i: Half, j: Half) -> Float[Array, "R D"]:
-    """Return the states after a block, h + residual(h)."""
+    """Return the states after a block, h + residual(h); of whole blocks, after block `i`."""
+    if isinstance(net.pieces, OwnBlocks):
+        return net.pieces.run(h, i)
     return h + residual(net, h, i, j)
 
 
@@ -153,7 +176,9 @@ def pullback(net: Net, h: Float[Array, "R D"], gradient: Float[Array, "R D"], i:
 
 
 def linear(net: Net) -> bool:
-    """Return whether predictions are affine in the last states."""
+    """Return whether predictions are affine in the last states, as far as is known."""
+    if isinstance(net.pieces, OwnBlocks):
+        return False
     return form_of(net.activation).last.everything and net.pieces.head is None
 
 
@@ -170,6 +195,8 @@ def read(net: Net, h: Float[Array, "R D"]) -> Float[Array, "R *K"]:
 
 def readout(net: Net, h: Float[Array, "R D"], fitted: tuple[Array, Array] | None = None) -> Float[Array, "R *K"]:
     """Return the predictions that the last states make; or that weights and bias `fitted` to them do."""
+    if isinstance(net.pieces, OwnBlocks):
+        return net.pieces.read(h)
     weight, bias = fitted or net.pieces[4:6]
     return product(last(net, h), weight, net.tier) + bias
 
@@ -179,8 +206,8 @@ def output_gradients(net: Net, h: Float[Array, "R D"]) -> Float[Array, "*K R D"]
 
     What goes through them one by one is `by_output`.
     """
-    w = net.pieces.w_last
     if linear(net):
+        w = net.pieces.w_last
         return jnp.broadcast_to(w, h.shape) if w.ndim == 1 else jnp.broadcast_to(w.T[:, None], (w.shape[1], *h.shape))
     predicted, back = jax.vjp(lambda h: readout(net, h), h)
     if predicted.ndim == 1:

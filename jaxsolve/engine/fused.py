@@ -34,7 +34,7 @@ PRODUCTS: dict[Tier, lax.DotAlgorithmPreset] = {
 
 def simple(problem: Problem) -> bool:
     """Return whether the kernel is made for a problem: for one output, affine in states that blocks see as they are."""
-    return form_of(problem.activation).plain and linear(problem) and problem.outputs == 1
+    return linear(problem) and form_of(problem.activation).plain and problem.outputs == 1
 
 
 def widths(width: int) -> list[slice]:

@@ -10,7 +10,7 @@ def rows_that_fit(problem: Problem, way: Way, memory: float) -> int:
 
     The devices of a CPU share its memory; every accelerator has as much of its own.
     """
-    blocks, features, hidden = problem.pieces.w_in.shape
+    blocks, features, hidden = problem.blocks, problem.pieces.width, problem.pieces.units
     lanes = LANES if way == "batched" else 1
     slots = 2 * (blocks + 1) * (2 if way == "fused" else 1)
     row = 4 * (slots * features + lanes * (3 * features + 2 * hidden))
@@ -20,7 +20,7 @@ def rows_that_fit(problem: Problem, way: Way, memory: float) -> int:
 
 def check_memory(problem: Problem, memory: float | None) -> None:
     """Refuse memory that does not hold what one row of a problem takes; `UsageError` says how much that is."""
-    blocks, features, hidden = problem.pieces.w_in.shape
+    blocks, features, hidden = problem.blocks, problem.pieces.width, problem.pieces.units
     least = 4 * (2 * (blocks + 1) * features + 3 * features + 2 * hidden)
     if memory is not None and memory < least:
         raise UsageError(

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +22,8 @@ from jaxsolve.puzzle import Assembly, Puzzle
 class Problem:
     """What every device function looks at: the pieces and the rows they are judged on."""
 
-    pieces: Pieces
+    pieces: Any
+    """`Pieces`; or whole blocks of one's own, `OwnBlocks`, of which only what goes by whole blocks is known"""
     x: Num[Array, "R D"]
     y: Num[Array, "R *K"]
     """No axis K where there is one output."""
@@ -34,7 +36,7 @@ class Problem:
     @property
     def blocks(self) -> int:
         """N."""
-        return self.pieces.w_in.shape[0]
+        return self.pieces.blocks
 
     @property
     def rows(self) -> int:
@@ -49,8 +51,7 @@ class Problem:
     @property
     def flops(self) -> int:
         """Floating-point operations of the matrix products of one candidate on all rows, 4·R·N·D·H."""
-        blocks, features, hidden = self.pieces.w_in.shape
-        return 4 * self.rows * blocks * features * hidden
+        return int(self.rows * self.blocks * self.pieces.flops)
 
 
 def to_device(puzzle: Puzzle, rows: int | None = None, devices: int | None = None) -> Problem:

@@ -14,7 +14,17 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsolve.architecture.device import by_output, hidden, measured, output_gradients, pullback, pulled, readout_errors
+from jaxsolve.architecture.device import (
+    block,
+    by_output,
+    hidden,
+    measured,
+    output_gradients,
+    pullback,
+    pulled,
+    readout_errors,
+)
+from jaxsolve.architecture.own import OwnBlocks
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import AXIS, REPLICATED, SHARDED, collected, collected_spec, sharded
 from jaxsolve.backend.shapes import Array, Float, Int
@@ -65,6 +75,18 @@ def _weigh_output(
     before = jnp.concatenate([first[None], after])
     own = jnp.sum(after * (states[1:] - states[:n]), axis=2)
 
+    def whole_at(t: Int[Array, ""]) -> tuple[Float[Array, "N R"], Float[Array, "K N R"]]:
+        h, own_t = states[t], jnp.minimum(t, n - 1)
+
+        def of(s: Int[Array, ""]) -> tuple[Float[Array, " R"], Float[Array, "K R"]]:
+            without = h - jnp.where(s < t, states[s + 1] - states[s], 0.0)
+            update = block(problem, without, ins[s], outs[s]) - without
+            along = lambda g: jnp.sum(g * update, axis=1)
+            return along(before[t]), along(after[own_t])[None] - own[own_t]
+
+        inserted, replaced = lax.map(of, jnp.arange(n))
+        return inserted, jnp.moveaxis(replaced, 0, 1)
+
     def at_position(t: Int[Array, ""]) -> tuple[Float[Array, "N R"], Float[Array, "K N R"]]:
         h, g, own_t = states[t], (before[t], after[jnp.minimum(t, n - 1)]), jnp.minimum(t, n - 1)
         act = lambda h, s: hidden(problem, h, ins[s])
@@ -83,7 +105,7 @@ def _weigh_output(
         inserted, replaced = lax.map(of, jnp.arange(n))
         return inserted, jnp.moveaxis(replaced, 0, 1)
 
-    return own, *lax.map(at_position, mine)
+    return own, *lax.map(whole_at if isinstance(problem.pieces, OwnBlocks) else at_position, mine)
 
 
 @compiled(static=("partners",))

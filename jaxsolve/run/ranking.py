@@ -13,10 +13,13 @@ from jaxsolve.run.run import Run
 
 
 def screen_rows(problem: "engine.Problem", partners: bool, memory: float, *, most: int = 256) -> int:
-    """Return on how many rows moves are screened: fewer for very deep networks, whose changes take much memory."""
-    copies = 3  # of what it keeps, made on the way
+    """Return on how many rows moves are screened: fewer for very deep networks, whose changes take much memory.
+
+    Each of several outputs of a row says as much as a row more.
+    """
+    copies = 3 * problem.outputs  # of what it keeps, made on the way
     row = 4 * copies * len(problem.over.local_devices) * (2 + 3 * partners) * problem.blocks**2
-    return max(1, min(problem.rows, most, int(memory // row)))
+    return max(1, min(problem.rows, -(-most // problem.outputs), int(memory // row)))
 
 
 def screen_applications(problem: "engine.Problem", partners: bool) -> int:

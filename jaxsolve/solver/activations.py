@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxsolve.architecture import same, usual
+from jaxsolve.architecture import respelled, same, usual
 from jaxsolve.certificate import Certificate
 from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, read_as
 
@@ -21,8 +21,28 @@ def rank_activations(
     rows
         Compare on the first so many rows; None: on all, in float64.
     """
+    return _ranked(puzzle, usual(puzzle.activation, embeds=puzzle.first is not None), assemblies, rows)
+
+
+def likely_scales(
+    puzzle: Puzzle, assemblies: Sequence[Assembly], rows: int, *, most: int = 2, clearly: float = 0.5
+) -> list[str]:
+    """Return forms whose blocks are x + c·f(x) with a c that people choose, where some of these fit clearly better.
+
+    They are at most so many, and leave `clearly` times the error of the puzzle's own form at most.
+    """
+    n = puzzle.blocks
+    usual_ones = {0.1, 0.2, 0.25, 0.5, 0.5**0.5, n**-0.5, (2 * n) ** -0.5, 1 / n}
+    ranked = _ranked(puzzle, [respelled(puzzle.activation, scale=c) for c in sorted(usual_ones)], assemblies, rows)
+    own = _ranked(puzzle, [puzzle.activation], assemblies, rows)[0][1]
+    return [name for name, loss in ranked if loss < clearly * own][:most]
+
+
+def _ranked(
+    puzzle: Puzzle, names: Sequence[str], assemblies: Sequence[Assembly], rows: int | None
+) -> list[tuple[str, float]]:
     found, dtype = {}, np.float64 if rows is None else np.float32
-    for name in usual(puzzle.activation, embeds=puzzle.first is not None):
+    for name in names:
         sample = read_as(puzzle, name).first_rows(rows)
         losses = [mean_squared_error(sample, assembly, dtype) for assembly in assemblies]
         found[name] = float(np.nan_to_num(losses, nan=np.inf).min(initial=np.inf))

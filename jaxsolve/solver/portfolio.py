@@ -18,7 +18,7 @@ from jaxsolve.architecture import same, unusual, usual
 from jaxsolve.ordering import LINES
 from jaxsolve.puzzle import Assembly, Puzzle, read_as
 from jaxsolve.run import Run
-from jaxsolve.solver.activations import akin, rank_activations
+from jaxsolve.solver.activations import akin, likely_scales, rank_activations
 from jaxsolve.solver.attempt import Attempt
 from jaxsolve.solver.config import AUTO, NONE, Config
 from jaxsolve.solver.hypothesis import Hypothesis
@@ -110,7 +110,7 @@ class Portfolio:
     def select(self) -> Hypothesis | None:
         """Return the hypothesis that gets the next attempt; None: every way was tried."""
         if self.stage == "all" and self._looks_farther():
-            self.stage, self.waiting, self.farther = "others", unusual(embeds=self._first.first is not None), True
+            self.stage, self.waiting, self.farther = "others", self._unusual(), True
         while self.visit is None and self.stage != "all":
             self._next_visit()
         if self.done:
@@ -122,6 +122,16 @@ class Portfolio:
     @property
     def _first(self) -> Puzzle:
         return self.hypotheses[0].puzzle
+
+    def _unusual(self) -> list[str]:
+        """Return what is sounded where no usual form fits."""
+        scaled = likely_scales(self._first, self._whole_starts(), self.policy.rows, clearly=self.policy.clearly)
+        return scaled + unusual(embeds=self._first.first is not None)
+
+    def _whole_starts(self) -> list[Assembly]:
+        """Return where attempts began that run all blocks: where blocks were left out there are null halves."""
+        first = self.hypotheses[0]
+        return [*self.first_orders, *(one.start for one in first.attempts if one.puzzle.blocks == first.puzzle.blocks)]
 
     def _looks_farther(self) -> bool:
         """Return whether it is time for norms, and for blocks that begin with an activation: nothing else fits."""
@@ -185,9 +195,7 @@ class Portfolio:
         elif self.stage == "best":
             self.stage = "others"
             if not first.puzzle.activation_given and first.attempts:
-                whole = [one.start for one in first.attempts if one.puzzle.blocks == first.puzzle.blocks]
-                starts = [*self.first_orders, *whole]  # where blocks were left out there are null halves
-                ranked = rank_activations(first.puzzle, starts, self.policy.rows)
+                ranked = rank_activations(first.puzzle, self._whole_starts(), self.policy.rows)
                 self.waiting = [name for name, _ in ranked if same(name) == name]
         elif self.waiting:
             name = self.waiting.pop(0)
