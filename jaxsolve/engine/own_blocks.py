@@ -13,6 +13,7 @@ from jaxsolve.backend.devices import AXIS, REPLICATED, SHARDED, mesh, put, shard
 from jaxsolve.backend.precision import product
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.network import Problem
+from jaxsolve.errors import UsageError
 
 
 def seen_by_probe(states: Any) -> Array:
@@ -45,11 +46,56 @@ def own_problem(
     over = mesh(devices)
     single = lambda table: put(np.asarray(table, np.float32), over)
     shape = states.shape[1:]
-    known = OwnBlocks(jax.tree.map(single, parameters), apply, readout, features, shape)
-    one = jax.jit(lambda h: known.run(h, 0)).lower(jnp.zeros((1, known.width))).cost_analysis()
-    flops = float((one or {}).get("flops", 0.0)) or 4.0 * known.width
-    blocks = OwnBlocks(known.parameters, apply, readout, features, shape, flops)
+    placed = jax.tree.map(single, parameters)
+    weights = sum(leaf.size / leaf.shape[0] for leaf in jax.tree.leaves(placed))
+    # as if every position of a row met every weight
+    blocks = OwnBlocks(placed, apply, readout, features, shape, 2.0 * weights * float(np.prod(shape[:-1])))
     return Problem(blocks, single(states.reshape(len(states), -1)), single(y), "identity", over)
+
+
+def check_own(parameters: Any, apply: Apply, states: np.ndarray, y: np.ndarray, readout: Read) -> int:
+    """Return N, the number of blocks of one's own.
+
+    Raises
+    ------
+    UsageError
+        Their parameters do not agree on it, or `apply` or `readout` give other sizes than are expected of them.
+    """
+    firsts = sorted({np.shape(leaf)[:1] for leaf in jax.tree.leaves(parameters)})
+    if len(firsts) != 1 or not firsts[0]:
+        shown = ", ".join(str(first[0]) if first else "none" for first in firsts) or "nothing"
+        raise UsageError(f"blocks: first axes of their parameters are {shown}; expected one number of blocks for all")
+    if len(states) != len(y):
+        raise UsageError(f"x has {len(states)} rows and y {len(y)}; expected as many")
+    single = lambda table: np.asarray(table, np.float32)
+    some, one = single(states[:2]), jax.tree.map(lambda leaf: single(leaf)[0], parameters)
+    after = jax.eval_shape(apply, one, some).shape
+    if after != some.shape:
+        raise UsageError(f"apply makes states {list(after[1:])} of {list(some.shape[1:])}; expected the same")
+    given = jax.eval_shape(readout, some).shape[1:]
+    if given != y.shape[1:] or y.ndim > 2:
+        raise UsageError(f"readout gives {list(given)} for each row and y has {list(y.shape[1:])}; expected the same")
+    return firsts[0][0]
+
+
+def own_predictions(
+    parameters: Any, apply: Apply, states: np.ndarray, readout: Read, order: np.ndarray, *, double: bool
+) -> np.ndarray:
+    """Return what blocks of one's own answer in an order, in float64 (`double`) or float32, `[R]` or `[R, K]`."""
+    kind = np.float64 if double else np.float32
+    cast = lambda leaf: np.asarray(leaf, kind) if np.issubdtype(np.asarray(leaf).dtype, np.floating) else leaf
+    blocks = OwnBlocks(jax.tree.map(cast, parameters), apply, readout, seen_by_probe, states.shape[1:])
+    flat = cast(states).reshape(len(states), -1)
+    with jax.enable_x64(double):
+        parts = [
+            _answered(blocks, part, np.asarray(order, np.int32)) for part in np.array_split(flat, -(-len(flat) // 1024))
+        ]
+        return np.concatenate([np.asarray(part, np.float64) for part in parts])
+
+
+@compiled()
+def _answered(blocks: OwnBlocks, h: Any, order: Any) -> Any:
+    return blocks.read(lax.fori_loop(0, len(order), lambda t, h: blocks.run(h, order[t]), jnp.asarray(h)))
 
 
 @compiled()

@@ -1,18 +1,23 @@
 """Host: the order of whole blocks of any kind, such as transformer layers, from what they once answered together."""
 
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.architecture.own import Apply, Read
 from jaxsolve.engine import Moves
-from jaxsolve.engine.own_blocks import own_probe_errors, own_problem, own_states, seen_by_probe
+from jaxsolve.engine.own_blocks import (
+    check_own,
+    own_predictions,
+    own_probe_errors,
+    own_problem,
+    own_states,
+    seen_by_probe,
+)
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Evaluator, Run
@@ -117,7 +122,9 @@ def reorder(
     """
     run = Run(budget)
     states, targets = np.asarray(x if embed is None else embed(x)), np.asarray(y)
-    count = _checked(blocks, apply, states, targets, readout, start)
+    count = check_own(blocks, apply, states, targets, readout)
+    if start is not None and sorted(start) != list(range(count)):
+        raise UsageError(f"start is no order of {count} blocks")
     few = slice(min(numbers.rows, len(targets)))
     problem = own_problem(blocks, apply, states[few], targets[few], readout, features, devices=devices)
     rng, best = np.random.default_rng(seed), np.arange(count, dtype=np.int32)
@@ -141,34 +148,6 @@ def reorder(
     return Reordered(
         best.tolist(), mse, floor, float(np.var(targets, axis=0).mean()), rival, run.evaluations, run.elapsed
     )
-
-
-def _checked(
-    blocks: Any, apply: Apply, states: NDArray[Any], y: NDArray[Any], readout: Read, start: Sequence[int] | None
-) -> int:
-    """Return N; refuse what does not fit."""
-    counts = {np.shape(leaf)[0] if np.ndim(leaf) else None for leaf in jax.tree.leaves(blocks)}
-    if len(counts) != 1 or None in counts:
-        raise UsageError(
-            f"blocks: leaves have {sorted(map(str, counts))} as their first axes; expected one number of blocks"
-        )
-    (count,) = counts
-    assert count is not None
-    if len(states) != len(y):
-        raise UsageError(f"x has {len(states)} rows and y {len(y)}; expected as many")
-    if start is not None and sorted(start) != list(range(count)):
-        raise UsageError(f"start is no order of {count} blocks")
-    single = lambda table: np.asarray(table, np.float32)
-    first = jax.tree.map(lambda leaf: single(leaf)[0], blocks)
-    after = jax.eval_shape(apply, first, single(states[:2]))
-    if after.shape != states[:2].shape:
-        raise UsageError(f"apply makes states {after.shape[1:]} of states {states.shape[1:]}; expected the same")
-    shape = jax.eval_shape(readout, single(states[:2])).shape
-    if shape[1:] != y.shape[1:] or len(shape) > 2:
-        raise UsageError(
-            f"readout gives {list(shape[1:])} for each row and y has {list(y.shape[1:])}; expected the same"
-        )
-    return count
 
 
 def _grown(problem: "engine.Problem", width: int, run: Run) -> list[Order]:
@@ -222,23 +201,7 @@ def _judged(
     blocks: Any, apply: Apply, states: NDArray[Any], y: NDArray[Any], readout: Read, order: Order
 ) -> tuple[float, float]:
     """Return the mean squared error of an order over all rows, and that which float32 arithmetic explains."""
-
-    def predicted(dtype: Any) -> NDArray[Any]:
-        cast = lambda leaf: np.asarray(leaf, dtype) if np.issubdtype(np.asarray(leaf).dtype, np.floating) else leaf
-        own = jax.tree.map(cast, blocks)
-        each = [jax.tree.map(operator.itemgetter(k), own) for k in order.tolist()]
-        parts = []
-        for part in np.array_split(cast(states), max(1, len(states) // 1024)):
-            h: Any = part
-            for one in each:
-                h = step(one, h)
-            parts.append(np.asarray(readout(h), np.float64))
-        return np.concatenate(parts)
-
-    step = jax.jit(apply)
-    single = predicted(np.float32)
-    with jax.enable_x64(True):
-        double = predicted(np.float64)
+    single, double = (own_predictions(blocks, apply, states, readout, order, double=wide) for wide in (False, True))
     with np.errstate(over="ignore", invalid="ignore"):
         mse = float(np.mean((double - y) ** 2))
         storage = float(np.mean(np.spacing(np.abs(y).astype(np.float32)).astype(np.float64) ** 2))

@@ -164,8 +164,8 @@ def test_inputs_may_be_embedded(stack):
         ({"y": np.zeros((3, 2))}, "x has 120 rows and y 3"),
         ({"y": np.zeros((ROWS, 3))}, r"readout gives \[2\] for each row and y has \[3\]"),
         ({"start": [0, 0, 1, 2, 3, 4]}, "start is no order of 6 blocks"),
-        ({"apply": lambda p, h: h[:, :2]}, r"apply makes states \(2, 4\) of states \(5, 4\)"),
-        ({"blocks": {"a": np.zeros((3, 2)), "b": np.zeros((4, 2))}}, "leaves have"),
+        ({"apply": lambda p, h: h[:, :2]}, r"apply makes states \[2, 4\] of \[5, 4\]"),
+        ({"blocks": {"a": np.zeros((3, 2)), "b": np.zeros((4, 2))}}, "first axes of their parameters are 3, 4"),
     ],
 )
 def test_what_does_not_fit_is_named(stack, changes, why):
