@@ -7,7 +7,7 @@ to tell (`Telling`).
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -33,6 +33,21 @@ class Piece:
     def shape(self) -> tuple[int, int]:
         """Outputs and inputs of the layer."""
         return self.weight.shape  # pyright: ignore[reportReturnType]
+
+
+@dataclass(frozen=True, eq=False)
+class NormPiece:
+    """A BatchNorm with running statistics, `[D]` each, in float64."""
+
+    id: int
+    file: str
+    weight: np.ndarray[Any, np.dtype[np.float64]]
+    bias: np.ndarray[Any, np.dtype[np.float64]]
+    mean: np.ndarray[Any, np.dtype[np.float64]]
+    variance: np.ndarray[Any, np.dtype[np.float64]]
+    dtype: str
+    tensors: Mapping[str, Any]
+    """As they are in its file."""
 
 
 class Roles(NamedTuple):
@@ -245,7 +260,7 @@ def _hidden_width(pieces: list[Piece], features: int, outputs: int) -> int | Non
     return widths.most_common(1)[0][0] if widths else None
 
 
-def missing_ids(pieces: list[Piece]) -> str:
+def missing_ids(pieces: Sequence[Piece | NormPiece]) -> str:
     """Return the numbers absent between the smallest and the largest id, or nothing if there are none."""
     ids = {piece.id for piece in pieces}
     if max(ids) - len(ids) > 1000:

@@ -199,8 +199,9 @@ def _size(path: str) -> int:
 def _prepared(path: str, read: dict[str, Any], config: "Config") -> tuple["Puzzle", "Start"]:
     """Read a puzzle and find out what can be found out without JAX."""
     from jaxsolve.solver import first_start
+    from jaxsolve.solver.initial import told
 
-    puzzle = arguments.read(path, **read)
+    puzzle = told(arguments.read(path, **read))
     return puzzle, first_start(puzzle, config)
 
 

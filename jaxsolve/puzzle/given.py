@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,41 @@ class Layer(NamedTuple):
     """`[O]`"""
 
 
+class Norm(NamedTuple):
+    """A BatchNorm with running statistics, a piece of its own: scale·h + shift of the states h."""
+
+    id: int
+    scale: Floats
+    """`[D]`"""
+    shift: Floats
+    """`[D]`"""
+    mean: Floats
+    """`[D]` of the states that it was given in training, and"""
+    variance: Floats
+    """`[D]` their variance."""
+    tensors: Mapping[str, Any]
+    """As they are in its file."""
+
+
+@dataclass(frozen=True)
+class Normed:
+    """Norms before first halves and the readout, whose weights and biases in a puzzle have them in."""
+
+    norms: tuple[Norm, ...]
+    """All of them."""
+    raw: Mapping[int, tuple[Floats, Floats]]
+    """Weights and biases without norms, by the ids of first halves and of the readout."""
+    before: Mapping[int, int] = field(default_factory=dict)
+    """Ids of norms by those of first halves, and of the readout if there is one before it; empty: nobody has told."""
+    walk: tuple[tuple[int, int], ...] = ()
+    """Ids of first and second halves in the order that the norms speak for, if they were asked."""
+
+    @property
+    def last(self) -> bool:
+        """Whether there is one before the readout."""
+        return len(self.norms) == len(self.raw)
+
+
 @dataclass(frozen=True)
 class Given:
     """How pieces were given where they differ from the arrays of a puzzle."""
@@ -66,6 +101,8 @@ class Given:
     """Ids of the pieces that have no bias; a puzzle has zeros for it."""
     square: frozenset[int] = frozenset()
     """Ids of the halves that have as many hidden units as there are features: shapes do not tell which come first."""
+    normed: Normed | None = None
+    """Norms that are pieces of their own; None: there are none."""
     oriented: bool = False
     """Whether somebody has told which of these do; else they are in the order of their ids."""
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from jaxsolve.architecture import form_of
+from jaxsolve.puzzle.norm_pieces import norms_answered
 from jaxsolve.puzzle.types import Floats, Puzzle
 
 
@@ -49,7 +50,11 @@ def with_roles(puzzle: Puzzle, first: Collection[int]) -> Puzzle:
 
 
 def as_answered(puzzle: Puzzle, permutation: Sequence[int]) -> Puzzle:
-    """Return a puzzle in which open roles are those that an answer gives them; what is no answer leaves it as it is."""
+    """Return a puzzle in which open roles are those that an answer gives them; what is no answer leaves it as it is.
+
+    Norms stand where the answer has them.
+    """
+    puzzle = norms_answered(puzzle, permutation)
     if not puzzle.given.square:
         return puzzle
     square, (begin, end) = puzzle.given.square, puzzle.around

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxsolve.architecture.roles import Piece
+from jaxsolve.architecture.roles import NormPiece, Piece
 from jaxsolve.errors import PuzzleError
 from jaxsolve.puzzle.npz import read_npz
 from jaxsolve.puzzle.pth import read_pth
@@ -17,10 +17,12 @@ Tensors = dict[str, np.ndarray[Any, Any]]
 
 PIECE_FILE = re.compile(r"(?:pieces/)?piece_(\d+)\.(pth|npz)")
 PIECE_TENSOR = re.compile(r"(?:pieces[./])?piece_(\d+)[./](?:.+\.)?(weight|bias)")
+RUNNING = "running_mean", "running_var"
+COUNTER = "num_batches_tracked"
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
-def read_pieces(source: Source) -> list[Piece]:
+def read_pieces(source: Source) -> list[Piece | NormPiece]:
     """Return all pieces of a puzzle, ascending by id.
 
     Raises
@@ -28,7 +30,7 @@ def read_pieces(source: Source) -> list[Piece]:
     PuzzleError
         No piece was found, an id appears twice, or a piece is unreadable, misshapen or not finite.
     """
-    pieces: dict[int, Piece] = {}
+    pieces: dict[int, Piece | NormPiece] = {}
     for file in source.names():
         for piece_id, tensors in _tensors_of(source, file):
             if piece_id in pieces:
@@ -90,8 +92,10 @@ def _read_safetensors(data: bytes, file: str) -> list[tuple[int, Tensors]]:
     return list(pieces.items())
 
 
-def _piece(piece_id: int, file: str, tensors: Tensors) -> Piece:
+def _piece(piece_id: int, file: str, tensors: Tensors) -> Piece | NormPiece:
     """Check the tensors of one piece and widen them to float64."""
+    if any(name.rsplit(".", 1)[-1] in RUNNING for name in tensors):
+        return _norm(piece_id, file, tensors)
     layer: Tensors = {}
     for name, tensor in tensors.items():
         part = name.rsplit(".", 1)[-1]
@@ -116,3 +120,23 @@ def _piece(piece_id: int, file: str, tensors: Tensors) -> Piece:
         )
     dtype = max(weight.dtype.name, bias.dtype.name, key=FLOATS.index)
     return Piece(piece_id, file, weight.astype(np.float64), bias.astype(np.float64), dtype, "bias" in layer)
+
+
+def _norm(piece_id: int, file: str, tensors: Tensors) -> NormPiece:
+    """Check the tensors of a BatchNorm and widen them to float64; without weight and bias they are 1 and 0."""
+    own = {name.rsplit(".", 1)[-1]: tensor for name, tensor in tensors.items()}
+    known = {name: tensor for name, tensor in own.items() if name != COUNTER}
+    if not {*RUNNING} <= {*known} <= {"weight", "bias", *RUNNING} or len(own) != len(tensors):
+        found = ", ".join(map(repr, tensors))
+        raise PuzzleError(f"{file}: holds {found}; expected a norm's weight, bias, running_mean and running_var")
+    size = known[RUNNING[0]].shape[0] if known[RUNNING[0]].ndim == 1 else 0
+    for name, tensor in known.items():
+        if tensor.shape != (size,) or not size or tensor.dtype.name not in FLOATS:
+            shape, kind = list(tensor.shape), tensor.dtype.name
+            raise PuzzleError(f"{file}: {name} is {kind} {shape}; expected [{size}] floating-point numbers")
+        if not np.isfinite(tensor.astype(np.float64)).all() or (name == RUNNING[1] and (tensor < 0).any()):
+            raise PuzzleError(f"{file}: {name} holds NaN, infinite or negative values; expected finite numbers")
+    wide = {name: tensor.astype(np.float64) for name, tensor in known.items()}
+    weight, bias = wide.get("weight", np.ones(size)), wide.get("bias", np.zeros(size))
+    dtype = max((tensor.dtype.name for tensor in known.values()), key=FLOATS.index)
+    return NormPiece(piece_id, file, weight, bias, wide[RUNNING[0]], wide[RUNNING[1]], dtype, dict(tensors))

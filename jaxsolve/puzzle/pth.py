@@ -33,6 +33,7 @@ STORAGES: dict[str, np.dtype[Any]] = {
     "torch DoubleStorage": np.dtype(np.float64),
     "torch HalfStorage": np.dtype(np.float16),
     "torch BFloat16Storage": np.dtype(ml_dtypes.bfloat16),
+    "torch LongStorage": np.dtype(np.int64),  # batches that a norm has seen
 }
 CALLABLES = frozenset({"collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter"})
 
@@ -241,7 +242,9 @@ class _Interpreter:
             case ("storage", _Global(name), str(key), str(_), int(count)) if name in STORAGES:
                 dtype, data = STORAGES[name], self.storage(key)
             case _:
-                raise _Refused("a tensor storage that is not torch's FloatStorage, Double-, Half- or BFloat16Storage")
+                raise _Refused(
+                    "a tensor storage that is not torch's FloatStorage, Double-, Half-, BFloat16- or LongStorage"
+                )
         if data is None:
             raise _Refused(f"its pickle refers to the storage data/{key}, which is missing")
         if len(data) != count * dtype.itemsize:

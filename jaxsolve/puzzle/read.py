@@ -1,16 +1,19 @@
 """Host: from a folder or zip file to a `Puzzle`."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxsolve.architecture import canonical, form_of
-from jaxsolve.architecture.roles import Piece, Roles, assign_roles, missing_ids
+from jaxsolve.architecture.roles import NormPiece, Piece, Roles, assign_roles, missing_ids
 from jaxsolve.errors import PuzzleError
-from jaxsolve.puzzle.given import Given, Layer
+from jaxsolve.puzzle.given import Given, Layer, Normed
 from jaxsolve.puzzle.limits import Limits
+from jaxsolve.puzzle.norm_pieces import norm_of
 from jaxsolve.puzzle.padding import embedded, padded
 from jaxsolve.puzzle.pieces import FLOATS, read_pieces
 from jaxsolve.puzzle.source import TABLE, Source, open_source
@@ -61,8 +64,10 @@ def read_puzzle(path: str | Path, *, activation: str = "relu", limits: Limits | 
     table = read_table(source.read(TABLE), TABLE, limits)
     features = table.x.shape[1]
     targets = table.y.reshape(len(table.y), -1)
-    _check_features(pieces, features, targets.shape[1])
-    roles = assign_roles(pieces, features, targets.shape[1], DataTelling(table.x, targets))
+    layers = [piece for piece in pieces if isinstance(piece, Piece)]
+    norms = [piece for piece in pieces if isinstance(piece, NormPiece)]
+    _check_features(layers, features, targets.shape[1])
+    roles = assign_roles(layers, features, targets.shape[1], DataTelling(table.x, targets))
     puzzle = Puzzle(
         name=source.name,
         **_arrays(roles, form_of(activation).scale, single=table.y.ndim == 1),
@@ -76,7 +81,27 @@ def read_puzzle(path: str | Path, *, activation: str = "relu", limits: Limits | 
         notes=_notes(pieces, len(roles.ins), len(roles.outs)),
         link_given=table.y.ndim > 1,
     )
-    return padded(embedded(puzzle))
+    puzzle = embedded(puzzle)
+    return _with_norms(puzzle, norms, roles) if norms else padded(puzzle)
+
+
+def _with_norms(puzzle: Puzzle, norms: list[NormPiece], roles: Roles) -> Puzzle:
+    """Return a puzzle with norms, in the order of their ids until somebody tells where they belong."""
+    wrong = next((norm for norm in norms if len(norm.mean) != puzzle.features), None)
+    if wrong is not None:
+        raise PuzzleError(
+            f"{wrong.file}: a norm of {len(wrong.mean)} features; expected {puzzle.features} as in blocks"
+        )
+    n = len(roles.ins)
+    if len(norms) not in (n, n + 1) or len(roles.outs) != n or roles.head is not None or puzzle.given.square:
+        raise PuzzleError(
+            f"{len(norms)} norms for {n} first and {len(roles.outs)} second halves; expected one before each block and "
+            "perhaps one before the readout, with no other layer there and other widths than the features'"
+        )
+    raw = {int(piece): (w, b) for piece, w, b in zip(puzzle.in_ids, puzzle.w_in, puzzle.b_in, strict=True)}
+    raw[puzzle.last_id] = roles.last.weight, roles.last.bias
+    normed = Normed(tuple(map(norm_of, norms)), raw)
+    return puzzle.replace(given=replace(puzzle.given, normed=normed))
 
 
 def _arrays(roles: Roles, scale: float, *, single: bool) -> dict[str, Any]:
@@ -116,7 +141,7 @@ def _arrays(roles: Roles, scale: float, *, single: bool) -> dict[str, Any]:
     return found
 
 
-def _notes(pieces: list[Piece], ins: int, outs: int) -> tuple[str, ...]:
+def _notes(pieces: Sequence[Piece | NormPiece], ins: int, outs: int) -> tuple[str, ...]:
     """Return what is odd about so many first and second halves, and about the numbers of all pieces."""
     notes: list[str] = []
     if ins != outs:

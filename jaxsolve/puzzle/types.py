@@ -1,7 +1,7 @@
 """Host: the puzzle as it was given, and the assembly of its pieces that answers it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
@@ -198,16 +198,23 @@ class Puzzle:
     def permutation(self, assembly: Assembly) -> list[int]:
         """Return the piece ids in the order they ran: in, out, in, out, …, readout; those of silent blocks left out.
 
-        A layer before all blocks comes first, one before the readout before that.
+        A layer before all blocks comes first, one before the readout before that, and norms before first halves.
         """
         interleaved = np.stack([self.in_ids[assembly.ins], self.out_ids[assembly.outs]], axis=1)
-        begin, end = self.around
-        return [*begin, *map(int, interleaved[~self.silent(assembly)].ravel()), *end]
+        (begin, end), norms = self.around, self._norms
+        blocks = interleaved[~self.silent(assembly)].tolist()
+        return [*begin, *(piece for i, j in blocks for piece in ([norms[i], i, j] if norms else [i, j])), *end]
+
+    @property
+    def _norms(self) -> Mapping[int, int]:
+        return {} if self.given.normed is None else self.given.normed.before
 
     @property
     def around(self) -> tuple[list[int], list[int]]:
         """The ids of the pieces that every answer begins with, and of those that it ends with."""
         end = [self.last_id] if self.head is None else [self.head.id, self.last_id]
+        if self.last_id in self._norms and self._norms[self.last_id] not in end:
+            end = [self._norms[self.last_id], *end]
         return [] if self.first is None else [self.first.id], end
 
     def halves(self, permutation: Sequence[int]) -> tuple[Rows, Rows]:
@@ -219,7 +226,7 @@ class Puzzle:
             The ids are not pieces, each at most once, in the pattern in, out, …, readout.
         """
         begin, end = self.around
-        pieces = set(begin + _real(self.in_ids) + _real(self.out_ids) + end)
+        pieces = set(begin + _real(self.in_ids) + _real(self.out_ids) + end + [*self._norms.values()])
         for piece in permutation:
             if piece not in pieces:
                 raise AnswerError(f"the answer names piece {piece}, which this puzzle does not have")
@@ -234,7 +241,12 @@ class Puzzle:
             begun = list(permutation[: len(begin)]) == begin
             around = f"end with pieces {', '.join(map(str, end))}" if begun else f"begin with piece {begin[0]}"
             raise AnswerError(f"the answer does not {around}, a layer that is no block")
-        blocks = permutation[len(begin) : len(permutation) - len(end)]
+        blocks = list(permutation[len(begin) : len(permutation) - len(end)])
+        if self._norms:
+            norms, blocks = blocks[::3], [piece for k, piece in enumerate(blocks) if k % 3]
+            for norm, i in zip(norms, blocks[::2], strict=False):
+                if self._norms.get(i) != norm:
+                    raise AnswerError(f"the answer has piece {norm} before {i}; expected norm, first and second half")
         if len(blocks) % 2:
             raise AnswerError(
                 f"the answer has {len(permutation)} piece ids; expected two for each block, and the readout"
@@ -274,6 +286,7 @@ class Puzzle:
             padded puzzle are more than it has null halves for (`jaxsolve.puzzle.padding.fitting` adds some).
         """
         expected = len(_real(self.in_ids)) + len(_real(self.out_ids)) + sum(map(len, self.around))
+        expected += len(self._norms) - (self.last_id in self._norms)
         if not self.padded and len(permutation) != expected:
             raise AnswerError(f"the answer has {len(permutation)} piece ids; this puzzle has {expected} pieces")
         ins, outs = self.halves(permutation)

@@ -116,7 +116,10 @@ def write_network(puzzle: Puzzle, permutation: Sequence[int], path: Path) -> Non
     dtype = np.float64 if puzzle.dtype == "float64" else np.float32
     names = {puzzle.last_id: "last"}
     names |= {layer.id: name for name, layer in (("first", puzzle.first), ("head", puzzle.head)) if layer is not None}
+    normed = puzzle.given.normed
+    names |= {} if normed is None else {normed.before.get(puzzle.last_id): "norm"}
     for t, (i, j) in enumerate(zip(ins, outs, strict=True)):
+        names |= {} if normed is None else {normed.before[int(puzzle.in_ids[i])]: f"blocks.{t}.norm"}
         names |= {int(puzzle.in_ids[i]): f"blocks.{t}.inp", int(puzzle.out_ids[j]): f"blocks.{t}.out"}
     tensors = {
         f"{names[piece_id]}.{part}": tensor for piece_id, layer in _layers(puzzle) for part, tensor in layer.items()
@@ -159,16 +162,19 @@ def _layers(puzzle: Puzzle) -> list[tuple[int, dict[str, Any]]]:
     """Return the id and the tensors of every piece as it was given."""
     puzzle = unpadded(puzzle)
     scale, width = form_of(puzzle.activation).scale, puzzle.width_of
-    ins = zip(puzzle.in_ids, puzzle.w_in, puzzle.b_in, strict=True)
+    ins, last = zip(puzzle.in_ids, puzzle.w_in, puzzle.b_in, strict=True), (puzzle.w_last, puzzle.b_last)
+    normed = puzzle.given.normed
+    if normed is not None:  # halves and readout without what norms before them make of them
+        ins, last = ((piece_id, *normed.raw[int(piece_id)]) for piece_id in puzzle.in_ids), normed.raw[puzzle.last_id]
     outs = zip(puzzle.out_ids, puzzle.w_out, puzzle.b_out, strict=True)
     layers = [
         *((piece_id, weight[: width(piece_id)], bias[: width(piece_id)]) for piece_id, weight, bias in ins),
         *((piece_id, weight[:, : width(piece_id)] / scale, bias / scale) for piece_id, weight, bias in outs),
-        (puzzle.last_id, np.atleast_2d(puzzle.w_last), np.atleast_1d(puzzle.b_last)),
-        *(layer for layer in (puzzle.first, puzzle.head) if layer is not None),
+        (puzzle.last_id, np.atleast_2d(last[0]), np.atleast_1d(last[1])),
+        *(layer for layer in (puzzle.first, puzzle.head if normed is None else None) if layer is not None),
     ]
     bare = puzzle.given.unbiased
-    return [
+    return [(norm.id, dict(norm.tensors)) for norm in (() if normed is None else normed.norms)] + [
         (int(piece_id), {"weight": weight} if piece_id in bare else {"weight": weight, "bias": bias})
         for piece_id, weight, bias in layers
     ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxsolve.architecture import respelled, same, usual
+from jaxsolve.architecture import respelled, same, unusual, usual
 from jaxsolve.certificate import Certificate
 from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, read_as
 
@@ -22,6 +22,29 @@ def rank_activations(
         Compare on the first so many rows; None: on all, in float64.
     """
     return _ranked(puzzle, usual(puzzle.activation, embeds=puzzle.first is not None), assemblies, rows)
+
+
+def telling_forms(
+    puzzle: Puzzle, assemblies: Sequence[Assembly], *, rows: int, bad: float, clearly: float, most: int
+) -> list[str]:
+    """Return unusual forms that some first orders fit clearly better than usual ones, the best first.
+
+    Parameters
+    ----------
+    puzzle, assemblies, rows
+        What is compared, on the first so many rows.
+    bad
+        Share of the variance that usual forms leave at least where unusual ones are looked at, and these at most.
+    clearly
+        Share of the lowest error of the usual ones that unusual ones leave at most.
+    most
+        How many are returned.
+    """
+    lowest, least = rank_activations(puzzle, assemblies, rows)[0][1], bad * puzzle.variance
+    if puzzle.activation_given or not lowest > least:
+        return []
+    ranked = _ranked(puzzle, unusual(embeds=puzzle.first is not None), assemblies, rows)
+    return [name for name, loss in ranked if loss < min(least, clearly * lowest) and same(name) == name][:most]
 
 
 def likely_scales(

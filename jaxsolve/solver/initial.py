@@ -7,6 +7,7 @@ from itertools import count
 import numpy as np
 
 from jaxsolve.ordering import QUICK_SEEDS, Order, Paired, seed_order, seriated_order
+from jaxsolve.ordering.norm_walk import walked
 from jaxsolve.pairing import PAIRINGS, Pairing, oriented, pair, rank_pairings
 from jaxsolve.puzzle import Puzzle, conditioned, mean_squared_error
 from jaxsolve.puzzle.units import AffineFit, matched
@@ -52,11 +53,19 @@ class Start:
 
 def first_start(puzzle: Puzzle, config: Config) -> Start:
     """Return the start that `solve` begins with; needs no device, so that it may run while JAX is loaded."""
-    puzzle = oriented(conditioned(puzzle))
+    puzzle = told(conditioned(puzzle))
     pairing = next(_ranked(puzzle, config))
     paired = paired_by(puzzle, pairing, config, Run())
     orders = {name: seed_order(paired, name) for name in _quick(config)}
-    return Start(pairing, orders, _other_units(paired, list(orders.values()), initial_of(config)))
+    # where norms have told an order, it is that which shows the units
+    walked_along = puzzle.given.normed is not None and puzzle.given.normed.walk
+    units = None if walked_along else _other_units(paired, list(orders.values()), initial_of(config))
+    return Start(pairing, orders, units)
+
+
+def told(puzzle: Puzzle) -> Puzzle:
+    """Return a puzzle whose pieces all have roles: those of square halves and the places of norms are told, too."""
+    return walked(oriented(puzzle))
 
 
 def initial_of(config: Config) -> Initial:

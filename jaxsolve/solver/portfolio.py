@@ -5,7 +5,8 @@ activations, where nobody has said which it is. It is said in five sentences. Th
 long as it gets further. Then the hypothesis that fits best, if another one does. Then each other activation is sounded,
 those first that fit the first orders best. From then on the next attempt is made under the one whose error fell
 furthest for what it took: of mixtures, for single assemblies are bad under the right one, too, as long as they are
-wrong. Norms and blocks that begin with an activation are sounded after some of these, if none fits.
+wrong. Norms and blocks that begin with an activation are sounded after some of these, if none fits; before anything
+else where first orders fit them far better.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from jaxsolve.architecture import same, unusual, usual
 from jaxsolve.ordering import LINES
 from jaxsolve.puzzle import Assembly, Puzzle, read_as
 from jaxsolve.run import Run
-from jaxsolve.solver.activations import akin, likely_scales, rank_activations
+from jaxsolve.solver.activations import akin, likely_scales, rank_activations, telling_forms
 from jaxsolve.solver.attempt import Attempt
 from jaxsolve.solver.config import AUTO, NONE, Config
 from jaxsolve.solver.hypothesis import Hypothesis
@@ -51,6 +52,14 @@ class Policy:
     """Attempts under the best hypothesis of all usual ones before norms are tried, if none of them fits by then."""
     rows: int = 400
     """Rows that tell which activation to try first."""
+    telling_rows: int = 100
+    """Rows that tell whether first orders fit an unusual form."""
+    bad: float = 0.5
+    """Share of the variance that they leave under usual forms at least where that is asked, and under it at most."""
+    telling: float = 0.25
+    """Share of the lowest error under usual forms that they leave under it at most."""
+    told: int = 2
+    """Unusual forms that are tried before anything else, at most."""
     exponent: float = 4.0
     """Power of the ratio of errors by which evaluations are shared in the end.
 
@@ -85,7 +94,7 @@ class Portfolio:
     first_orders: list[Assembly] = field(default_factory=list)
     """By which other activations are ranked."""
     stage: str = "first"
-    """``first``, ``best``, ``others`` or ``all``: the sentence of the policy that holds."""
+    """``told``, ``first``, ``best``, ``others`` or ``all``: the sentence of the policy that holds."""
     visit: Visit | None = None
     waiting: list[str] = field(default_factory=list)
     """Activations to be sounded, the likeliest first."""
@@ -96,7 +105,8 @@ class Portfolio:
 
     def __post_init__(self) -> None:
         """Begin with the first hypothesis."""
-        self.visit = self.visit or Visit(0, self.policy.patience)
+        if self.stage == "first":
+            self.visit = self.visit or Visit(0, self.policy.patience)
 
     @classmethod
     def begun(
@@ -105,7 +115,13 @@ class Portfolio:
         """Return the portfolio of one hypothesis: a puzzle as it is read, with its first start, and an assembly."""
         opened = lambda puzzle: Hypothesis(puzzle, config, run)
         orders = [Assembly(order, first.pairing.partner[order]) for order in first.orders.values()]
-        return cls(policy, opened, [Hypothesis(puzzle, config, run, first, start)], orders)
+        found = cls(policy, opened, [Hypothesis(puzzle, config, run, first, start)], orders)
+        if policy.patience and puzzle.blocks > 1:
+            bounds = {"rows": policy.telling_rows, "bad": policy.bad, "clearly": policy.telling, "most": policy.told}
+            found.waiting = telling_forms(puzzle, orders, **bounds)
+        if found.waiting:
+            found.stage, found.visit = "told", None
+        return found
 
     def select(self) -> Hypothesis | None:
         """Return the hypothesis that gets the next attempt; None: every way was tried."""
@@ -187,7 +203,13 @@ class Portfolio:
     def _next_visit(self) -> None:
         """Go on to the next visit, or the next stage."""
         first, patience = self.hypotheses[0], self.policy.patience
-        if self.stage == "first":
+        if self.stage == "told":
+            if self.waiting:
+                self.add(self.waiting.pop(0))
+                self.visit = Visit(len(self.hypotheses) - 1, patience)
+            else:
+                self.stage, self.visit = "first", Visit(0, patience)
+        elif self.stage == "first":
             self.stage = "best"
             best = int(np.argmin([one.promise for one in self.hypotheses]))
             if best:  # an answer fits better under another activation, and is read with that

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from jaxsolve.certificate import information
-from jaxsolve.pairing import oriented
+from jaxsolve.ordering.norm_walk import ids_along
 from jaxsolve.puzzle import Assembly, Puzzle, conditioned, mean_squared_error
 from jaxsolve.run import Outcome, Run
 from jaxsolve.search.storing import blamed_on_storage
@@ -14,7 +14,7 @@ from jaxsolve.solver.acceptance import SINGLED_OUT, Judge, accepted, concluded_i
 from jaxsolve.solver.activations import equally_good
 from jaxsolve.solver.attempt import Attempt
 from jaxsolve.solver.config import Config
-from jaxsolve.solver.initial import Start, first_start
+from jaxsolve.solver.initial import Start, first_start, told
 from jaxsolve.solver.portfolio import Policy, Portfolio
 from jaxsolve.solver.solution import Solution
 from jaxsolve.solver.storing import Reading, Stored, restored, stored
@@ -64,7 +64,9 @@ def solve(
     """
     config = config or Config()
     run = run or Run(budget=config.budget, memory=config.memory)
-    given, puzzle = puzzle.fingerprint if keep or resume else "", oriented(conditioned(puzzle))
+    given, puzzle = puzzle.fingerprint if keep or resume else "", told(conditioned(puzzle))
+    if start is None and puzzle.given.normed is not None and puzzle.given.normed.walk:
+        start = puzzle.assembly(ids_along(puzzle, puzzle.given.normed.walk))
     lacking = information(puzzle).lacking
     if lacking is not None and (config.sha256 or puzzle.expected_sha256) is None:
         return Solution("unidentifiable", None, None, run, puzzle, lacking=lacking, config=config)

@@ -1,0 +1,91 @@
+"""Host: BatchNorms that are pieces of their own, folded into what they stand before.
+
+In use, a BatchNorm (Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167) is an affine map of the states: of a first
+half W it makes W·scale, and W·shift more of its bias. Which norm belongs to which block has to be told.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from jaxsolve.architecture import Network
+from jaxsolve.architecture.roles import NormPiece
+from jaxsolve.errors import AnswerError
+from jaxsolve.puzzle.given import Floats, Layer, Norm
+from jaxsolve.puzzle.types import Puzzle
+
+
+def norm_of(piece: NormPiece, *, epsilon: float = 1e-5) -> Norm:
+    """Return a norm as an affine map; `epsilon` is what PyTorch adds to a variance unless it is told otherwise."""
+    scale = piece.weight / np.sqrt(piece.variance + epsilon)
+    return Norm(piece.id, scale, piece.bias - scale * piece.mean, piece.mean, piece.variance, piece.tensors)
+
+
+def with_norms(puzzle: Puzzle, before: Mapping[int, int], *, active: bool = True) -> Puzzle:
+    """Return a puzzle in which first halves and the readout have these norms before them; it is not padded.
+
+    Parameters
+    ----------
+    puzzle
+        A puzzle with norms.
+    before
+        Ids of norms by those of first halves and, where there is one more norm, of the readout.
+    active
+        Whether the activation of the blocks follows the norm before the readout.
+    """
+    normed = puzzle.given.normed
+    assert normed is not None
+    norms = {norm.id: norm for norm in normed.norms}
+
+    def folded(piece: int) -> tuple[Floats, Floats]:
+        (weight, bias), norm = normed.raw[piece], norms[before[piece]]
+        return weight * norm.scale, bias + weight @ norm.shift
+
+    halves = [folded(int(piece)) for piece in puzzle.in_ids]
+    w_in, b_in = (np.stack(side) for side in zip(*halves, strict=True))
+    given = replace(puzzle.given, normed=replace(normed, before=dict(before), walk=()))
+    puzzle = puzzle.replace(w_in=w_in, b_in=b_in, given=given)
+    if puzzle.last_id not in before:
+        return puzzle
+    if active:
+        norm = norms[before[puzzle.last_id]]
+        return puzzle.replace(head=Layer(norm.id, np.diag(norm.scale), norm.shift))
+    (w_last, b_last), units, single = folded(puzzle.last_id), puzzle.units, puzzle.y.ndim == 1
+    w_last, b_last = w_last / units.scale, (b_last - units.offset) / units.scale
+    return puzzle.replace(
+        w_last=w_last[0] if single else w_last, b_last=float(b_last[0]) if single else b_last, head=None
+    )
+
+
+def norms_answered(puzzle: Puzzle, permutation: Sequence[int]) -> Puzzle:
+    """Return a puzzle whose norms stand where an answer has them; what is no answer leaves it as it is."""
+    normed = puzzle.given.normed
+    if normed is None:
+        return puzzle
+    begin = 0 if puzzle.first is None else 1
+    end = len(permutation) - 1 - normed.last
+    blocks = permutation[begin:end]
+    before = dict(zip(blocks[1::3], blocks[::3], strict=False))
+    if normed.last:
+        before[permutation[-1]] = permutation[-2]
+    as_they_are = before == dict(normed.before)
+    if as_they_are or {*before} != {*normed.raw} or {*before.values()} != {norm.id for norm in normed.norms}:
+        return puzzle
+    if normed.before or not normed.last:
+        return with_norms(puzzle, before, active=puzzle.head is not None)
+    return min(
+        (with_norms(puzzle, before, active=active) for active in (True, False)),
+        key=lambda one: _error(one, permutation),
+    )
+
+
+def _error(puzzle: Puzzle, permutation: Sequence[int], rows: int = 500) -> float:
+    """Return the mean squared error of an answer on a few rows; infinite if it is undefined, or no answer."""
+    try:
+        ins, outs = puzzle.halves(permutation)
+    except AnswerError:
+        return np.inf
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = Network(puzzle, puzzle.activation).predict(puzzle.x[:rows], (ins, outs))
+        return float(np.nan_to_num(np.mean((found - puzzle.y[:rows]) ** 2), nan=np.inf))
