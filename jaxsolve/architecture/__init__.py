@@ -1,7 +1,7 @@
 """Host: the residual network, spelled once: its forms, its NumPy twin, and in `device` its JAX one."""
 
 from jaxsolve.architecture.activations import ACTIVATIONS, Activation
-from jaxsolve.architecture.forms import activation_of, canonical, form_of, respelled, same, unusual, usual
+from jaxsolve.architecture.forms import activation_of, bare, canonical, form_of, respelled, same, unusual, usual
 from jaxsolve.architecture.network import Network, parallel, workers
 from jaxsolve.architecture.norms import NORMS
 
@@ -11,6 +11,7 @@ __all__ = [
     "Activation",
     "Network",
     "activation_of",
+    "bare",
     "canonical",
     "form_of",
     "parallel",

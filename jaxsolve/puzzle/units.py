@@ -191,6 +191,33 @@ def rescaled(puzzle: Puzzle, fit: AffineFit) -> Puzzle:
     return conditioned(puzzle.replace(y=(puzzle.y - intercept) / slope, steps=steps, units=units))
 
 
+def plainest(puzzle: Puzzle, fit: AffineFit, *, near: float = 0.25) -> AffineFit:
+    """Return an affine map, or the one that leaves predictions as the table has them, where that is nearly the same.
+
+    Of answers that are not yet right, the map that fits best is not the one of the right answer: those of a table
+    that is as the network gave it are as likely to be met near 1 as anywhere, and 1 is what they then are.
+
+    Parameters
+    ----------
+    puzzle
+        The puzzle, in units that are not those of the table.
+    fit
+        Map of outputs to `Puzzle.y`.
+    near
+        Logarithm of the slope, and share of the predictions' spread, up to which the two are nearly the same.
+    """
+    before = puzzle.units
+    told = rescaled(puzzle, fit).units
+    spread = puzzle.variance**0.5 * before.size
+    if before.slope == 1.0 or not told.slope > 0:
+        return fit
+    if abs(math.log(told.slope)) > near or abs(told.intercept) > near * spread:
+        return fit
+    slope = 1 / before.slope
+    moved = -before.intercept / before.slope
+    return AffineFit(slope, (moved - before.offset * (1 - slope)) / before.scale, fit.mse)
+
+
 def hints(puzzle: Puzzle, *, unusual: float = 5.0) -> list[str]:
     """Return what a table shows that few networks see or say, each with the option that is meant for it.
 

@@ -19,7 +19,7 @@ from jaxsolve.certificate import (
     with_evidence,
 )
 from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, read_as, unused
-from jaxsolve.puzzle.units import AffineFit, affine_fit, matched
+from jaxsolve.puzzle.units import AffineFit, affine_fit, matched, plainest
 from jaxsolve.run import OutOfTime, Run
 from jaxsolve.search import begin, descend
 from jaxsolve.solver.activations import better_activation
@@ -143,6 +143,8 @@ class Judge:
         share = self.numbers.refitted if known else numbers.other_units
         if fit.mse < share * attempt.mse and (known or attempt.mse > ODD * variance):
             self.refit = fit if fit.mse < ODD * variance else matched(puzzle, assembly)[0]
+            if self.refit is not None and known:
+                self.refit = plainest(puzzle, self.refit)
             whole = puzzle.blocks == self.portfolio.hypotheses[0].puzzle.blocks
             self.given = assembly if whole else None  # its null halves are not there
         return self.refit is not None

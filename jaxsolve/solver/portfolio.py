@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxsolve.architecture import same, unusual, usual
+from jaxsolve.architecture import bare, same, unusual, usual
 from jaxsolve.ordering import LINES
 from jaxsolve.puzzle import Assembly, Puzzle, read_as
 from jaxsolve.run import Run
@@ -50,6 +50,8 @@ class Policy:
     """Share of the variance that first orders leave at most where another activation is tried at once."""
     usual_attempts: int = 8
     """Attempts under the best hypothesis of all usual ones before norms are tried, if none of them fits by then."""
+    activations: int = 2
+    """Activations that norms are tried with: those under which the error is lowest without them."""
     rows: int = 400
     """Rows that tell which activation to try first."""
     telling_rows: int = 100
@@ -142,7 +144,10 @@ class Portfolio:
     def _unusual(self) -> list[str]:
         """Return what is sounded where no usual form fits."""
         scaled = likely_scales(self._first, self._whole_starts(), self.policy.rows, clearly=self.policy.clearly)
-        return scaled + unusual(embeds=self._first.first is not None)
+        best = sorted(self.hypotheses, key=lambda one: one.promise)
+        likely = list(dict.fromkeys(bare(one.puzzle.activation) for one in best))[: self.policy.activations]
+        named = unusual(embeds=self._first.first is not None)
+        return scaled + [name for one in likely for name in named if bare(name) == one]
 
     def _whole_starts(self) -> list[Assembly]:
         """Return where attempts began that run all blocks: where blocks were left out there are null halves."""
