@@ -35,7 +35,7 @@ def read_pieces(source: Source) -> list[Piece | NormPiece]:
         for piece_id, tensors in _tensors_of(source, file):
             if piece_id in pieces:
                 raise PuzzleError(f"piece {piece_id} is given twice: {pieces[piece_id].file} and {file}")
-            pieces[piece_id] = _piece(piece_id, file, tensors)
+            pieces[piece_id] = piece_of(piece_id, file, tensors)
     if not pieces:
         raise PuzzleError(
             f"{source.name}: no pieces found; expected {PIECES}/piece_K.pth, {PIECES}/piece_K.npz or one .safetensors"
@@ -92,8 +92,8 @@ def _read_safetensors(data: bytes, file: str) -> list[tuple[int, Tensors]]:
     return list(pieces.items())
 
 
-def _piece(piece_id: int, file: str, tensors: Tensors) -> Piece | NormPiece:
-    """Check the tensors of one piece and widen them to float64."""
+def piece_of(piece_id: int, file: str, tensors: Tensors) -> Piece | NormPiece:
+    """Return a piece of its tensors, widened to float64; `PuzzleError` names `file` where they are none."""
     if any(name.rsplit(".", 1)[-1] in RUNNING for name in tensors):
         return _norm(piece_id, file, tensors)
     layer: Tensors = {}

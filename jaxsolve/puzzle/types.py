@@ -1,37 +1,20 @@
 """Host: the puzzle as it was given, and the assembly of its pieces that answers it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.errors import AnswerError
+from jaxsolve.puzzle.assembly import Assembly
 from jaxsolve.puzzle.given import AS_GIVEN, GIVEN_UNITS, Floats, Given, Layer, Units
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Rows = NDArray[np.int32]
-
-
-class Assembly(NamedTuple):
-    """A candidate answer: two permutations. Position t runs first half `ins[t]`, then second half `outs[t]`.
-
-    Of a padded puzzle, positions with a null half add nothing; that is how pieces are left out.
-    Arrays are NumPy's on the host and JAX's on the device, and may have leading axes for many candidates.
-    """
-
-    ins: Any
-    """`[*B, N]` int32, rows of `Puzzle.w_in`."""
-    outs: Any
-    """`[*B, N]` int32, rows of `Puzzle.w_out`."""
-
-    @property
-    def partner(self) -> NDArray[np.int32]:
-        """Second half of each first half, `[*B, N]`, whatever the order; on the host."""
-        return np.take_along_axis(self.outs, np.argsort(self.ins, axis=-1), axis=-1).astype(np.int32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +77,27 @@ class Puzzle:
     """A layer with the activation of the blocks before the readout, `[M, D]`, which then takes M units."""
     given: Given = AS_GIVEN
     """How pieces were given where they differ from these arrays."""
+
+    @staticmethod
+    def from_arrays(pieces: Mapping[int, Any] | Iterable[Any], x: Any, y: Any, **options: Any) -> "Puzzle":
+        """Return the puzzle of layers in memory: `jaxsolve.puzzle.build.from_arrays`."""
+        from jaxsolve.puzzle.build import from_arrays
+
+        return from_arrays(pieces, x, y, **options)
+
+    @staticmethod
+    def from_state_dict(tensors: Mapping[str, Any], x: Any, y: Any, **options: Any) -> "Puzzle":
+        """Return the puzzle of the layers in a state dict: `jaxsolve.puzzle.build.from_state_dict`."""
+        from jaxsolve.puzzle.build import from_state_dict
+
+        return from_state_dict(tensors, x, y, **options)
+
+    @staticmethod
+    def from_modules(modules: Iterable[Any], x: Any, y: Any, **options: Any) -> "Puzzle":
+        """Return the puzzle of modules of one layer each: `jaxsolve.puzzle.build.from_modules`."""
+        from jaxsolve.puzzle.build import from_modules
+
+        return from_modules(modules, x, y, **options)
 
     def __repr__(self) -> str:
         """Return name, sizes, activation and units, without the arrays."""

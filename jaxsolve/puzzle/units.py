@@ -47,8 +47,21 @@ LINKS: dict[str, Link | None] = {
     ),
     "tanh": Link(np.tanh, np.arctanh, lambda y: 1 / (1 - y**2), lambda y: np.abs(y) < 1, "between -1 and 1"),
     "exp": Link(np.exp, np.log, lambda y: 1 / y, lambda y: y > 0, "above 0"),
+    "softmax": Link(lambda o: _softmax(o), lambda y: _centred(np.log(y)), lambda y: 1 / y, lambda y: y > 0, "above 0"),
+    "log_softmax": Link(lambda o: np.log(_softmax(o)), lambda y: _centred(y), np.ones_like, np.isfinite, "finite"),
 }
 """Links by name; `affine` is fitted while one searches."""
+SHIFTED = "softmax", "log_softmax"
+"""Links of several outputs that lose what is added to all outputs of a row: then outputs count without their mean."""
+
+
+def _softmax(outputs: Floats) -> Floats:
+    shares = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
+    return shares / shares.sum(axis=-1, keepdims=True)
+
+
+def _centred(outputs: Floats) -> Floats:
+    return outputs - outputs.mean(axis=-1, keepdims=True)
 
 
 class AffineFit(NamedTuple):
@@ -96,12 +109,18 @@ def in_units(
     if undone is None:
         named = "identity" if link == AUTO else link
         return puzzle.replace(link_given=link == "identity", units=replace(puzzle.units, link=named))
+    if link in SHIFTED:
+        if puzzle.outputs == 1:
+            raise UsageError(f"--link {link}: it is of several outputs, and this table has one")
+        w_last, b_last = puzzle.w_last, np.asarray(puzzle.b_last)
+        puzzle = puzzle.replace(w_last=w_last - w_last.mean(axis=0), b_last=b_last - b_last.mean())
     defined = undone.defined(puzzle.y)
     if defined.sum() < 2:
         raise UsageError(f"--link {link}: its predictions are {undone.values}; {int(defined.sum())} of the table are")
     with np.errstate(divide="ignore", invalid="ignore"):
         steps = stored_steps(puzzle) * undone.slope(puzzle.y)
-        spread = float(np.std(undone.inverse(puzzle.y[defined])))
+        whole = defined.reshape(puzzle.rows, -1).all(axis=1)
+        spread = float(np.std(undone.inverse(puzzle.y[whole]))) if whole.any() else 0.0
         defined &= steps <= max(resolved * spread, float(np.min(steps, where=defined, initial=np.inf)))
         defined = defined.reshape(puzzle.rows, -1).all(axis=1)
     kept = puzzle.take_rows(np.flatnonzero(defined))
@@ -227,7 +246,13 @@ def hints(puzzle: Puzzle, *, unusual: float = 5.0) -> list[str]:
     found = []
     y = puzzle.y
     if puzzle.rows > 1 and y.std() > 0 and puzzle.units.link == "identity":
-        if (y > 0).all() and (y < 1).all():
+        shares = puzzle.outputs > 1 and (y > 0).all() and np.abs(y.sum(axis=1) - 1).max() < 1e-4
+        logs = puzzle.outputs > 1 and (y < 0).all() and np.abs(np.exp(y).sum(axis=1) - 1).max() < 1e-4
+        if shares:
+            found.append("the predictions of each row add up to 1: if the network ended in a softmax, --link softmax")
+        elif logs:
+            found.append("they are logarithms of shares: if the network ended in a log-softmax, --link log_softmax")
+        elif (y > 0).all() and (y < 1).all():
             found.append("all predictions lie between 0 and 1: if the network ended in a sigmoid, --link sigmoid")
         elif (np.abs(y) < 1).all():
             found.append("all predictions lie between -1 and 1: if the network ended in a tanh, --link tanh")

@@ -112,6 +112,15 @@ def write_network(puzzle: Puzzle, permutation: Sequence[int], path: Path) -> Non
     check_suffix(path)
     from safetensors.numpy import save
 
+    metadata = {"activation": puzzle.activation, "puzzle": puzzle.name, "pieces": ",".join(map(str, permutation))}
+    write_new(path, save(named_tensors(puzzle, permutation), metadata))
+
+
+def named_tensors(puzzle: Puzzle, permutation: Sequence[int]) -> dict[str, Any]:
+    """Return the tensors of a reassembled network by the names that `write_network` writes.
+
+    They are those of the pieces, whatever units the table turned out to have.
+    """
     puzzle, (ins, outs) = running(puzzle, permutation)
     dtype = np.float64 if puzzle.dtype == "float64" else np.float32
     names = {puzzle.last_id: "last"}
@@ -124,12 +133,8 @@ def write_network(puzzle: Puzzle, permutation: Sequence[int], path: Path) -> Non
     tensors = {
         f"{names[piece_id]}.{part}": tensor for piece_id, layer in _layers(puzzle) for part, tensor in layer.items()
     }
-    metadata = {
-        "activation": puzzle.activation,
-        "puzzle": puzzle.name,
-        "pieces": ",".join(map(str, permutation)),
-    }
-    write_new(path, save({name: np.ascontiguousarray(t, dtype=dtype) for name, t in tensors.items()}, metadata))
+    kept = lambda tensor: tensor.dtype if np.issubdtype(np.asarray(tensor).dtype, np.integer) else dtype
+    return {name: np.ascontiguousarray(tensor, dtype=kept(tensor)) for name, tensor in tensors.items()}
 
 
 def write_puzzle(puzzle: Puzzle, path: Path, *, decimals: int | None = None) -> None:
@@ -162,7 +167,8 @@ def _layers(puzzle: Puzzle) -> list[tuple[int, dict[str, Any]]]:
     """Return the id and the tensors of every piece as it was given."""
     puzzle = unpadded(puzzle)
     scale, width = form_of(puzzle.activation).scale, puzzle.width_of
-    ins, last = zip(puzzle.in_ids, puzzle.w_in, puzzle.b_in, strict=True), (puzzle.w_last, puzzle.b_last)
+    ins, units = zip(puzzle.in_ids, puzzle.w_in, puzzle.b_in, strict=True), puzzle.units
+    last = puzzle.w_last * units.scale, puzzle.b_last * units.scale + units.offset
     normed = puzzle.given.normed
     if normed is not None:  # halves and readout without what norms before them make of them
         ins, last = ((piece_id, *normed.raw[int(piece_id)]) for piece_id in puzzle.in_ids), normed.raw[puzzle.last_id]
@@ -193,7 +199,7 @@ def _table_bytes(puzzle: Puzzle, decimals: int | None) -> str:
 def pth_bytes(tensors: Mapping[str, Any], *, dtype: str = "float32") -> bytes:
     """Return a state dict as ``torch.save`` would write it: an OrderedDict of contiguous CPU tensors.
 
-    `dtype` is one of float16, bfloat16, float32 and float64.
+    `dtype` is one of float16, bfloat16, float32 and float64; a whole number is stored as such.
     """
     import ml_dtypes
 
@@ -202,11 +208,12 @@ def pth_bytes(tensors: Mapping[str, Any], *, dtype: str = "float32") -> bytes:
     pickle = b"\x80\x02ccollections\nOrderedDict\n)R"
     entries: dict[str, bytes] = {}
     for k, (name, tensor) in enumerate(tensors.items()):
-        array = np.ascontiguousarray(tensor).astype(kind)
+        counts = np.ndim(tensor) == 0 and np.issubdtype(np.asarray(tensor).dtype, np.integer)
+        array = np.ascontiguousarray(tensor).astype(np.int64 if counts else kind)
         strides = [step // array.itemsize for step in array.strides]
         persistent_id = [
             _text("storage"),
-            f"ctorch\n{storage.get(dtype, 'DoubleStorage')}\n".encode(),
+            f"ctorch\n{'LongStorage' if counts else storage.get(dtype, 'DoubleStorage')}\n".encode(),
             _text(str(k)),
         ]
         persistent_id += [_text("cpu"), _integer(array.size)]

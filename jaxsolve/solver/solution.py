@@ -2,10 +2,19 @@
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from jaxsolve.certificate import Certificate, Gap
+from jaxsolve.errors import AnswerError
 from jaxsolve.pairing import Pairing
-from jaxsolve.puzzle import Puzzle, unused
+from jaxsolve.puzzle import Puzzle, predict, running, unused, write_network
+from jaxsolve.puzzle.padding import embedded
+from jaxsolve.puzzle.types import Floats
+from jaxsolve.puzzle.units import of_table
+from jaxsolve.puzzle.write import named_tensors
 from jaxsolve.run import Run
 from jaxsolve.search import Round
 from jaxsolve.solver.acceptance import outcome_words
@@ -69,6 +78,42 @@ class Solution:
             at = bisect_left(ends, place)
             ends[at : at + 1] = [place]
         return len(ids[1]) - len(ends)
+
+    def predict(self, x: Any) -> Floats:
+        """Return what the reassembled network answers for other inputs `[R, I]`, as the table has it, `[R, *K]`.
+
+        Raises
+        ------
+        AnswerError
+            There is no answer.
+        """
+        puzzle, assembly = running(self.puzzle, self._permutation)
+        rows = np.asarray(x, np.float64)
+        inputs = None if puzzle.first is None else rows
+        puzzle = embedded(puzzle.replace(x=rows, inputs=inputs))
+        return of_table(puzzle.replace(y=predict(puzzle, assembly)))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the tensors of the network by the names that `export` writes; `AnswerError` without an answer."""
+        return named_tensors(self.puzzle, self._permutation)
+
+    def export(self, path: Path | str) -> None:
+        """Write the reassembled network as safetensors.
+
+        Raises
+        ------
+        AnswerError
+            There is no answer.
+        OutputError
+            `path` does not end in ``.safetensors``, exists or cannot be written.
+        """
+        write_network(self.puzzle, self._permutation, Path(path))
+
+    @property
+    def _permutation(self) -> list[int]:
+        if self.certificate is None:
+            raise AnswerError("there is no answer to look at: the run ended before there was a whole network")
+        return self.certificate.permutation
 
     @property
     def unused(self) -> list[int]:

@@ -95,7 +95,7 @@ def tensor_pickle(shape, strides, offset=0, count=6, storage="FloatStorage", key
         (tensor_pickle([0, 2], [2, 1]), "does not hold"),
         (tensor_pickle([3, 2], [2, 1], count=7), "has 24 bytes"),
         (tensor_pickle([3, 2], [2, 1], storage="DoubleStorage"), "has 24 bytes"),
-        (tensor_pickle([3, 2], [2, 1], storage="LongStorage"), "torch.LongStorage"),
+        (tensor_pickle([3, 2], [2, 1], storage="IntStorage"), "torch.IntStorage"),
         (tensor_pickle([3, 2], [2, 1], key="7"), "data/7, which is missing"),
         (b"\x80\x02cos\nsystem\nX\x02\0\0\0ls\x85R.", "os.system"),
         (b"\x80\x02c__builtin__\neval\n.", "__builtin__.eval"),

@@ -77,7 +77,7 @@ def test_what_we_write_is_what_torch_reads(kind):
     [
         (lambda: torch.nn.Linear(2, 3), "torch.nn.modules.linear.Linear"),
         (lambda: torch.ones(3), "expected a state dict"),
-        (lambda: {"weight": torch.ones(3, dtype=torch.int64)}, "torch.LongStorage"),
+        (lambda: {"weight": torch.ones(3, dtype=torch.int32)}, "torch.IntStorage"),
         (lambda: {"weight": torch.ones(3, dtype=torch.complex64)}, "torch.ComplexFloatStorage"),
         (lambda: {"weight": torch.ones(3).to_sparse()}, "_rebuild_sparse_tensor"),
         (lambda: {"weight": torch.ones(3).expand(1000, 3)}, "does not hold"),

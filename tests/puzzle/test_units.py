@@ -94,3 +94,17 @@ def test_tables_say_what_they_look_like(given):
     (text,) = hints(puzzle.replace(x=puzzle.x * 40))
     assert "4 of 4 inputs are not standardised" in text
     assert "--standardise-inputs" in text
+
+
+@pytest.mark.parametrize("link", ["softmax", "log_softmax"])
+def test_classes_are_undone_up_to_what_they_lose(link):
+    puzzle, answer = reference.formed_puzzle(5, ("none", "tanh", "none"), n=4, outputs=3, rows=90)
+    shares = np.exp(puzzle.y) / np.exp(puzzle.y).sum(axis=1, keepdims=True)
+    table = puzzle.replace(y=single(shares if link == "softmax" else np.log(shares)), activation="tanh")
+    assert f"--link {link}" in hints(in_units(table))[0]
+    own = in_units(table, link=link)
+    assert mean_squared_error(own, answer) < 1e-10
+    np.testing.assert_allclose(of_table(conditioned(own)), table.y, rtol=1e-6)
+    assert solve(own, Config(budget=60)).status == "solved"
+    with pytest.raises(UsageError, match="it is of several outputs, and this table has one"):
+        in_units(reference.random_puzzle(1)[0], link=link)

@@ -1,0 +1,221 @@
+"""Host: from pieces and a table to a `Puzzle`, wherever they come from."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from jaxsolve.architecture import canonical, form_of
+from jaxsolve.architecture.roles import NormPiece, Piece, Roles, assign_roles, missing_ids
+from jaxsolve.errors import PuzzleError
+from jaxsolve.puzzle.given import Given, Layer, Normed
+from jaxsolve.puzzle.norm_pieces import norm_of
+from jaxsolve.puzzle.padding import embedded, padded
+from jaxsolve.puzzle.pieces import FLOATS, piece_of
+from jaxsolve.puzzle.source import TABLE
+from jaxsolve.puzzle.telling import DataTelling
+from jaxsolve.puzzle.types import Floats, Puzzle
+
+AUTO = "auto"
+"""The activation of whoever does not know it."""
+
+
+def build_puzzle(
+    pieces: Sequence[Piece | NormPiece],
+    x: Floats,
+    y: Floats,
+    *,
+    name: str,
+    activation: str,
+    activation_given: bool = True,
+    label: Floats | None = None,
+    expected_sha256: str | None = None,
+) -> Puzzle:
+    """Return the puzzle of some pieces and a table, padded where there are more halves of one kind than of the other.
+
+    Parameters
+    ----------
+    pieces
+        Ascending by their ids.
+    x, y, label
+        Inputs `[R, I]`, predictions `[R]` or `[R, K]`, and labels `[R]`.
+    name, activation, activation_given, expected_sha256
+        As `Puzzle` has them.
+
+    Raises
+    ------
+    PuzzleError
+        Pieces and table do not make a residual stack.
+    """
+    targets = y.reshape(len(y), -1)
+    layers = [piece for piece in pieces if isinstance(piece, Piece)]
+    norms = [piece for piece in pieces if isinstance(piece, NormPiece)]
+    _check_features(layers, x.shape[1], targets.shape[1])
+    roles = assign_roles(layers, x.shape[1], targets.shape[1], DataTelling(x, targets))
+    puzzle = Puzzle(
+        name=name,
+        **_arrays(roles, form_of(activation).scale, single=y.ndim == 1),
+        x=x,
+        y=y,
+        label=label,
+        activation=activation,
+        activation_given=activation_given,
+        expected_sha256=expected_sha256,
+        dtype=max((piece.dtype for piece in pieces), key=FLOATS.index),
+        notes=_notes(pieces, len(roles.ins), len(roles.outs)),
+        link_given=y.ndim > 1,
+    )
+    puzzle = embedded(puzzle)
+    return _with_norms(puzzle, norms, roles) if norms else padded(puzzle)
+
+
+def from_arrays(
+    pieces: Mapping[int, Any] | Iterable[Any], x: Any, y: Any, *, activation: str = AUTO, name: str = "pieces"
+) -> Puzzle:
+    """Return the puzzle of layers that are in memory.
+
+    Parameters
+    ----------
+    pieces
+        Layers by their ids, or in any order, which numbers them: each a weight `[out, in]` with a bias `[out]` or
+        without, as a tuple; or a mapping with ``weight``, ``bias`` and what else a layer's state dict has. Arrays are
+        those of NumPy, JAX or PyTorch.
+    x, y
+        Inputs `[R, I]`, and what the network answered, `[R]` or `[R, K]`.
+    activation
+        As `read_puzzle` takes it.
+    name
+        What the puzzle is called.
+
+    Raises
+    ------
+    PuzzleError
+        Arrays do not fit together, or hold what is no finite number; one line names the piece.
+    """
+    numbered = dict(pieces) if isinstance(pieces, Mapping) else dict(enumerate(pieces))
+    if not numbered:
+        raise PuzzleError("no pieces; expected two halves for each block and a readout")
+    found = []
+    for piece, layer in sorted(numbered.items()):
+        named = layer if isinstance(layer, Mapping) else dict(zip(("weight", "bias"), layer, strict=False))
+        tensors = {part: in_memory(tensor) for part, tensor in named.items() if tensor is not None}
+        found.append(piece_of(piece, f"piece {piece}", tensors))
+    table = [np.asarray(in_memory(side), np.float64) for side in (x, y)]
+    if table[0].ndim != 2 or table[1].ndim not in (1, 2) or len(table[0]) != len(table[1]):
+        shapes = " and ".join(str(list(side.shape)) for side in table)
+        raise PuzzleError(f"x and y are {shapes}; expected [rows, inputs] and [rows] or [rows, outputs]")
+    if not all(np.isfinite(side).all() for side in table):
+        raise PuzzleError("x or y holds NaN or infinite values; expected finite numbers")
+    given = activation != AUTO
+    form = canonical(activation if given else "relu")
+    return build_puzzle(found, *table, name=name, activation=form, activation_given=given)
+
+
+def from_state_dict(
+    tensors: Mapping[str, Any], x: Any, y: Any, *, activation: str = AUTO, name: str = "state dict"
+) -> Puzzle:
+    """Return the puzzle of the layers in a state dict: those of one prefix make a piece, numbered as they come.
+
+    Parameters and errors are those of `from_arrays`.
+    """
+    layers = dict[str, dict[str, Any]]()
+    for key, tensor in tensors.items():
+        prefix, _, part = key.rpartition(".")
+        layers.setdefault(prefix, {})[part] = tensor
+    return from_arrays(list(layers.values()), x, y, activation=activation, name=name)
+
+
+def from_modules(modules: Iterable[Any], x: Any, y: Any, *, activation: str = AUTO, name: str = "modules") -> Puzzle:
+    """Return the puzzle of modules with a `state_dict()`, one layer each, such as `torch.nn.Linear`, as they come.
+
+    Parameters and errors are those of `from_arrays`.
+    """
+    return from_arrays([module.state_dict() for module in modules], x, y, activation=activation, name=name)
+
+
+def in_memory(tensor: Any) -> Any:
+    """Return an array of NumPy, JAX or PyTorch, wherever it is, as NumPy's."""
+    for step in ("detach", "cpu", "numpy"):
+        tensor = getattr(tensor, step)() if hasattr(tensor, step) else tensor
+    return np.asarray(tensor)
+
+
+def _with_norms(puzzle: Puzzle, norms: list[NormPiece], roles: Roles) -> Puzzle:
+    """Return a puzzle with norms, in the order of their ids until somebody tells where they belong."""
+    wrong = next((norm for norm in norms if len(norm.mean) != puzzle.features), None)
+    if wrong is not None:
+        raise PuzzleError(
+            f"{wrong.file}: a norm of {len(wrong.mean)} features; expected {puzzle.features} as in blocks"
+        )
+    n = len(roles.ins)
+    if len(norms) not in (n, n + 1) or len(roles.outs) != n or roles.head is not None or puzzle.given.square:
+        raise PuzzleError(
+            f"{len(norms)} norms for {n} first and {len(roles.outs)} second halves; expected one before each block and "
+            "perhaps one before the readout, with no other layer there and other widths than the features'"
+        )
+    raw = {int(piece): (w, b) for piece, w, b in zip(puzzle.in_ids, puzzle.w_in, puzzle.b_in, strict=True)}
+    raw[puzzle.last_id] = roles.last.weight, roles.last.bias
+    normed = Normed(tuple(map(norm_of, norms)), raw)
+    return puzzle.replace(given=replace(puzzle.given, normed=normed))
+
+
+def _arrays(roles: Roles, scale: float, *, single: bool) -> dict[str, Any]:
+    """Return what a puzzle has of its pieces; halves of fewer hidden units than others are filled up with silent ones.
+
+    With a `single` output, there is no axis for outputs.
+    """
+    ins, outs, last, first, head = roles
+    most = max(piece.shape[0] for piece in ins)
+
+    def filled(table: Floats, axis: int) -> Floats:
+        room = [(0, most - table.shape[axis] if k == axis else 0) for k in range(table.ndim)]
+        return np.pad(table, room)
+
+    found: dict[str, Any] = {
+        "w_in": np.stack([filled(piece.weight, 0) for piece in ins]),
+        "b_in": np.stack([filled(piece.bias, 0) for piece in ins]),
+        "w_out": scale * np.stack([filled(piece.weight, 1) for piece in outs]),
+        "b_out": scale * np.stack([piece.bias for piece in outs]),
+        "w_last": last.weight[0] if single else last.weight,
+        "b_last": float(last.bias[0]) if single else last.bias,
+        "in_ids": np.array([piece.id for piece in ins]),
+        "out_ids": np.array([piece.id for piece in outs]),
+        "last_id": last.id,
+    }
+    widths = {piece.id: piece.shape[0] for piece in ins} | {piece.id: piece.shape[1] for piece in outs}
+    every = [*ins, *outs, last, *(piece for piece in (first, head) if piece is not None)]
+    found["given"] = Given(
+        widths if len(set(widths.values())) > 1 else {},
+        frozenset(piece.id for piece in every if not piece.biased),
+        frozenset(piece.id for piece in (*ins, *outs) if piece.shape == (roles.features, roles.features)),
+    )
+    if first is not None:
+        found["first"] = Layer(first.id, first.weight, first.bias)
+    if head is not None:
+        found["head"] = Layer(head.id, head.weight, head.bias)
+    return found
+
+
+def _notes(pieces: Sequence[Piece | NormPiece], ins: int, outs: int) -> tuple[str, ...]:
+    """Return what is odd about so many first and second halves, and about the numbers of all pieces."""
+    notes: list[str] = []
+    if ins != outs:
+        more, fewer = ("first", "second") if ins > outs else ("second", "first")
+        count = abs(ins - outs)
+        halves = f"a {more} half is" if count == 1 else f"{count} {more} halves are"
+        notes.append(f"{ins} first halves but {outs} second halves: {halves} left over, or {fewer} ones are missing")
+    if missing := missing_ids(pieces):
+        notes.append(f"piece numbers are not contiguous; missing: {missing}")
+    return tuple(notes)
+
+
+def _check_features(pieces: list[Piece], features: int, outputs: int) -> None:
+    """Compare the table with the width that the pieces agree on, which finds the readout."""
+    widths = {piece.shape[1] for piece in pieces if piece.shape[0] == outputs}
+    if any(piece.shape[1] == features for piece in pieces):
+        return
+    if widths and features not in widths:
+        raise PuzzleError(
+            f"{TABLE}: {features} input columns; the readout takes {' or '.join(map(str, sorted(widths)))} features"
+        )
