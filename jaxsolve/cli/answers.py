@@ -21,14 +21,14 @@ def answer_of(puzzle: "Puzzle", certificate: "Certificate | None") -> dict[str, 
         nothing = "permutation", "sha256", "mse", "r2", "exact", "noise", "evidence", "identification", "cause"
         return dict.fromkeys(nothing) | {"verdict": None, "pairs": [], "unused": [], "alike": []} | about
     ids, evidence = certificate.permutation, certificate.evidence
-    alike = evidence.alike if evidence else ()
+    alike, halves = evidence.alike if evidence else (), puzzle.halves_of(ids)
     return {
         "permutation": ids,
         "sha256": certificate.sha256,
         "verdict": certificate.verdict,
         "mse": certificate.told(certificate.mse),
         "r2": certificate.r2,
-        "pairs": [list(pair) for pair in zip(ids[:-1:2], ids[1::2], strict=True)],
+        "pairs": [list(pair) for pair in zip(halves[::2], halves[1::2], strict=True)],
         **about,
         "exact": certificate.exact,
         "noise": noise_of(certificate),

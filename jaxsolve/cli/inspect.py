@@ -23,18 +23,28 @@ def facts(puzzle: "Puzzle") -> dict[str, Any]:
 
     label, puzzle = puzzle.label, unpadded(puzzle)
     ins, outs = len(puzzle.in_ids), len(puzzle.out_ids)
+    inputs = puzzle.x if puzzle.inputs is None else puzzle.inputs
+    norms = [] if puzzle.given.normed is None else [norm.id for norm in puzzle.given.normed.norms]
     return {
         "name": puzzle.name,
         "blocks": min(ins, outs),
         "features": puzzle.features,
         "hidden": puzzle.hidden,
-        "pieces": ins + outs + 1,
+        "outputs": puzzle.outputs,
+        "inputs": inputs.shape[1],
+        "pieces": ins + outs + sum(map(len, puzzle.around)) + len(norms),
+        "widths": sorted({puzzle.width_of(int(piece)) for piece in puzzle.in_ids}),
+        "first_id": puzzle.first and puzzle.first.id,
+        "head_id": puzzle.head and puzzle.head.id,
+        "norm_ids": norms,
+        "square_ids": sorted(puzzle.given.square),
+        "without_bias": sorted(puzzle.given.unbiased),
         "w_in_ids": puzzle.in_ids.tolist(),
         "w_out_ids": puzzle.out_ids.tolist(),
         "readout_id": puzzle.last_id,
         "dtype": puzzle.dtype,
         "rows": puzzle.rows,
-        "input_range": [float(puzzle.x.min()), float(puzzle.x.max())],
+        "input_range": [float(inputs.min()), float(inputs.max())],
         "pred_range": [float(puzzle.y.min()), float(puzzle.y.max())],
         "pred_variance": puzzle.variance,
         "label_mse": None if label is None else float(((puzzle.y - label) ** 2).mean()),
@@ -49,17 +59,26 @@ def _shown(found: dict[str, Any]) -> list[tuple[str, str]]:
     low, high = found["input_range"]
     pred_low, pred_high = found["pred_range"]
     label = "no column 'true'" if found["label_mse"] is None else f"MSE of pred against it {found['label_mse']:.4g}"
-    wide = f"{found['features']}/{found['hidden']}"
+    d, hidden = found["features"], " or ".join(map(str, found["widths"]))
+    halves = ("first halves", f"[{hidden}, {d}]", "w_in_ids"), ("second halves", f"[{d}, {hidden}]", "w_out_ids")
+    if found["square_ids"] and len(found["widths"]) == 1:
+        halves = (("halves, first or second", f"[{d}, {d}]", "square_ids"),)
+    outer = [
+        ("layer before the blocks", f"[{d}, {found['inputs']}]  id {found['first_id']}", found["first_id"]),
+        ("layer before the readout", f"id {found['head_id']}", found["head_id"]),
+        ("norms", f"[{d}]  ids {_ids(found['norm_ids'])}", found["norm_ids"] or None),
+        ("without bias", f"ids {_ids(found['without_bias'])}", found["without_bias"] or None),
+    ]
     most = "" if len(found["w_in_ids"]) == len(found["w_out_ids"]) else "at most "
     return [
         ("puzzle", found["name"]),
         (
             "network",
-            f"{most}{found['blocks']} blocks of {wide}, one readout: {found['pieces']} pieces, {found['dtype']}",
+            f"{most}{found['blocks']} blocks of {d}/{hidden}, one readout: {found['pieces']} pieces, {found['dtype']}",
         ),
-        ("first halves", f"[{found['hidden']}, {found['features']}]  ids {_ids(found['w_in_ids'])}"),
-        ("second halves", f"[{found['features']}, {found['hidden']}]  ids {_ids(found['w_out_ids'])}"),
-        ("readout", f"[1, {found['features']}]  id {found['readout_id']}"),
+        *((what, f"{shape}  ids {_ids(found[ids])}") for what, shape, ids in halves),
+        *((what, told) for what, told, there in outer if there is not None),
+        ("readout", f"[{found['outputs']}, {'M' if found['head_id'] is not None else d}]  id {found['readout_id']}"),
         ("rows", str(found["rows"])),
         ("inputs", f"{low:.4g} … {high:.4g}"),
         ("pred", f"{pred_low:.4g} … {pred_high:.4g}, variance {found['pred_variance']:.4g}"),

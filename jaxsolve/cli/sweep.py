@@ -83,13 +83,12 @@ def sweep(
                 _end_with(solution, given, store, json)
                 raise typer.Exit(codes.of(solution.status, exact=solution.config.exact))
             ranked = sorted(done, key=lambda outcome: outcome.mse)
-            report = _report(given.name, ranked, best) | {"left": len(todo) - len(done)}
+            pairs = consensus(ranked[:best], given.halves_of)
+            report = _report(given.name, ranked, best, pairs) | {"left": len(todo) - len(done)}
             status = "finished" if not report["left"] else "interrupted" if run.stopped else "out_of_time"
             ending.begin()
             store.finish(status, report, answer=(ranked[0].permutation, ranked[0].mse) if ranked else None)
-        terminal.result_json(report) if json else terminal.result(
-            _shown(ranked, consensus(ranked[:best]), report["best"])
-        )
+        terminal.result_json(report) if json else terminal.result(_shown(ranked, pairs, report["best"]))
         store.conclude(f"results are in {folder}")
     if report["left"]:
         terminal.note(f"{report['left']} runs are left; go on with --out {folder}")
@@ -120,10 +119,10 @@ def _stored(folder: Path) -> "Stored | None":
         return None
 
 
-def _report(puzzle: str, ranked: list["Outcome"], best: int) -> dict[str, Any]:
-    from jaxsolve.experiment.sweep import consensus
-
-    listed = [{"pair": list(pair), "runs": count} for pair, count in consensus(ranked[:best])]
+def _report(
+    puzzle: str, ranked: list["Outcome"], best: int, pairs: list[tuple[tuple[int, int], int]]
+) -> dict[str, Any]:
+    listed = [{"pair": list(pair), "runs": count} for pair, count in pairs]
     runs = [vars(one) for one in ranked]
     return {"puzzle": puzzle, "runs": runs, "best": len(ranked[:best]), "consensus": listed}
 

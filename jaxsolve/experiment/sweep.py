@@ -182,9 +182,15 @@ def run_sweep(
         yield outcome
 
 
-def consensus(outcomes: list[Outcome]) -> list[tuple[tuple[int, int], int]]:
-    """Return in how many of some answers each pair of pieces appears, the most frequent first."""
+def consensus(
+    outcomes: list[Outcome], halves_of: Callable[[list[int]], list[int]] = lambda ids: ids[:-1]
+) -> list[tuple[tuple[int, int], int]]:
+    """Return in how many of some answers each pair of pieces appears, the most frequent first.
+
+    `halves_of` is as `Puzzle` has it, for puzzles with more around their blocks than a readout.
+    """
     counts: Counter[tuple[int, int]] = Counter()
     for one in outcomes:
-        counts.update(zip(one.permutation[:-1:2], one.permutation[1::2], strict=True))
+        halves = halves_of(one.permutation)
+        counts.update(zip(halves[::2], halves[1::2], strict=True))
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))

@@ -209,6 +209,12 @@ class Puzzle:
         blocks = interleaved[~self.silent(assembly)].tolist()
         return [*begin, *(piece for i, j in blocks for piece in ([norms[i], i, j] if norms else [i, j])), *end]
 
+    def halves_of(self, permutation: Sequence[int]) -> list[int]:
+        """Return the ids of first and second halves in an answer, by turns: without norms and outer layers."""
+        begin, end = self.around
+        blocks = list(permutation[len(begin) : len(permutation) - len(end)])
+        return [piece for k, piece in enumerate(blocks) if k % 3] if self._norms else blocks
+
     @property
     def _norms(self) -> Mapping[int, int]:
         return {} if self.given.normed is None else self.given.normed.before
@@ -245,12 +251,10 @@ class Puzzle:
             begun = list(permutation[: len(begin)]) == begin
             around = f"end with pieces {', '.join(map(str, end))}" if begun else f"begin with piece {begin[0]}"
             raise AnswerError(f"the answer does not {around}, a layer that is no block")
-        blocks = list(permutation[len(begin) : len(permutation) - len(end)])
-        if self._norms:
-            norms, blocks = blocks[::3], [piece for k, piece in enumerate(blocks) if k % 3]
-            for norm, i in zip(norms, blocks[::2], strict=False):
-                if self._norms.get(i) != norm:
-                    raise AnswerError(f"the answer has piece {norm} before {i}; expected norm, first and second half")
+        blocks = self.halves_of(permutation)
+        for norm, i in zip(permutation[len(begin) :: 3], blocks[::2] if self._norms else (), strict=False):
+            if self._norms.get(i) != norm:
+                raise AnswerError(f"the answer has piece {norm} before {i}; expected norm, first and second half")
         if len(blocks) % 2:
             raise AnswerError(
                 f"the answer has {len(permutation)} piece ids; expected two for each block, and the readout"

@@ -242,7 +242,7 @@ class Recorder(Observer):
             self._write({key: event[key] for key in ("t", "evaluations", "attempt")} | {"event": "attempt", **about})
             attempt.label = None
         if waiting.assembly is not None:
-            event = event | {"permutation": self._permutation(waiting.assembly)}
+            event = event | {"permutation": self._blocks(waiting.assembly)}
         self._write(event)
 
     def _write_rate(self) -> None:
@@ -278,6 +278,10 @@ class Recorder(Observer):
 
     def _write_record(self) -> None:
         files.replace(self.path, f"{files.sealed(to_json(self._fields))}\n".encode())
+
+    def _blocks(self, assembly: Assembly) -> list[int]:
+        """Return the pieces of an assembly's blocks, and the readout, whatever else stands around them."""
+        return [*self._puzzle.halves_of(self._permutation(assembly)), self._puzzle.last_id]
 
     def _permutation(self, assembly: Assembly) -> list[int]:
         spare = max(0, len(assembly.ins) - self._puzzle.blocks)  # partial networks have fewer

@@ -62,7 +62,9 @@ def replay_data(frames: list[Frame], final: list[int]) -> dict[str, Any]:
     A block is told by a number, an index of ``places`` where the position of its first half in the answer stands, -1
     where it has none; the number k is written as -1 - k where its second half is not the one of the answer.
     """
-    answer = blocks_of(final)
+    # frames have the pieces of blocks and the readout; an answer may have norms and other layers as well
+    known = {piece for frame in frames for piece in frame.permutation}
+    answer = blocks_of([piece for piece in final if piece in known] if known else final)
     places = {i: t for t, (i, _) in enumerate(answer)}
     partners = dict(answer)
     index = {i: k for k, i in enumerate(dict.fromkeys(i for frame in frames for i, _ in blocks_of(frame.permutation)))}
