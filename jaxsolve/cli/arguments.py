@@ -35,11 +35,13 @@ Answer = Annotated[
     ),
 ]
 NAMES = ", ".join(ACTIVATIONS)
-Activation = Annotated[str, typer.Option(metavar="NAME", help=f"Activation of the blocks: {NAMES}.")]
+FORM = "with norms as layer_norm+gelu, behind a first layer as relu/relu, scaled as 0.5*relu"
+Activation = Annotated[str, typer.Option(metavar="FORM", help=f"Activation of the blocks: {NAMES}; {FORM}.")]
 ActivationOrAuto = Annotated[
     str,
     typer.Option(
-        metavar="NAME|auto", help=f"Activation of the blocks: {NAMES}; auto: the one that lets the error fall."
+        metavar="FORM|auto",
+        help=f"Activation of the blocks: {NAMES}; {FORM}; auto: what lets the error fall.",
     ),
 ]
 LinkName = Annotated[

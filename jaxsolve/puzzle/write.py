@@ -134,7 +134,8 @@ def named_tensors(puzzle: Puzzle, permutation: Sequence[int]) -> dict[str, Any]:
         f"{names[piece_id]}.{part}": tensor for piece_id, layer in _layers(puzzle) for part, tensor in layer.items()
     }
     kept = lambda tensor: tensor.dtype if np.issubdtype(np.asarray(tensor).dtype, np.integer) else dtype
-    return {name: np.ascontiguousarray(tensor, dtype=kept(tensor)) for name, tensor in tensors.items()}
+    whole = lambda tensor: np.ascontiguousarray(tensor, dtype=kept(tensor)).reshape(np.shape(tensor))
+    return {name: whole(tensor) for name, tensor in tensors.items()}
 
 
 def write_puzzle(puzzle: Puzzle, path: Path, *, decimals: int | None = None) -> None:
@@ -209,7 +210,7 @@ def pth_bytes(tensors: Mapping[str, Any], *, dtype: str = "float32") -> bytes:
     entries: dict[str, bytes] = {}
     for k, (name, tensor) in enumerate(tensors.items()):
         counts = np.ndim(tensor) == 0 and np.issubdtype(np.asarray(tensor).dtype, np.integer)
-        array = np.ascontiguousarray(tensor).astype(np.int64 if counts else kind)
+        array = np.ascontiguousarray(tensor).astype(np.int64 if counts else kind).reshape(np.shape(tensor))
         strides = [step // array.itemsize for step in array.strides]
         persistent_id = [
             _text("storage"),
