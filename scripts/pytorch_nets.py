@@ -101,6 +101,26 @@ class TabularResNet(nn.Module):
         return [self.first, *blocks, self.norm, self.last]
 
 
+class PreNorm(TabularResNet):
+    """The same with LayerNorms in place of BatchNorms, no first layer, and a readout right behind the last norm."""
+
+    def __init__(self, inputs: int, outputs: int, *, blocks: int, hidden: int) -> None:
+        super().__init__(inputs, outputs, blocks=blocks, features=inputs, hidden=hidden)
+        self.first, self.norm = nn.Identity(), nn.LayerNorm(inputs)
+        for block in self.blocks:
+            block.norm, block.dropout = nn.LayerNorm(inputs), nn.Identity()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return predictions."""
+        for block in self.blocks:
+            x = block(x)
+        return self.last(self.norm(x))
+
+    def layers(self) -> list[nn.Module]:
+        """Return the pieces in the order they run."""
+        return super().layers()[1:]
+
+
 def standardised(x: Any) -> torch.Tensor:
     """Return columns of mean 0 and standard deviation 1; constant ones become 0."""
     spread = x.std(axis=0)
@@ -137,20 +157,33 @@ def breast_cancer() -> tuple[nn.Module, torch.Tensor, str]:
     return trained(net, x, label, epochs=30), x, "layer_norm+relu"
 
 
-def tabular_resnet() -> tuple[nn.Module, torch.Tensor, str]:
-    """Return a tabular ResNet of 16 blocks, taught by a random network of one tanh layer."""
+def taught() -> tuple[torch.Tensor, torch.Tensor]:
+    """Return 24 normal inputs, and what a random network of one tanh layer answers."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(6000, 24))
     label = np.tanh(x @ rng.normal(scale=0.4, size=(24, 32)) + rng.normal(size=32)) @ rng.normal(size=32) / 32**0.5
-    x, label = standardised(x), standardised(label[:, None] + rng.normal(scale=0.1, size=(6000, 1)))
+    return standardised(x), standardised(label[:, None] + rng.normal(scale=0.1, size=(6000, 1)))
+
+
+def tabular_resnet() -> tuple[nn.Module, torch.Tensor, str]:
+    """Return a tabular ResNet of 16 blocks with BatchNorms."""
+    x, label = taught()
     net = TabularResNet(24, 1, blocks=16, features=48, hidden=96)
     return trained(net, x, label, epochs=20, batch=128), x, "relu"
+
+
+def pre_norm() -> tuple[nn.Module, torch.Tensor, str]:
+    """Return a stack of 16 blocks behind LayerNorms with parameters."""
+    x, label = taught()
+    net = PreNorm(24, 1, blocks=16, hidden=48)
+    return trained(net, x, label, epochs=20, batch=100), x, "layer_norm+relu+layer_norm"
 
 
 NETS: dict[str, Callable[[], tuple[nn.Module, torch.Tensor, str]]] = {
     "digits": digits,
     "breast_cancer": breast_cancer,
     "tabular_resnet": tabular_resnet,
+    "pre_norm": pre_norm,
 }
 
 

@@ -37,14 +37,14 @@ class Piece:
 
 @dataclass(frozen=True, eq=False)
 class NormPiece:
-    """A BatchNorm with running statistics, `[D]` each, in float64."""
+    """A norm with parameters, `[D]` each, in float64; a BatchNorm has running statistics, others have none."""
 
     id: int
     file: str
     weight: np.ndarray[Any, np.dtype[np.float64]]
     bias: np.ndarray[Any, np.dtype[np.float64]]
-    mean: np.ndarray[Any, np.dtype[np.float64]]
-    variance: np.ndarray[Any, np.dtype[np.float64]]
+    mean: np.ndarray[Any, np.dtype[np.float64]] | None
+    variance: np.ndarray[Any, np.dtype[np.float64]] | None
     dtype: str
     tensors: Mapping[str, Any]
     """As they are in its file."""

@@ -42,7 +42,7 @@ def walked(puzzle: Puzzle, *, rows: int = 2000) -> Puzzle:
     rows
         Rows whose statistics are compared, at most.
     """
-    if puzzle.given.normed is None or puzzle.given.normed.before:
+    if puzzle.given.normed is None or puzzle.given.normed.before or not puzzle.given.normed.running:
         return puzzle
     few = puzzle.first_rows(rows)
     names, found = usual(puzzle.activation, embeds=puzzle.first is not None), None

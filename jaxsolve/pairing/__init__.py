@@ -2,6 +2,7 @@
 
 from jaxsolve.pairing.assignment import Pairing, assign, margins, pair, rank_pairings, real_pairs
 from jaxsolve.pairing.discriminant import statistics
+from jaxsolve.pairing.norm_places import placed, replaced
 from jaxsolve.pairing.orientation import oriented
 from jaxsolve.pairing.pairings import PAIRINGS
 from jaxsolve.pairing.scores import Scores, of_pairs, standardised
@@ -20,8 +21,10 @@ __all__ = [
     "of_pairs",
     "oriented",
     "pair",
+    "placed",
     "rank_pairings",
     "real_pairs",
+    "replaced",
     "similarity",
     "standardised",
     "statistics",

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from jaxsolve.architecture import canonical, form_of
+from jaxsolve.architecture import canonical, form_of, respelled
 from jaxsolve.architecture.roles import NormPiece, Piece, Roles, assign_roles, missing_ids
 from jaxsolve.errors import PuzzleError
 from jaxsolve.puzzle.given import Given, Layer, Normed
 from jaxsolve.puzzle.norm_pieces import norm_of
-from jaxsolve.puzzle.padding import embedded, padded
+from jaxsolve.puzzle.padding import embedded, padded, read_as
 from jaxsolve.puzzle.pieces import FLOATS, piece_of
 from jaxsolve.puzzle.source import TABLE
 from jaxsolve.puzzle.telling import DataTelling
@@ -143,10 +143,10 @@ def in_memory(tensor: Any) -> Any:
 
 def _with_norms(puzzle: Puzzle, norms: list[NormPiece], roles: Roles) -> Puzzle:
     """Return a puzzle with norms, in the order of their ids until somebody tells where they belong."""
-    wrong = next((norm for norm in norms if len(norm.mean) != puzzle.features), None)
+    wrong = next((norm for norm in norms if len(norm.weight) != puzzle.features), None)
     if wrong is not None:
         raise PuzzleError(
-            f"{wrong.file}: a norm of {len(wrong.mean)} features; expected {puzzle.features} as in blocks"
+            f"{wrong.file}: a norm of {len(wrong.weight)} features; expected {puzzle.features} as in blocks"
         )
     n = len(roles.ins)
     if len(norms) not in (n, n + 1) or len(roles.outs) != n or roles.head is not None or puzzle.given.square:
@@ -157,7 +157,17 @@ def _with_norms(puzzle: Puzzle, norms: list[NormPiece], roles: Roles) -> Puzzle:
     raw = {int(piece): (w, b) for piece, w, b in zip(puzzle.in_ids, puzzle.w_in, puzzle.b_in, strict=True)}
     raw[puzzle.last_id] = roles.last.weight, roles.last.bias
     normed = Normed(tuple(map(norm_of, norms)), raw)
-    return puzzle.replace(given=replace(puzzle.given, normed=normed))
+    puzzle = puzzle.replace(given=replace(puzzle.given, normed=normed))
+    if normed.running:
+        return puzzle
+    if any(norm.mean is not None for norm in normed.norms):
+        raise PuzzleError(f"{norms[0].file}: norms with running statistics and without; expected one kind")
+    # where nobody has said what is normalised: without a bias, it is not the mean
+    kind = "layer_norm" if any("bias" in norm.tensors for norm in norms) else "rms_norm"
+    form = form_of(puzzle.activation)
+    parts = {"before": kind} if form.before.everything else {}
+    parts |= {"last": kind} if normed.last and form.last.everything else {}
+    return read_as(puzzle, respelled(puzzle.activation, **parts))
 
 
 def _arrays(roles: Roles, scale: float, *, single: bool) -> dict[str, Any]:

@@ -57,16 +57,19 @@ class Layer(NamedTuple):
 
 
 class Norm(NamedTuple):
-    """A BatchNorm with running statistics, a piece of its own: scale·h + shift of the states h."""
+    """What a norm that is a piece of its own makes of what it has normalised: scale·h + shift.
+
+    A BatchNorm has running statistics and normalises nothing in use: its scale has them in.
+    """
 
     id: int
     scale: Floats
     """`[D]`"""
     shift: Floats
     """`[D]`"""
-    mean: Floats
-    """`[D]` of the states that it was given in training, and"""
-    variance: Floats
+    mean: Floats | None
+    """`[D]` of the states that a BatchNorm was given in training, and"""
+    variance: Floats | None
     """`[D]` their variance."""
     tensors: Mapping[str, Any]
     """As they are in its file."""
@@ -89,6 +92,11 @@ class Normed:
     def last(self) -> bool:
         """Whether there is one before the readout."""
         return len(self.norms) == len(self.raw)
+
+    @property
+    def running(self) -> bool:
+        """Whether they have running statistics."""
+        return all(norm.mean is not None for norm in self.norms)
 
 
 @dataclass(frozen=True)

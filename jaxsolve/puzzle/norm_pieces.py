@@ -1,7 +1,8 @@
-"""Host: BatchNorms that are pieces of their own, folded into what they stand before.
+"""Host: norms that are pieces of their own, folded into what they stand before.
 
-In use, a BatchNorm (Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167) is an affine map of the states: of a first
-half W it makes W·scale, and W·shift more of its bias. Which norm belongs to which block has to be told.
+Behind LayerNorm and RMSNorm, whose kind the form of a puzzle says, their parameters are an affine map. In use, a
+BatchNorm (Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167) is nothing else. Of a first half W such a map makes
+W·scale, and W·shift more of its bias. Which norm belongs to which block has to be told.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ from jaxsolve.puzzle.types import Puzzle
 
 def norm_of(piece: NormPiece, *, epsilon: float = 1e-5) -> Norm:
     """Return a norm as an affine map; `epsilon` is what PyTorch adds to a variance unless it is told otherwise."""
+    if piece.mean is None or piece.variance is None:
+        return Norm(piece.id, piece.weight, piece.bias, None, None, piece.tensors)
     scale = piece.weight / np.sqrt(piece.variance + epsilon)
     return Norm(piece.id, scale, piece.bias - scale * piece.mean, piece.mean, piece.variance, piece.tensors)
 
@@ -74,6 +77,8 @@ def norms_answered(puzzle: Puzzle, permutation: Sequence[int]) -> Puzzle:
         return puzzle
     if normed.before or not normed.last:
         return with_norms(puzzle, before, active=puzzle.head is not None)
+    if not normed.running:
+        return with_norms(puzzle, before, active=False)
     return min(
         (with_norms(puzzle, before, active=active) for active in (True, False)),
         key=lambda one: _error(one, permutation),

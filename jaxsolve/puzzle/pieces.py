@@ -94,7 +94,8 @@ def _read_safetensors(data: bytes, file: str) -> list[tuple[int, Tensors]]:
 
 def piece_of(piece_id: int, file: str, tensors: Tensors) -> Piece | NormPiece:
     """Return a piece of its tensors, widened to float64; `PuzzleError` names `file` where they are none."""
-    if any(name.rsplit(".", 1)[-1] in RUNNING for name in tensors):
+    parts = {name.rsplit(".", 1)[-1]: tensor for name, tensor in tensors.items()}
+    if {*RUNNING} & {*parts} or getattr(parts.get("weight"), "ndim", 0) == 1:
         return _norm(piece_id, file, tensors)
     layer: Tensors = {}
     for name, tensor in tensors.items():
@@ -123,13 +124,16 @@ def piece_of(piece_id: int, file: str, tensors: Tensors) -> Piece | NormPiece:
 
 
 def _norm(piece_id: int, file: str, tensors: Tensors) -> NormPiece:
-    """Check the tensors of a BatchNorm and widen them to float64; without weight and bias they are 1 and 0."""
+    """Check the tensors of a norm and widen them to float64; where weight or bias are not there, they are 1 or 0."""
     own = {name.rsplit(".", 1)[-1]: tensor for name, tensor in tensors.items()}
     known = {name: tensor for name, tensor in own.items() if name != COUNTER}
-    if not {*RUNNING} <= {*known} <= {"weight", "bias", *RUNNING} or len(own) != len(tensors):
+    running = bool({*RUNNING} & {*known})
+    needed = {*RUNNING} if running else {"weight"}
+    if not needed <= {*known} <= {"weight", "bias", *RUNNING} or len(own) != len(tensors):
         found = ", ".join(map(repr, tensors))
         raise PuzzleError(f"{file}: holds {found}; expected a norm's weight, bias, running_mean and running_var")
-    size = known[RUNNING[0]].shape[0] if known[RUNNING[0]].ndim == 1 else 0
+    first = known[RUNNING[0] if running else "weight"]
+    size = first.shape[0] if first.ndim == 1 else 0
     for name, tensor in known.items():
         if tensor.shape != (size,) or not size or tensor.dtype.name not in FLOATS:
             shape, kind = list(tensor.shape), tensor.dtype.name
@@ -139,4 +143,5 @@ def _norm(piece_id: int, file: str, tensors: Tensors) -> NormPiece:
     wide = {name: tensor.astype(np.float64) for name, tensor in known.items()}
     weight, bias = wide.get("weight", np.ones(size)), wide.get("bias", np.zeros(size))
     dtype = max((tensor.dtype.name for tensor in known.values()), key=FLOATS.index)
-    return NormPiece(piece_id, file, weight, bias, wide[RUNNING[0]], wide[RUNNING[1]], dtype, dict(tensors))
+    mean, variance = map(wide.get, RUNNING)
+    return NormPiece(piece_id, file, weight, bias, mean, variance, dtype, dict(tensors))

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxsolve.ordering import QUICK_SEEDS, Order, Paired, seed_order, seriated_order
 from jaxsolve.ordering.norm_walk import walked
-from jaxsolve.pairing import PAIRINGS, Pairing, oriented, pair, rank_pairings
+from jaxsolve.pairing import PAIRINGS, Pairing, oriented, pair, placed, rank_pairings
 from jaxsolve.puzzle import Puzzle, conditioned, mean_squared_error
 from jaxsolve.puzzle.units import AffineFit, matched
 from jaxsolve.run import Run
@@ -65,7 +65,7 @@ def first_start(puzzle: Puzzle, config: Config) -> Start:
 
 def told(puzzle: Puzzle) -> Puzzle:
     """Return a puzzle whose pieces all have roles: those of square halves and the places of norms are told, too."""
-    return walked(oriented(puzzle))
+    return walked(placed(oriented(puzzle)))
 
 
 def initial_of(config: Config) -> Initial:

@@ -64,6 +64,8 @@ def solve(
     """
     config = config or Config()
     run = run or Run(budget=config.budget, memory=config.memory)
+    normed = puzzle.given.normed
+    keep = keep if normed is None or normed.running else None  # norms that change places are not stored
     given, puzzle = puzzle.fingerprint if keep or resume else "", told(conditioned(puzzle))
     if start is None and puzzle.given.normed is not None and puzzle.given.normed.walk:
         start = puzzle.assembly(ids_along(puzzle, puzzle.given.normed.walk))
@@ -91,6 +93,8 @@ def solve(
             if judge.refit is not None:
                 reading.refit(hypothesis.puzzle, judge.refit, judge.given)
                 judge = _begun(reading, config, run, None, judge.refits + 1)
+            elif not (attempt.certificate and attempt.certificate.solved) and reading.exchanged(attempt):
+                judge = _begun(reading, config, run, None, judge.refits)
             elif settled:
                 break
             if keep is not None:

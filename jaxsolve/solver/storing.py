@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxsolve import engine
 from jaxsolve.errors import UsageError
-from jaxsolve.pairing import Pairing, pair
+from jaxsolve.pairing import Pairing, pair, replaced
 from jaxsolve.puzzle import Assembly, Puzzle, padded, read_as
 from jaxsolve.puzzle.units import AffineFit, rescaled
 from jaxsolve.search import Descent, Round
@@ -43,6 +43,22 @@ class Reading:
         """Read the predictions of a puzzle as an affine map of its outputs, and begin there with an assembly."""
         self.fits.append((puzzle.activation, fit))
         self.puzzle, self.start = rescaled(puzzle, fit), start
+
+    def exchanged(self, attempt: Attempt, *, near: float = 0.5) -> bool:
+        """Exchange the norms of a puzzle where that makes the end of an attempt better, and begin there.
+
+        `near` is the share of the variance that it leaves at most, to be looked at.
+        """
+        puzzle, read = self.puzzle, attempt.puzzle
+        if puzzle.given.normed is None or (read.blocks, read.activation) != (puzzle.blocks, puzzle.activation):
+            return False
+        if not attempt.descent.loss <= near * puzzle.variance:
+            return False
+        better = replaced(self.puzzle, attempt.descent.assembly)
+        if better is None:
+            return False
+        self.puzzle, self.start = better, attempt.descent.assembly
+        return True
 
     def follow(self, fits: list[tuple[str, AffineFit]], start: Assembly | None) -> None:
         """Read the puzzle as it was given through some maps, and begin with an assembly."""

@@ -106,7 +106,7 @@ def test_without_an_answer_there_is_nothing_to_use(given):
     ("pieces", "x", "y", "why"),
     [
         ([], np.ones((3, 2)), np.ones(3), "no pieces"),
-        ({0: (np.ones(3),)}, np.ones((3, 2)), np.ones(3), "piece 0: weight"),
+        ({0: (np.ones((2, 2, 2)),)}, np.ones((3, 2)), np.ones(3), "piece 0: weight"),
         ({5: (np.full((3, 2), np.nan),)}, np.ones((3, 2)), np.ones(3), "piece 5: weight holds NaN"),
         ({0: (np.ones((3, 2)),)}, np.ones((3, 2)), np.ones(4), r"x and y are \[3, 2\] and \[4\]"),
         ({0: (np.ones((3, 2)),)}, np.full((3, 2), np.inf), np.ones(3), "x or y holds NaN or infinite"),

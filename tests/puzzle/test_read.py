@@ -210,7 +210,7 @@ DAMAGES = {
     "two readouts": (lambda f, p: write_piece(f, 50, np.ones((1, 4)), [1]), "both are readouts"),
     "misshapen": (lambda f, p: write_piece(f, of(p, "in"), np.ones((5, 4)), np.ones(5)), r"piece_\d+.pth: weight \[5, 4\]; expected \[6, 4\]"),
     "bias of another length": (lambda f, p: write_piece(f, of(p, "in"), np.ones((6, 4)), np.ones(5)), r"weight \[6, 4\] and bias \[5\]"),
-    "no matrix": (lambda f, p: write_piece(f, of(p, "in"), np.ones(6), np.ones(6)), r"weight \[6\]"),
+    "no matrix": (lambda f, p: write_piece(f, of(p, "in"), np.ones(6), np.ones(6)), r"a norm of 6 features; expected 4"),
     "NaN": (lambda f, p: write_piece(f, of(p, "in"), np.full((6, 4), np.nan), np.ones(6)), r"piece_\d+.pth: weight holds NaN"),
     "infinite": (lambda f, p: write_piece(f, of(p, "in"), np.ones((6, 4)), np.full(6, np.inf)), "bias holds NaN or infinite"),
     "no weight": (lambda f, p: piece(f, of(p, "in")).write_bytes(pth_bytes({"bias": np.ones(6)})), "holds 'bias'; expected one weight and perhaps one bias"),
