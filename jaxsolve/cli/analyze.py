@@ -71,10 +71,10 @@ def _subject(puzzle: str, answer: str | None, activation: str, rows: int | None,
     from jaxsolve.analysis import subject_of
     from jaxsolve.puzzle import mean_squared_error, read_answer, read_as, running
 
-    given = arguments.load(puzzle, activation)
-    if answer is None:
+    permutation = None if answer is None else read_answer(answer)
+    given = arguments.with_roles(arguments.load(puzzle, activation), permutation)
+    if permutation is None:
         return subject_of(given, rows=rows, seed=seed)
-    permutation = read_answer(answer)
     if not given.activation_given:
         alone, assembly = running(given, permutation)
         if len(assembly.ins) and not mean_squared_error(alone, assembly) < 1e-6 * alone.variance:

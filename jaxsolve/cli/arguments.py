@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from jaxsolve.puzzle import (
     LINKS,
     Answer as AnswerFile,
     Puzzle,
+    as_answered,
     check_sha256,
     conditioned,
     in_units,
@@ -112,6 +114,17 @@ def load(path: str, activation: str = "relu", link: str = AUTO, standardise_inpu
         puzzle = read(path, activation, link, standardise_inputs)
     remark(puzzle)
     return puzzle
+
+
+def with_roles(puzzle: Puzzle, answer: Sequence[int] | None = None) -> Puzzle:
+    """Return a puzzle whose pieces all have roles: those that an answer gives them, or the likeliest."""
+    if not puzzle.given.square and puzzle.given.normed is None:
+        return puzzle
+    if answer is not None:
+        return as_answered(puzzle, answer)
+    from jaxsolve.solver.initial import told
+
+    return told(puzzle)
 
 
 def load_for(path: str, answer: AnswerFile, activation: str, link: str, standardise_inputs: bool) -> Puzzle:

@@ -16,7 +16,7 @@ def pair(
 
     A half that is left over, there being more of its kind than of the other, goes with "-".
     """
-    given = arguments.load(puzzle)
+    given = arguments.with_roles(arguments.load(puzzle))
     scores = [pair_by(given, name) for name in (PAIRINGS if pairing == "auto" else [pairing])]
     best = next(rank_pairings(given, PAIRINGS)) if pairing == "auto" else scores[0]
 

@@ -113,7 +113,7 @@ def _run(
     with interrupts.stopping(run.stop, save) as ending:
         with live.watching(run):
             with run.phase("read"):
-                puzzle = arguments.load(path, activation, *units)
+                puzzle = arguments.with_roles(arguments.load(path, activation, *units), start)
                 begin = None if start is None else puzzle.assembly(start)
             settings = asdict(config) | {"activation": activation, "budget": budget, "start": start, "memory": memory}
             settings |= {"link": units[0], "standardise_inputs": units[1]}

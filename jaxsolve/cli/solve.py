@@ -99,7 +99,7 @@ def solve(
     if stored is not None:
         config, read = _as_begun(stored, config, read, _said(context), resume)
     ids = None if start is None else read_answer(start)
-    work = partial(_prepared, puzzle, read, config)
+    work = partial(_prepared, puzzle, read, config, ids)
     # large puzzles are not read in a copy of the process, which has to send them over
     prepared = prefetch(work) if _size(puzzle) < 64 << 20 else work
     names = arguments.start(devices, coordinator, processes, process_id, cluster)
@@ -196,12 +196,11 @@ def _size(path: str) -> int:
         return 0
 
 
-def _prepared(path: str, read: dict[str, Any], config: "Config") -> tuple["Puzzle", "Start"]:
+def _prepared(path: str, read: dict[str, Any], config: "Config", start: list[int] | None) -> tuple["Puzzle", "Start"]:
     """Read a puzzle and find out what can be found out without JAX."""
     from jaxsolve.solver import first_start
-    from jaxsolve.solver.initial import told
 
-    puzzle = told(arguments.read(path, **read))
+    puzzle = arguments.with_roles(arguments.read(path, **read), start)
     return puzzle, first_start(puzzle, config)
 
 

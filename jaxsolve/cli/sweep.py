@@ -55,7 +55,7 @@ def sweep(
     check_apart(puzzle, out, "--out")
     with RunStore("sweep", out, record=not no_record) as store:
         names = arguments.start(devices, None, None, None, False)
-        given = arguments.load(puzzle, activation, link, standardise_inputs)
+        given = arguments.with_roles(arguments.load(puzzle, activation, link, standardise_inputs))
         try:
             folder = store.folder(given.name)
         except TROUBLE as error:
