@@ -197,9 +197,9 @@ def test_steps_are_judged_on_rows_that_they_have_not_seen(monkeypatch):
     mixed, jacobian = engine.mixed, engine.jacobian
 
     def watched(problem, rows, mixture):
-        errors, states = mixed(problem, rows, mixture)
+        errors, *states = mixed(problem, rows, mixture)
         seen.append((np.asarray(rows.x), float(np.mean(np.asarray(errors) ** 2))))
-        return errors, states
+        return errors, *states
 
     def watched_too(problem, rows, *others):
         learned.append(len(seen) - 1)
