@@ -80,8 +80,8 @@ class Telling(Protocol):
         """Return the readout among pieces `[K, D]`, behind a layer before the blocks, perhaps."""
         ...
 
-    def first(self, candidates: list[Piece], last: Piece) -> Piece:
-        """Return the layer before the blocks among pieces `[D, I]`."""
+    def first(self, candidates: list[Piece], reads: np.ndarray[Any, np.dtype[np.float64]]) -> Piece:
+        """Return the layer before the blocks among pieces `[D, I]`; the readout is made of `reads`, `[K, D]`."""
         ...
 
 
@@ -202,7 +202,8 @@ def _sorted(pieces: list[Piece], layout: _Layout, inputs: int, outputs: int, tel
             "nothing tells which of them are the readout and the layer before the blocks"
         )
     last = taken(readouts[0].shape, lambda some: telling.readout(some, known))
-    first = taken((d, inputs), lambda some: telling.first(some, last)) if layout.embeds else None
+    reads = last.weight if head is None else last.weight @ head.weight
+    first = taken((d, inputs), lambda some: telling.first(some, reads)) if layout.embeds else None
     ins = [piece for piece in left if piece.shape[1] == d and piece.shape != square]
     outs = [piece for piece in left if piece.shape[0] == d and piece.shape != square]
     both = [piece for piece in left if piece.shape == square]

@@ -25,11 +25,14 @@ class DataTelling:
         x = self.x if first is None else self.x @ first.weight.T
         return max(candidates, key=lambda piece: self._agreement(x @ piece.weight.T))
 
-    def first(self, candidates: list[Piece], last: Piece) -> Piece:
-        """Return the piece of whose outputs the readout goes along most with the predictions."""
-        reads = lambda piece: last.weight.shape[1] == piece.shape[0]
-        weight = lambda piece: last.weight @ piece.weight if reads(piece) else piece.weight[: self.y.shape[1]]
-        return max(candidates, key=lambda piece: self._agreement(self.x @ weight(piece).T))
+    def first(self, candidates: list[Piece], reads: Floats) -> Piece:
+        """Return the piece of whose outputs, rectified or not, what is read goes along most with the predictions."""
+
+        def agreement(piece: Piece) -> float:
+            states = self.x @ piece.weight.T + piece.bias
+            return max(self._agreement(seen @ reads.T) for seen in (states, np.maximum(states, 0.0)))
+
+        return max(candidates, key=agreement)
 
     def _agreement(self, output: Floats) -> float:
         """Return the correlation of outputs with the predictions, over all of them."""

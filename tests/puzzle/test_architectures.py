@@ -135,7 +135,7 @@ def test_a_readout_among_first_halves_is_told_by_what_it_reads():
     right, wrong = (Piece(k, "", rng.normal(size=(1, 3)), np.zeros(1), "float32") for k in range(2))
     telling = DataTelling(x, x @ right.weight.T + 0.1 * rng.normal(size=(50, 1)))
     assert telling.readout([wrong, right], None) is right
-    assert telling.first([Piece(2, "", rng.normal(size=(3, 3)), np.zeros(3), ""), Piece(3, "", np.eye(3), np.zeros(3), "")], right).id == 3  # fmt: skip
+    assert telling.first([Piece(2, "", rng.normal(size=(3, 3)), np.zeros(3), ""), Piece(3, "", np.eye(3), np.zeros(3), "")], right.weight).id == 3  # fmt: skip
 
 
 @pytest.mark.parametrize(
