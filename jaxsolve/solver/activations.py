@@ -40,8 +40,12 @@ def telling_forms(
     most
         How many are returned.
     """
-    lowest, least = rank_activations(puzzle, assemblies, rows)[0][1], bad * puzzle.variance
-    if puzzle.activation_given or not lowest > least:
+    least = bad * puzzle.variance
+    # the puzzle as it is read first, which mostly settles it
+    if puzzle.activation_given or not _ranked(puzzle, [puzzle.activation], assemblies, rows)[0][1] > least:
+        return []
+    lowest = rank_activations(puzzle, assemblies, rows)[0][1]
+    if not lowest > least:
         return []
     ranked = _ranked(puzzle, unusual(embeds=puzzle.first is not None), assemblies, rows)
     return [name for name, loss in ranked if loss < min(least, clearly * lowest) and same(name) == name][:most]

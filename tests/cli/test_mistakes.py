@@ -182,7 +182,7 @@ def test_a_puzzle_that_is_none(command, name, capsys):
         ("analyze ok --figures text", "text: cannot be a folder for --figures"),
         ("generate", "Missing argument 'OUT'; see 'jaxsolve generate --help'"),
         ("generate text", "text: cannot be a folder for OUT"),
-        ("generate new --hidden 4 --features 4", "--hidden is 4 with 4 features"),
+        ("generate new --hidden 4 --widths 3,5", "--hidden is 4 beside --widths"),
         ("generate new --data empty", "--data: no kind and no CSV file 'empty'"),
         ("generate new --data nan/historical_data.csv", "data row 3, column 'measurement_0': nan"),
         ("generate new --blocks 1000000000", "--blocks is 1000000000; expected 1 to 100000"),
