@@ -72,8 +72,11 @@ def norms_answered(puzzle: Puzzle, permutation: Sequence[int]) -> Puzzle:
     before = dict(zip(blocks[1::3], blocks[::3], strict=False))
     if normed.last:
         before[permutation[-1]] = permutation[-2]
-    as_they_are = before == dict(normed.before)
-    if as_they_are or {*before} != {*normed.raw} or {*before.values()} != {norm.id for norm in normed.norms}:
+    as_they_are, places = (
+        before == dict(normed.before),
+        {*normed.raw} - ({puzzle.last_id} if not normed.last else set()),
+    )
+    if as_they_are or {*before} != places or {*before.values()} != {norm.id for norm in normed.norms}:
         return puzzle
     if normed.before or not normed.last:
         return with_norms(puzzle, before, active=puzzle.head is not None)

@@ -88,7 +88,7 @@ def test_a_tabular_resnet_is_put_back_with_its_norms(tmp_path, last, outputs):
     assert ("norm.weight" in found) == (last != "none")
 
 
-@pytest.mark.parametrize("last", ["active", "plain"])
+@pytest.mark.parametrize("last", ["active", "plain", "none"])
 def test_an_answer_says_where_norms_stand(tmp_path, last):
     pieces, x, y, order = normed_net(8, last)
     dropped(tmp_path / "p", pieces, x, y)
