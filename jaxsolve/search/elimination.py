@@ -93,14 +93,13 @@ class Elimination:
 
 def _shortened(puzzle: Puzzle, assembly: Assembly) -> list[Assembly]:
     """Return an assembly without each of its blocks, silent ones behind all others; none if null halves are used up."""
-    ids, (begin, end) = puzzle.permutation(assembly), puzzle.around
-    ids = ids[len(begin) : len(ids) - len(end)]
+    running = np.flatnonzero(~puzzle.silent(assembly))
     spare = min(int(puzzle.null_ins.sum()), int(puzzle.null_outs.sum()))
     least = min(int((~puzzle.null_ins).sum()), int((~puzzle.null_outs).sum())) - spare
-    if len(ids) // 2 <= max(1, least):
+    if len(running) <= max(1, least):
         return []
-    without = (ids[: 2 * t] + ids[2 * t + 2 :] for t in range(len(ids) // 2))
-    return [puzzle.assembly(begin + some + end) for some in without]
+    without = (Assembly(*(np.delete(half, t) for half in assembly)) for t in running)
+    return [puzzle.assembly(puzzle.permutation(some)) for some in without]
 
 
 def superfluous_blocks(puzzle: Puzzle, assembly: Assembly, loss: float, rows: int, share: float) -> int:

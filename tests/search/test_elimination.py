@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from jaxsolve.errors import UsageError
-from jaxsolve.puzzle import Assembly, padded
-from jaxsolve.search.elimination import Elimination, superfluous_blocks
+from jaxsolve.puzzle import Assembly, Puzzle, padded, running
+from jaxsolve.search.elimination import Elimination, _shortened, superfluous_blocks
 from jaxsolve.search.storing import flattened, restored
 from tests import reference
+from tests.pairing.test_norm_places import normed_pile
 from tests.search.examples import ROWS, Walk, copied, same, setting_of, walk
 
 N, TWO = 5, (1, 4)
@@ -153,3 +154,11 @@ def test_the_blocks_that_an_answer_is_better_without_are_counted(places, share, 
     puzzle, answer, _ = with_decoys(*places)
     loss = float(reference.squared_errors(puzzle, *answer).mean())
     assert superfluous_blocks(puzzle, answer, loss, ROWS, share) == gone
+
+
+def test_blocks_go_with_the_norms_before_them():
+    pieces, x, y, order = normed_pile(4, last=False)
+    puzzle, assembly = running(Puzzle.from_arrays(pieces, x, y), order)
+    wide = padded(puzzle, 1)
+    found = [wide.permutation(one) for one in _shortened(wide, wide.assembly(puzzle.permutation(assembly)))]
+    assert found == [order[: 3 * t] + order[3 * t + 3 :] for t in range(puzzle.blocks)]
