@@ -53,12 +53,6 @@ def class_of(share: float) -> str:
     return next(name for name, least in CLASSES.items() if share >= least)
 
 
-def halves_of(puzzle: "Puzzle", permutation: Sequence[int]) -> list[int]:
-    """Return the piece ids of an answer without those of the layers around the blocks."""
-    begin, end = puzzle.around
-    return list(permutation[len(begin) : len(permutation) - len(end)])
-
-
 def true_pairs(halves: Sequence[int]) -> set[tuple[int, int]]:
     """Return the piece ids of first and second halves that run together."""
     return set(zip(halves[::2], halves[1::2], strict=True))
@@ -206,7 +200,7 @@ class Watcher:
 def solved(folder: Path, method: str | None, budget: float, keep_hash: bool) -> dict[str, Any]:
     """Solve a puzzle and return what came of it; the time is that of `solve` alone, compilation included."""
     puzzle, known, told = opened(folder, keep_hash)
-    truth = halves_of(puzzle, known["permutation"])
+    truth = puzzle.halves_of(known["permutation"])
     look = measured(puzzle, truth)
     if method is None:
         return look
@@ -220,7 +214,7 @@ def solved(folder: Path, method: str | None, budget: float, keep_hash: bool) -> 
     solution = METHODS[method](puzzle, run)
     seconds = time.perf_counter() - began
     certificate, attempt = solution.certificate, solution.attempt
-    answer = judged(halves_of(puzzle, certificate.permutation) if certificate else [], truth)
+    answer = judged(puzzle.halves_of(certificate.permutation) if certificate else [], truth)
     return look | {
         "status": solution.status,
         **answer,

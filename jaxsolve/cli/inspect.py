@@ -18,12 +18,12 @@ def inspect(puzzle: arguments.PuzzlePath = arguments.DEMO, json: arguments.Json 
 def facts(puzzle: "Puzzle") -> dict[str, Any]:
     """Return what can be told of a puzzle without searching; blocks are as many as can run."""
     from jaxsolve.certificate.information import information
-    from jaxsolve.puzzle import unpadded
+    from jaxsolve.puzzle.padding import inputs_of, unpadded
     from jaxsolve.puzzle.units import hints
 
     label, puzzle = puzzle.label, unpadded(puzzle)
     ins, outs = len(puzzle.in_ids), len(puzzle.out_ids)
-    inputs = puzzle.x if puzzle.inputs is None else puzzle.inputs
+    inputs = inputs_of(puzzle)
     norms = [] if puzzle.given.normed is None else [norm.id for norm in puzzle.given.normed.norms]
     return {
         "name": puzzle.name,

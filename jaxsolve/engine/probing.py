@@ -5,7 +5,7 @@ predictions with respect to the states behind it. A second half j behind the hid
 to first order: the target varies with the right one. Gains of several outputs are added up.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import jax.numpy as jnp
 from jax import lax
@@ -19,18 +19,17 @@ from jaxsolve.engine.network import Problem, prefix_states, probe
 from jaxsolve.puzzle import Assembly
 
 
-def _gains(problem: Problem, h: Array, i: Array, pulled: Array, k: int | None) -> Array:
-    """Return what every second half would gain behind first half `i` on the states `h`, for the k-th output."""
-    left = -probe(problem, h)[2]
-    left = left if k is None else left[:, k]
-    return product(pulled, product(left, hidden(problem, h, i), problem.tier) / problem.rows, problem.tier)
+def _outputs(gradients: Array) -> Array:
+    """Return gradients with an axis for outputs, `[K, R, D]`, also where there is one."""
+    return gradients[None] if gradients.ndim == 2 else gradients
 
 
-def _over_outputs(of_output: Callable[[Array, int | None], Array], gradients: Array) -> Array:
-    """Return the sum of what outputs say, each of its gradient with respect to the last states and its number."""
-    if gradients.ndim == 2:
-        return of_output(gradients, None)
-    return sum((of_output(one, k) for k, one in enumerate(gradients)), jnp.zeros(()))
+def _gains(problem: Problem, units: Array, left: Array, pulled: Sequence[Array]) -> Array:
+    """Return what every second half would gain behind some hidden units, by how each output pulls at it."""
+    each = [left] if left.ndim == 1 else [left[:, k] for k in range(left.shape[1])]
+    common = lambda one: product(one, units, problem.tier) / problem.rows
+    first, *more = (product(own, common(one), problem.tier) for own, one in zip(pulled, each, strict=True))
+    return sum(more, first)
 
 
 @compiled()
@@ -45,12 +44,16 @@ def partner_gains(problem: Problem, assembly: Assembly) -> Float[Array, "N N"]:
             h, i, j = at
             return pullback(problem, h, g, i, j), jnp.mean(g, axis=0)
 
-        def of_output(last: Array, k: int | None) -> Array:
+        def pulled_by(last: Array) -> Array:
             _, gradients = lax.scan(backward, last, (states[:-1], ins, outs), reverse=True)
-            pulled, _ = all_pulled(problem, gradients)
-            return lax.map(lambda at: _gains(problem, at[0], at[1], at[2], k), (states[:-1], ins, pulled))
+            return all_pulled(problem, gradients)[0]
 
-        return _over_outputs(of_output, output_gradients(problem, states[-1]))
+        def of_position(at: tuple[Array, Array, tuple[Array, ...]]) -> Array:
+            h, i, pulled = at
+            return _gains(problem, hidden(problem, h, i), -probe(problem, h)[2], pulled)
+
+        pulled = tuple(pulled_by(last) for last in _outputs(output_gradients(problem, states[-1])))
+        return lax.map(of_position, (states[:-1], ins, pulled))
 
     run = sharded(on_one_device, problem.over, (REPLICATED, REPLICATED), REPLICATED)
     return run(problem, Assembly(*map(jnp.asarray, assembly)))
@@ -63,10 +66,8 @@ def input_gains(problem: Problem) -> Float[Array, "N N"]:
     def on_one_device(problem: Problem) -> Array:
         x = jnp.asarray(problem.x)
 
-        def of_output(last: Array, k: int | None) -> Array:
-            pulled = product(problem.pieces.w_out, jnp.mean(last, axis=0), problem.tier)
-            return lax.map(lambda i: _gains(problem, x, i, pulled, k), jnp.arange(problem.blocks))
-
-        return _over_outputs(of_output, output_gradients(problem, x))
+        left, each = -probe(problem, x)[2], _outputs(output_gradients(problem, x))
+        pulled = [product(problem.pieces.w_out, jnp.mean(last, axis=0), problem.tier) for last in each]
+        return lax.map(lambda i: _gains(problem, hidden(problem, x, i), left, pulled), jnp.arange(problem.blocks))
 
     return sharded(on_one_device, problem.over, (REPLICATED,), REPLICATED)(problem)

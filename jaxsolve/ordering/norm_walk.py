@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve.architecture import Network, usual
+from jaxsolve.architecture import Network
 from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, read_as
 from jaxsolve.puzzle.norm_pieces import with_norms
+from jaxsolve.puzzle.padding import usual_forms
 
 Array = NDArray[np.float64]
 
@@ -45,7 +46,7 @@ def walked(puzzle: Puzzle, *, rows: int = 2000) -> Puzzle:
     if puzzle.given.normed is None or puzzle.given.normed.before or not puzzle.given.normed.running:
         return puzzle
     few = puzzle.first_rows(rows)
-    names, found = usual(puzzle.activation, embeds=puzzle.first is not None), None
+    names, found = usual_forms(puzzle), None
     name = puzzle.activation
     with np.errstate(all="ignore"):
         for other in names[:1] if puzzle.activation_given else names:
@@ -58,15 +59,15 @@ def walked(puzzle: Puzzle, *, rows: int = 2000) -> Puzzle:
         assert one.given.normed is not None
         one = one.replace(given=replace(one.given, normed=replace(one.given.normed, walk=best.halves)))
         placed.append(one)
-    answer = lambda one: one.assembly(ids_along(one, best.halves))
-    return min(placed, key=lambda one: np.nan_to_num(mean_squared_error(one.first_rows(rows), answer(one)), nan=np.inf))
+    error = lambda one: mean_squared_error(one.first_rows(rows), assembly_along(one, best.halves))
+    return min(placed, key=lambda one: np.nan_to_num(error(one), nan=np.inf))
 
 
-def ids_along(puzzle: Puzzle, halves: tuple[tuple[int, int], ...]) -> list[int]:
-    """Return the answer that runs pairs of halves, by their ids, in an order."""
+def assembly_along(puzzle: Puzzle, halves: tuple[tuple[int, int], ...]) -> Assembly:
+    """Return the assembly that runs pairs of halves, by their ids, in an order."""
     row = [{int(piece): k for k, piece in enumerate(ids)} for ids in (puzzle.in_ids, puzzle.out_ids)]
     ins, outs = (np.array([row[side][pair[side]] for pair in halves], np.int32) for side in (0, 1))
-    return puzzle.permutation(Assembly(ins, outs))
+    return Assembly(ins, outs)
 
 
 def walk(puzzle: Puzzle, bound: float = np.inf) -> Walk | None:

@@ -9,6 +9,7 @@ matching, however good, would not do: the best of any noise stands out, and what
 it is known how deep blocks lie, the means of right pairs vary with it: training leaves more in some depths than others.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve.pairing.matching import matching
+from jaxsolve.pairing.matching import Matching, matching
 from jaxsolve.pairing.scores import Array, Scores, nonlinear_responses, norm_balance, of_pairs, standardised, traces
 from jaxsolve.puzzle import Puzzle
 
@@ -106,15 +107,17 @@ class Discriminant:
     """Most times that means and posterior are learned from each other."""
     tolerance: float = 1e-3
     """Change of every probability below which they have settled."""
+    match: Callable[[Scores], Matching] | None = None
+    """What gives the posterior, by who may be paired with whom; None: `matching`, first with second halves."""
 
     def best(self, known: dict[str, Scores]) -> Learned:
         """Return what the `statistics` give from that of the `BEGINNINGS` for which there is most evidence."""
-        table = table_of(known)
-        precision, found = self.precision(table), list[Learned]()
+        table = _table(known)
+        precision, found = self._precision(table), list[Learned]()
         for means in product(*BEGINNINGS.values()):
             given = {name: mean for names, mean in zip(BEGINNINGS, means, strict=True) for name in names}
             if any(means):
-                beginning = np.array([given.get(name, 0.0) for name in used(known)])
+                beginning = np.array([given.get(name, 0.0) for name in _used(known)])
                 found.append(self._settled(table, precision, beginning, None))
         return max(found, key=lambda one: one.evidence)
 
@@ -126,8 +129,8 @@ class Discriminant:
         With `near`, `[N, N]`, the means of right pairs are those of each first half: how much the pair of another
         counts for them.
         """
-        table = table_of(known)
-        return self._settled(table, self.precision(table), _means(table, posterior, near), near)
+        table = _table(known)
+        return self._settled(table, self._precision(table), _means(table, posterior, near), near)
 
     def _settled(
         self,
@@ -141,7 +144,7 @@ class Discriminant:
         def by(means: NDArray[np.float64]) -> Learned:
             of_each = np.broadcast_to(means @ precision, (len(table), table.shape[2]))
             scores = (table @ of_each[..., None])[..., 0] - 0.5 * (of_each * means).sum(axis=1, keepdims=True)
-            return Learned(scores, *matching(scores))
+            return Learned(scores, *(self.match or matching)(scores))
 
         found = by(means)
         for _ in range(self.rounds - 1):
@@ -151,7 +154,7 @@ class Discriminant:
                 break
         return found
 
-    def precision(self, table: NDArray[np.float64]) -> NDArray[np.floating]:
+    def _precision(self, table: NDArray[np.float64]) -> NDArray[np.floating]:
         """Return the inverse of the covariance of statistics over all pairs, `[K, K]`, shrunk."""
         flat = table.reshape(-1, table.shape[2])
         return np.linalg.inv(flat.T @ flat / max(1, len(flat)) + self.shrinkage * np.eye(table.shape[2]))
@@ -174,14 +177,14 @@ def assigned(scores: Scores) -> Pairs:
     return linear_sum_assignment(scores, maximize=True)
 
 
-def used(known: dict[str, Scores]) -> list[str]:
+def _used(known: dict[str, Scores]) -> list[str]:
     """Return the names of the statistics that tell pairs."""
     return [name for name in known if name != "bb"]
 
 
-def table_of(known: dict[str, Scores]) -> NDArray[np.float64]:
+def _table(known: dict[str, Scores]) -> NDArray[np.float64]:
     """Return standardised statistics, `[N, M, K]`."""
-    return np.stack([standardised(known[name]) for name in used(known)], axis=-1)
+    return np.stack([standardised(known[name]) for name in _used(known)], axis=-1)
 
 
 def _direction(vector: Array) -> Array:

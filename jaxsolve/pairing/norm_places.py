@@ -9,9 +9,8 @@ theorem 2.1): where one has grown, the other has. Adam keeps to that well enough
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve.architecture import Network
 from jaxsolve.pairing.assignment import assign
-from jaxsolve.puzzle import Assembly, Puzzle
+from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error
 from jaxsolve.puzzle.norm_pieces import with_norms
 
 Scores = NDArray[np.float64]
@@ -82,7 +81,4 @@ def replaced(puzzle: Puzzle, assembly: Assembly, *, rows: int = 1000) -> Puzzle 
 
 
 def _error(puzzle: Puzzle, assembly: Assembly) -> float:
-    with np.errstate(over="ignore", invalid="ignore"):
-        network = Network(puzzle, puzzle.activation, np.float32)
-        error = network.predict(puzzle.x.astype(np.float32), assembly) - puzzle.y
-        return float(np.nan_to_num(np.mean(error.astype(np.float64) ** 2), nan=np.inf))
+    return float(np.nan_to_num(mean_squared_error(puzzle, assembly, np.float32), nan=np.inf))

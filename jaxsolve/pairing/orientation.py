@@ -5,13 +5,12 @@ each piece is in one pair alone: a posterior over all matchings of all pieces, w
 by turns with what right pairs have in common, as in `discriminant`.
 """
 
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve.pairing.discriminant import BEGINNINGS, Discriminant, statistics, table_of, used
+from jaxsolve.pairing.discriminant import Discriminant, statistics
 from jaxsolve.pairing.matching import matching_of_all
 from jaxsolve.puzzle import Puzzle
 from jaxsolve.puzzle.open_roles import pool, with_roles
@@ -29,22 +28,7 @@ class Orientation(NamedTuple):
 def orientation(puzzle: Puzzle) -> Orientation:
     """Return how likely each piece whose role is open is a first half."""
     every = pool(puzzle)
-    known = statistics(every)
-    table, learner, found = table_of(known), Discriminant(), list[tuple[float, NDArray[np.float64]]]()
-    precision = learner.precision(table)
-    for means in product(*BEGINNINGS.values()):
-        given = {name: mean for names, mean in zip(BEGINNINGS, means, strict=True) for name in names}
-        if not any(means):
-            continue
-        now, posterior, evidence = np.array([given.get(name, 0.0) for name in used(known)]), np.zeros(0), 0.0
-        for _ in range(learner.rounds):
-            weights = now @ precision
-            before, (posterior, evidence) = posterior, matching_of_all(table @ weights - 0.5 * float(now @ weights))
-            if before.size and np.abs(posterior - before).max(initial=0.0) < learner.tolerance:
-                break
-            now = np.einsum("nm,nmk->k", posterior, table) / max(1.0, posterior.sum())
-        found.append((evidence, posterior))
-    posterior = max(found, key=lambda one: one[0])[1]
+    posterior = Discriminant(match=matching_of_all).best(statistics(every)).posterior
     return Orientation(every.in_ids, 0.5 + 0.5 * (posterior.sum(axis=1) - posterior.sum(axis=0)))
 
 

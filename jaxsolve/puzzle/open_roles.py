@@ -57,8 +57,7 @@ def as_answered(puzzle: Puzzle, permutation: Sequence[int]) -> Puzzle:
     puzzle = norms_answered(puzzle, permutation)
     if not puzzle.given.square:
         return puzzle
-    square, (begin, end) = puzzle.given.square, puzzle.around
-    blocks = permutation[len(begin) : len(permutation) - len(end)]
+    square, blocks = puzzle.given.square, puzzle.halves_of(permutation)
     first = square & {*blocks[0::2]}
     if (
         first == square & {*puzzle.in_ids.tolist()}

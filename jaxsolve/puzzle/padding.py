@@ -11,9 +11,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxsolve.architecture import activation_of, canonical, form_of
+from jaxsolve.architecture import activation_of, canonical, form_of, usual
 from jaxsolve.puzzle.open_roles import as_answered
 from jaxsolve.puzzle.types import Assembly, Floats, Puzzle
+
+
+def inputs_of(puzzle: Puzzle) -> Floats:
+    """Return what the network is given, `[R, I]`: what the blocks are, unless a layer stands before them."""
+    return puzzle.x if puzzle.inputs is None else puzzle.inputs
+
+
+def usual_forms(puzzle: Puzzle) -> list[str]:
+    """Return the forms that are tried where nobody has said what the form is, that of the puzzle first."""
+    return usual(puzzle.activation, embeds=puzzle.first is not None)
 
 
 def embedded(puzzle: Puzzle) -> Puzzle:
@@ -21,7 +31,7 @@ def embedded(puzzle: Puzzle) -> Puzzle:
     first = puzzle.first
     if first is None:
         return puzzle
-    inputs = puzzle.x if puzzle.inputs is None else puzzle.inputs
+    inputs = inputs_of(puzzle)
     with np.errstate(over="ignore", invalid="ignore"):
         x = form_of(puzzle.activation).first.function(inputs @ first.weight.T + first.bias)
     return puzzle.replace(inputs=inputs, x=x)

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxsolve.errors import UsageError
 from jaxsolve.puzzle.network import predict
-from jaxsolve.puzzle.padding import embedded
+from jaxsolve.puzzle.padding import embedded, inputs_of
 from jaxsolve.puzzle.types import Assembly, Flags, Floats, Puzzle
 
 AUTO = "auto"
@@ -100,7 +100,7 @@ def in_units(
     if link not in (AUTO, *LINKS):
         raise UsageError(f"no link {link!r}; choose one of {AUTO}, {', '.join(LINKS)}")
     if standardise_inputs:
-        given = puzzle.x if puzzle.inputs is None else puzzle.inputs
+        given = inputs_of(puzzle)
         spread = given.std(axis=0, ddof=min(ddof, puzzle.rows - 1))
         x = (given - given.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
         puzzle = puzzle.replace(x=x, inputs=None, units=replace(puzzle.units, ddof=ddof))
@@ -259,7 +259,7 @@ def hints(puzzle: Puzzle, *, unusual: float = 5.0) -> list[str]:
         elif (y > 0).all():
             found.append("all predictions are above 0: if the network ended in an exponential, --link exp")
     if puzzle.rows > 1 and puzzle.units.ddof is None:
-        x = puzzle.x if puzzle.inputs is None else puzzle.inputs
+        x = inputs_of(puzzle)
         means, spreads = np.abs(x.mean(axis=0)), x.std(axis=0)
         away = (means > spreads) | (spreads > unusual) | ((spreads > 0) & (spreads < 1 / unusual))
         if away.any():

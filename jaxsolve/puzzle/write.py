@@ -14,7 +14,7 @@ from jaxsolve.architecture import form_of
 from jaxsolve.errors import AnswerError, OutputError
 from jaxsolve.files import write_folder, write_new
 from jaxsolve.puzzle.limits import Limits
-from jaxsolve.puzzle.padding import running, unpadded
+from jaxsolve.puzzle.padding import inputs_of, running, unpadded
 from jaxsolve.puzzle.source import PIECES, TABLE
 from jaxsolve.puzzle.table import LABEL, TARGET
 from jaxsolve.puzzle.types import Puzzle
@@ -188,7 +188,7 @@ def _layers(puzzle: Puzzle) -> list[tuple[int, dict[str, Any]]]:
 
 
 def _table_bytes(puzzle: Puzzle, decimals: int | None) -> str:
-    x = puzzle.x if puzzle.inputs is None else puzzle.inputs
+    x = inputs_of(puzzle)
     x = x if decimals is None else x.round(decimals)
     columns = [*x.T, *puzzle.y.reshape(puzzle.rows, -1).T] + ([] if puzzle.label is None else [puzzle.label])
     targets = [TARGET] if puzzle.y.ndim == 1 else [f"{TARGET}_{k}" for k in range(puzzle.outputs)]

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxsolve.architecture import respelled, same, unusual, usual
+from jaxsolve.architecture import respelled, same, unusual
 from jaxsolve.certificate import Certificate
 from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, read_as
+from jaxsolve.puzzle.padding import usual_forms
 
 
 def rank_activations(
@@ -21,7 +22,7 @@ def rank_activations(
     rows
         Compare on the first so many rows; None: on all, in float64.
     """
-    return _ranked(puzzle, usual(puzzle.activation, embeds=puzzle.first is not None), assemblies, rows)
+    return _ranked(puzzle, usual_forms(puzzle), assemblies, rows)
 
 
 def telling_forms(
@@ -120,5 +121,5 @@ def equally_good(puzzle: Puzzle, certificate: Certificate, better: float = 0.9) 
 
 def _has_akin(puzzle: Puzzle) -> bool:
     """Return whether another form is nearly the same."""
-    names = usual(puzzle.activation, embeds=puzzle.first is not None)
+    names = usual_forms(puzzle)
     return any(akin(name, puzzle.activation) for name in names if name != puzzle.activation)

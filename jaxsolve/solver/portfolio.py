@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxsolve.architecture import bare, same, unusual, usual
+from jaxsolve.architecture import bare, same, unusual
 from jaxsolve.ordering import LINES
 from jaxsolve.puzzle import Assembly, Puzzle, read_as
+from jaxsolve.puzzle.padding import usual_forms
 from jaxsolve.run import Run
 from jaxsolve.solver.activations import akin, likely_scales, rank_activations, telling_forms
 from jaxsolve.solver.attempt import Attempt
@@ -251,7 +252,7 @@ class Portfolio:
     def in_doubt(self) -> bool:
         """Return whether the best answer may be bad for no other reason than its activation: others were not tried."""
         puzzle, best = self.hypotheses[0].puzzle, min(one.mse for one in self.hypotheses)
-        names = usual(puzzle.activation, embeds=puzzle.first is not None)
+        names = usual_forms(puzzle)
         left = {name for name in names if same(name) == name} - {one.puzzle.activation for one in self.hypotheses}
         return bool(left) and not puzzle.activation_given and best > self.policy.fitting * puzzle.variance
 

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from jaxsolve.certificate import information
-from jaxsolve.ordering.norm_walk import ids_along
+from jaxsolve.ordering.norm_walk import assembly_along
 from jaxsolve.puzzle import Assembly, Puzzle, conditioned, mean_squared_error
 from jaxsolve.run import Outcome, Run
 from jaxsolve.search.storing import blamed_on_storage
@@ -68,7 +68,7 @@ def solve(
     keep = keep if normed is None or normed.running else None  # norms that change places are not stored
     given, puzzle = puzzle.fingerprint if keep or resume else "", told(conditioned(puzzle))
     if start is None and puzzle.given.normed is not None and puzzle.given.normed.walk:
-        start = puzzle.assembly(ids_along(puzzle, puzzle.given.normed.walk))
+        start = assembly_along(puzzle, puzzle.given.normed.walk)
     lacking = information(puzzle).lacking
     if lacking is not None and (config.sha256 or puzzle.expected_sha256) is None:
         return Solution("unidentifiable", None, None, run, puzzle, lacking=lacking, config=config)

@@ -121,7 +121,7 @@ def test_making_again_keeps_what_is_there(tiny):
 def test_the_watcher_sees_the_answer_also_with_more_null_halves(tiny):
     puzzle, known, _ = one.opened(tiny, False)
     spare = padded(puzzle, 2)
-    watcher = one.Watcher(puzzle, one.halves_of(puzzle, known["permutation"]))
+    watcher = one.Watcher(puzzle, puzzle.halves_of(known["permutation"]))
     stay = np.arange(spare.blocks, dtype=np.int32)
     for seconds, best in enumerate((Assembly(stay, stay[::-1]), spare.assembly(known["permutation"]))):
         watcher.run = SimpleNamespace(best=best)
