@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
@@ -27,11 +28,14 @@ _COMPILE_EVENTS = frozenset(
     }
 )
 _seconds = 0.0
+_programs = 0
 _ahead: threading.Thread | None = None
 
 
 def _listen(event: str, duration_secs: float, **kwargs: str | int) -> None:
-    global _seconds
+    global _programs, _seconds
+    if event == "/jax/core/compile/backend_compile_duration":
+        _programs += 1
     if event in _COMPILE_EVENTS and threading.current_thread() is not _ahead:
         _seconds += duration_secs
 
@@ -42,6 +46,33 @@ jax.monitoring.register_event_duration_secs_listener(_listen)
 def compile_seconds() -> float:
     """Return the seconds this process has spent in tracing, lowering and compiling, or waiting for it."""
     return _seconds
+
+
+def forget_programs(*, every: int = 16, most_mapped: float = 0.5) -> None:
+    """Let go of all compiled programs before the process has mapped more pieces of memory than it may.
+
+    On CPU, each function of a program takes a few mappings. Linux allows a process some 65,000
+    (``vm.max_map_count``), and the compiler crashes at the next (https://github.com/jax-ml/jax/issues/27201).
+    Programs are compiled again when they are called again, or read from where they are kept.
+
+    Parameters
+    ----------
+    every
+        Mappings are counted after so many more programs, for that takes milliseconds.
+    most_mapped
+        Share of what is allowed from which on programs are let go.
+    """
+    global _programs
+    if _programs < every:
+        return
+    _programs = 0
+    try:
+        allowed = int(Path("/proc/sys/vm/max_map_count").read_text())
+        mapped = Path("/proc/self/maps").read_bytes().count(b"\n")
+    except (OSError, ValueError):  # not Linux
+        return
+    if mapped > most_mapped * allowed:
+        jax.clear_caches()
 
 
 def compile_ahead(use: Callable[[], object]) -> None:
@@ -92,6 +123,8 @@ def compiled(
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> T:
             _wait()
+            if threading.current_thread() is not _ahead:
+                forget_programs()
             return program()(*args, **kwargs)
 
         return call

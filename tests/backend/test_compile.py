@@ -1,5 +1,6 @@
 """The compiler is kept from the miscompilation of https://github.com/jax-ml/jax/issues/39103."""
 
+import sys
 import threading
 
 import jax
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from jaxsolve.backend import compile_ahead, compile_seconds, compiled
+from jaxsolve.backend.compile import forget_programs
 
 ROWS = 32_769
 
@@ -70,3 +72,24 @@ def test_what_fails_ahead_fails_where_it_is_used():
     compile_ahead(lambda: broken(np.float32(1)))
     with pytest.raises(ValueError, match="no such thing"):
         broken(np.float32(1))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems count no mappings")
+def test_programs_are_let_go_where_too_much_is_mapped_and_come_back_when_they_are_called():
+    traced = []
+
+    @compiled()
+    def doubled(x):
+        traced.append(x)
+        return x + x
+
+    doubled(np.float32(1))
+    forget_programs(every=0, most_mapped=1.0)
+    doubled(np.float32(1))
+    assert len(traced) == 1
+    forget_programs(every=10**9, most_mapped=0.0)
+    doubled(np.float32(1))
+    assert len(traced) == 1
+    forget_programs(every=0, most_mapped=0.0)
+    assert float(doubled(np.float32(4))) == 8
+    assert len(traced) == 2
