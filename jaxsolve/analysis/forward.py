@@ -63,7 +63,15 @@ def _sums(subject: Subject, network: Network, x: Floats) -> tuple[ForwardPass, F
         size, moves = np.linalg.norm(update, axis=1), norm > 0
         ratio = (size[moves] / norm[moves]).sum()
         delta = np.linalg.norm(network.residual(x, i, j), axis=1).sum()
-        seen.append((size.sum(), ratio, delta, (inputs > 0).mean(axis=1).sum(), *_jacobian(network, inputs, i, j)))
+        seen.append(
+            (
+                size.sum(),
+                ratio,
+                delta,
+                (inputs[:, : network.w_in.shape[1]] > 0).mean(axis=1).sum(),
+                *_jacobian(network, inputs, i, j),
+            )
+        )
         counts.append(moves.sum())
         h = h + update
         norm = np.linalg.norm(h, axis=1)
@@ -76,8 +84,8 @@ def _jacobian(network: Network, inputs: Floats, i: int, j: int) -> tuple[float, 
 
     With s the slopes of a row's hidden units, ||J_r||²_F = Σ_kl (W_outᵀW_out)_kl (W_in W_inᵀ)_kl s_k s_l.
     """
-    w_in, w_out = network.w_in[i], network.w_out[j]
-    slopes = network.slopes(inputs)
+    w_in, w_out = network.w_into[i], np.tile(network.w_out[j], 1 + network.gated)
+    slopes = network.pulled(inputs, np.ones((len(inputs), network.w_in.shape[1])))
     trace = slopes.sum(axis=0) @ np.einsum("kd,dk->k", w_in, w_out)
     square = ((slopes.T @ slopes) * (w_out.T @ w_out) * (w_in @ w_in.T)).sum()
     return float(trace), float(square)

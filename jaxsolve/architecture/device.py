@@ -26,6 +26,13 @@ class Outer(NamedTuple):
     bias: Num[Array, " O"]
 
 
+class Gates(NamedTuple):
+    """What hidden units are multiplied by: the activation of one more layer for each first half."""
+
+    weight: Num[Array, "N D H"]
+    bias: Num[Array, "N H"]
+
+
 class Pieces(NamedTuple):
     """The weights, halves stacked in the order of their ids, and laid out as products read them: h @ w."""
 
@@ -40,6 +47,8 @@ class Pieces(NamedTuple):
     """A layer more before the readout, `[D, M]`, with the activation of the blocks; None: there is none."""
     first: Outer | None = None
     """A layer before all blocks, `[I, D]`; None: there is none, or states are what it has made of the inputs."""
+    gates: Gates | None = None
+    """Of gated blocks, whose first halves have no activation of their own; None: blocks are not gated."""
 
     @property
     def blocks(self) -> int:
@@ -58,8 +67,8 @@ class Pieces(NamedTuple):
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of the matrix products of one block on one row, 4·D·H."""
-        return 4 * self.width * self.units
+        """Floating-point operations of the matrix products of one block on one row, 4·D·H; 6·D·H with gates."""
+        return (4 if self.gates is None else 6) * self.width * self.units
 
 
 @runtime_checkable
@@ -140,16 +149,24 @@ def seen_pullback(net: Net, h: Float[Array, "*B D"], gradient: Float[Array, "*B 
     return jax.vjp(lambda h: seen(net, h), h)[1](gradient)[0]
 
 
+def _units(net: Net, inputs: Callable[[Array, Array], Array], i: Any) -> Array:
+    """Return hidden units of first halves `i`; `inputs` is what a layer, weights and biases, makes of the states."""
+    p, act = net.pieces, activation(net.activation)
+    if p.gates is None:
+        return act(inputs(p.w_in[i], p.b_in[i]))
+    return act(inputs(p.gates.weight[i], p.gates.bias[i])) * inputs(p.w_in[i], p.b_in[i])
+
+
 def hidden(net: Net, h: Float[Array, "R D"], i: Half) -> Float[Array, "R H"]:
     """Return the hidden units of first half `i` on the states `h`."""
-    p = net.pieces
-    return activation(net.activation)(product(seen(net, h), p.w_in[i], net.tier) + p.b_in[i])
+    h = seen(net, h)
+    return _units(net, lambda w, b: product(h, w, net.tier) + b, i)
 
 
 def hidden_columns(net: Net, columns: Float[Array, "D R"], i: Half) -> Float[Array, "H R"]:
     """Return those of states that stand side by side: products of hidden units among themselves are faster so."""
-    p = net.pieces
-    return activation(net.activation)(product(p.w_in[i].T, seen(net, columns.T).T, net.tier) + p.b_in[i][:, None])
+    columns = seen(net, columns.T).T
+    return _units(net, lambda w, b: product(w.T, columns, net.tier) + b[:, None], i)
 
 
 def second(net: Net, units: Float[Array, "R H"], j: Half, onto: Float[Array, "R D"] | None = None) -> Array:
@@ -247,9 +264,8 @@ def readout_loss(net: Net, h: Float[Array, "R D"], y: Float[Array, "R *K"]) -> F
 
 def all_hidden(net: Net, h: Float[Array, "R D"]) -> Float[Array, "R N H"]:
     """Return the hidden units of every first half on the states `h`, in float32 throughout."""
-    p = net.pieces
-    inputs = jnp.einsum("rd,ndh->rnh", seen(net, h), p.w_in, precision=lax.Precision.HIGHEST) + p.b_in
-    return activation(net.activation)(inputs)
+    h = seen(net, h)
+    return _units(net, lambda w, b: jnp.einsum("rd,ndh->rnh", h, w, precision=lax.Precision.HIGHEST) + b, ...)
 
 
 def pulled(net: Net, gradient: Float[Array, "R D"], j: Half) -> tuple[Float[Array, "R H"], Float[Array, " R"]]:
@@ -279,12 +295,16 @@ def projected(net: Net) -> tuple[Float[Array, "N H *K"], Float[Array, "N *K"]]:
     return product(p.w_out, p.w_last, net.tier), product(p.b_out, p.w_last, net.tier)
 
 
-def first_halves(net: Net, h: Float[Array, "R D"], ins: Int[Array, " U"]) -> tuple[Array, Array, Array]:
-    """Return the weights of some first halves side by side, `[D, U·H]`, their hidden units and slopes, `[R, U·H]`."""
-    w = jnp.moveaxis(net.pieces.w_in[ins], 1, 0).reshape(h.shape[1], -1)
-    inputs = product(seen(net, h), w, net.tier) + net.pieces.b_in[ins].reshape(-1)
-    units, slopes = jax.jvp(activation(net.activation), (inputs,), (jnp.ones_like(inputs),))
-    return w, units, slopes
+def first_halves(
+    net: Net, h: Float[Array, "R D"], ins: Int[Array, " U"]
+) -> tuple[Float[Array, "R V"], Callable[[Float[Array, "R V"]], Float[Array, "R D"]]]:
+    """Return the hidden units of some first halves side by side, V = U·H, and what pulls gradients back through them.
+
+    That is given a gradient with respect to these units and returns the one with respect to the states `h`.
+    """
+    beside = lambda h, w, b: product(h, jnp.moveaxis(w, 1, 0).reshape(h.shape[1], -1), net.tier) + b.reshape(-1)
+    units, back = jax.vjp(lambda h: _units(net, lambda w, b: beside(h, w, b), ins), seen(net, h))
+    return units, lambda gradient: seen_pullback(net, h, back(gradient)[0])
 
 
 def mixed_second(net: Net, shares: Float[Array, "U N"]) -> tuple[Array, Array]:

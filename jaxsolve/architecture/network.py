@@ -49,6 +49,9 @@ class Network:
             self.w_in, self.b_in, self.w_out, self.b_out, self.w_last, self.b_last = (
                 np.asarray(weight, dtype) for weight in weights
             )
+            gates = () if pieces.gates is None else pieces.gates
+            into = [(*gates[k : k + 1], own) for k, own in enumerate((self.w_in, self.b_in))]
+            self.w_into, self.b_into = (np.concatenate([np.asarray(one, dtype) for one in some], 1) for some in into)
             head = pieces.head
             self.head = None if head is None else (np.asarray(head.weight, dtype), np.asarray(head.bias, dtype))
         self._form = form_of(activation)
@@ -60,16 +63,32 @@ class Network:
         return found
 
     def activate(self, inputs: Array) -> Array:
-        """Return the hidden units of their inputs."""
-        return self._form.activation.function(inputs)
+        """Return the hidden units of their `inputs`, `[*B, H]`."""
+        if not self.gated:
+            return self._form.activation.function(inputs)
+        gates, own = np.split(inputs, 2, axis=-1)
+        return self._form.activation.function(gates) * own
 
-    def slopes(self, inputs: Array) -> Array:
-        """Return the derivatives of hidden units by their inputs."""
-        return self._form.activation.slope(inputs)
+    def pulled(self, inputs: Array, gradient: Array) -> Array:
+        """Return the gradient with respect to `inputs` of hidden units, of that with respect to these, `[*B, H]`."""
+        activation = self._form.activation
+        if not self.gated:
+            return gradient * activation.slope(inputs)
+        gates, own = np.split(inputs, 2, axis=-1)
+        of_gates, of_own = gradient * own * activation.slope(gates), gradient * activation.function(gates)
+        return np.concatenate([of_gates, of_own], axis=-1)
+
+    @property
+    def gated(self) -> bool:
+        """Whether hidden units have gates; those of a half stand in front of it in `w_into`, `[N, 2·H, D]`."""
+        return self.w_into.shape[1] > self.w_in.shape[1]
 
     def inputs(self, h: Array, i: Index) -> Array:
-        """Return what first half `i` puts into its hidden units, `[R, H]`, or several do, `[R, K, H]`."""
-        weight, bias = self.w_in[i], self.b_in[i]
+        """Return what first half `i` puts into its hidden units, `[R, H]`, or several do, `[R, K, H]`.
+
+        With gates, what goes into these comes first, `[R, 2·H]`.
+        """
+        weight, bias = self.w_into[i], self.b_into[i]
         seen = self._form.before.function(h)
         return self.layer(seen, weight.reshape(-1, weight.shape[-1]), bias.ravel()).reshape(len(h), *bias.shape)
 
@@ -96,9 +115,8 @@ class Network:
 
     def pullback(self, h: Array, gradient: Array, i: int, j: int) -> Array:
         """Return the gradient before a block, `[R, D]`, of that after it and the states `h` before it."""
-        return gradient + self.seen_pullback(
-            h, ((gradient @ self.w_out[j]) * self.slopes(self.inputs(h, i))) @ self.w_in[i]
-        )
+        back = self.pulled(self.inputs(h, i), gradient @ self.w_out[j])
+        return gradient + self.seen_pullback(h, back @ self.w_into[i])
 
     def seen_pullback(self, h: Array, gradient: Array) -> Array:
         """Return the gradient of that with respect to what blocks see of the states `h`."""
@@ -112,7 +130,7 @@ class Network:
     def last(self, h: Array) -> Array:
         """Return what predictions are affine in: the last states, or what a norm or a layer more makes of them."""
         seen = self._form.last.function(h)
-        return seen if self.head is None else self.activate(self.layer(seen, *self.head))
+        return seen if self.head is None else self._form.activation.function(self.layer(seen, *self.head))
 
     def readout(self, h: Array) -> Array:
         """Return the predictions that the last states make, `[R]`, or `[R, K]` where there are several outputs."""
@@ -124,7 +142,7 @@ class Network:
         for weight in self.w_last.reshape(-1, self.w_last.shape[-1]):
             gradient = np.broadcast_to(weight, (len(h), len(weight)))
             if self.head is not None:
-                slopes = self.slopes(self.layer(self._form.last.function(h), *self.head))
+                slopes = self._form.activation.slope(self.layer(self._form.last.function(h), *self.head))
                 gradient = (gradient * slopes) @ self.head[0]
             found.append(self._form.last.pullback(h, gradient))
         return found

@@ -1,4 +1,4 @@
-"""Host: the roles of pieces in the network, and how their shapes tell them.
+"""Host: the roles of pieces in the network, and how their shapes tell them, after `jaxsolve.architecture.blocks`.
 
 A residual stack of D features has first halves `[H, D]` and second halves `[D, H]`, of one H or of several, a readout
 `[K, D]` of K outputs, and perhaps a layer before the blocks, `[D, I]` for I inputs, and one more before the readout,
@@ -7,47 +7,14 @@ to tell (`Telling`).
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from jaxsolve.architecture.blocks import AUTO, architectures
+from jaxsolve.architecture.pieces import Piece, missing_ids
 from jaxsolve.errors import PuzzleError
-
-
-@dataclass(frozen=True, eq=False)
-class Piece:
-    """One linear layer: `weight [out, in]` and `bias [out]`, in float64."""
-
-    id: int
-    file: str
-    weight: np.ndarray[Any, np.dtype[np.float64]]
-    bias: np.ndarray[Any, np.dtype[np.float64]]
-    dtype: str
-    """Storage type of the file, of which float64 holds every value exactly."""
-    biased: bool = True
-    """Whether the file has a bias; zeros stand for one that it has not."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Outputs and inputs of the layer."""
-        return self.weight.shape  # pyright: ignore[reportReturnType]
-
-
-@dataclass(frozen=True, eq=False)
-class NormPiece:
-    """A norm with parameters, `[D]` each, in float64; a BatchNorm has running statistics, others have none."""
-
-    id: int
-    file: str
-    weight: np.ndarray[Any, np.dtype[np.float64]]
-    bias: np.ndarray[Any, np.dtype[np.float64]]
-    mean: np.ndarray[Any, np.dtype[np.float64]] | None
-    variance: np.ndarray[Any, np.dtype[np.float64]] | None
-    dtype: str
-    tensors: Mapping[str, Any]
-    """As they are in its file."""
 
 
 class Roles(NamedTuple):
@@ -95,7 +62,18 @@ class _Layout(NamedTuple):
     """M."""
 
 
-def assign_roles(pieces: list[Piece], inputs: int, outputs: int, telling: Telling) -> Roles:
+class Candidate(NamedTuple):
+    """What a pile of pieces might be."""
+
+    architecture: str
+    layout: _Layout
+    left: Counter[tuple[int, int]]
+    """Shapes of the pieces that would have no role, or no partner."""
+
+
+def assign_roles(
+    pieces: list[Piece], inputs: int, outputs: int, telling: Telling, *, architecture: str = AUTO
+) -> Roles:
     """Sort pieces into first halves, second halves, the readout, and layers before the blocks and the readout.
 
     Parameters
@@ -106,21 +84,55 @@ def assign_roles(pieces: list[Piece], inputs: int, outputs: int, telling: Tellin
         I and K: the input columns of the table, and its columns of predictions.
     telling
         Decides where shapes leave a role open.
+    architecture
+        A name of `ARCHITECTURES`, or ``auto``.
 
     Raises
     ------
     PuzzleError
         The shapes do not make a residual stack, or nothing tells which piece has a role.
+    UsageError
+        There is no such architecture.
     """
     if len(pieces) == 1:
         raise PuzzleError("only one piece; expected two halves for each block and a readout")
-    plain = _Layout(inputs, embeds=False, head=None)
-    fitting = [
-        layout for layout in (plain, *_layouts(pieces, inputs, outputs)) if _fits(pieces, layout, inputs, outputs)
-    ]
+    fitting = [(one, turned) for one, turned in _turned(pieces, inputs, outputs, architecture) if not one.left]
     if not fitting:
         raise _unfit(pieces, inputs, outputs)
-    return _sorted(pieces, fitting[0], inputs, outputs, telling)
+    # halves without partners are the last thing to be thought of
+    candidate, turned = min(fitting, key=lambda one: _unpartnered(*one, inputs, outputs))
+    return _sorted(turned, candidate.layout, inputs, outputs, telling)
+
+
+def candidates(pieces: list[Piece], inputs: int, outputs: int) -> list[Candidate]:
+    """Return what a pile might be, the best of each architecture and outer layers, that of fewest leftovers first."""
+    best = dict[tuple[str, bool, bool], Candidate]()
+    for one, _ in _turned(pieces, inputs, outputs, AUTO):
+        kind = one.architecture, one.layout.embeds, one.layout.head is not None
+        if kind not in best or one.left.total() < best[kind].left.total():
+            best[kind] = one
+    return sorted(best.values(), key=lambda one: one.left.total())
+
+
+def _turned(
+    pieces: list[Piece], inputs: int, outputs: int, architecture: str
+) -> Iterator[tuple[Candidate, list[Piece]]]:
+    """Yield what pieces might be, with them as pieces of a plain stack."""
+    layouts = [_Layout(inputs, embeds=False, head=None), *_layouts(pieces, inputs, outputs)]
+    for name, one in architectures(architecture).items():
+        for layout in layouts:
+            turned = one.as_stack(pieces, layout.features)
+            left = None if turned is None else _left(turned, layout, inputs, outputs)
+            if turned is not None and left is not None:
+                yield Candidate(name, layout, left), turned
+
+
+def _unpartnered(candidate: Candidate, pieces: list[Piece], inputs: int, outputs: int) -> int:
+    """Return how many halves have no partner under a candidate that they fit."""
+    rest = _rest(pieces, candidate.layout, inputs, outputs)
+    assert rest is not None
+    ins, outs = _widths(rest, candidate.layout.features)
+    return ((ins - outs) + (outs - ins)).total()
 
 
 def _layouts(pieces: list[Piece], inputs: int, outputs: int) -> Iterator[_Layout]:
@@ -147,20 +159,23 @@ def _rest(pieces: list[Piece], layout: _Layout, inputs: int, outputs: int) -> "C
     return +shapes
 
 
-def _fits(pieces: list[Piece], layout: _Layout, inputs: int, outputs: int) -> bool:
-    """Return whether all pieces have a role under a layout, and every half might have a partner."""
+def _left(pieces: list[Piece], layout: _Layout, inputs: int, outputs: int) -> "Counter[tuple[int, int]] | None":
+    """Return the shapes of the pieces that have no role under a layout; None: a layer that has to be there is not."""
     rest = _rest(pieces, layout, inputs, outputs)
     if not rest:
-        return False
-    ins, outs = _widths(rest, layout.features)
-    if sum(rest.values()) != sum(ins.values()) + sum(outs.values()) - rest[layout.features, layout.features]:
-        return False
-    square = rest[layout.features, layout.features]
-    if square % 2:
-        return False
+        return None
+    d = layout.features
+    ins, outs = _widths(rest, d)
+    left = Counter({shape: count for shape, count in rest.items() if d not in shape})
     # with more of one kind, pieces of other roles would pass for halves: only a plain stack may have them
     plain = not layout.embeds and layout.head is None
-    return set(ins) == set(outs) and (plain or ins == outs)
+    for width in {*ins, *outs} - {d}:
+        more = ins[width] - outs[width]
+        if more and not (plain and ins[width] and outs[width]):
+            left[(width, d) if more > 0 else (d, width)] += abs(more)
+    if rest[d, d] % 2:
+        left[d, d] += 1
+    return left
 
 
 def _widths(shapes: "Counter[tuple[int, int]]", features: int) -> tuple[Counter[int], Counter[int]]:
@@ -259,11 +274,3 @@ def _hidden_width(pieces: list[Piece], features: int, outputs: int) -> int | Non
     ins, outs = _widths(_counted(pieces) - Counter([(outputs, features)]), features)
     widths = ins + outs
     return widths.most_common(1)[0][0] if widths else None
-
-
-def missing_ids(pieces: Sequence[Piece | NormPiece]) -> str:
-    """Return the numbers absent between the smallest and the largest id, or nothing if there are none."""
-    ids = {piece.id for piece in pieces}
-    if max(ids) - len(ids) > 1000:
-        return "many"
-    return ", ".join(str(k) for k in range(max(ids)) if k not in ids)

@@ -92,7 +92,7 @@ def _changes_of(
 ) -> tuple[Array, Array, Array]:
     """Return what blocks do to one output, with its gradient with respect to the last states: see `Changes`."""
     n, (first, second) = puzzle.blocks, assembly
-    w_in, w_out = network.w_in[first], network.w_out[second].swapaxes(0, 1)
+    w_in, w_out = network.w_into[first], network.w_out[second].swapaxes(0, 1)
     error = gradient[:, 0]
     shape = len(error), n, puzzle.hidden
     update = np.diff(states, axis=0)
@@ -116,7 +116,7 @@ def _changes_of(
             own[p] = (gradient * update[p]).sum(axis=1)
             replaced[0, p] = np.einsum("rnh,rnh->nr", added, pulled) + biased.T
             replaced[:, p] -= own[p]
-            back = (pulled[:, p] * network.slopes(own_hidden)) @ w_in[p]
+            back = network.pulled(own_hidden, pulled[:, p]) @ w_in[p]
             gradient = gradient + network.seen_pullback(states[p], back)
         pulled = (gradient @ w_out.reshape(puzzle.features, -1)).reshape(shape)
         biased = gradient @ network.b_out[second].T

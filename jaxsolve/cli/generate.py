@@ -16,7 +16,7 @@ from jaxsolve.engine import OPTIMISERS
 from jaxsolve.errors import UsageError
 from jaxsolve.generation.data import DATA
 from jaxsolve.generation.initial import INITIAL
-from jaxsolve.generation.recipe import BIASES, Recipe
+from jaxsolve.generation.recipe import BIASES, GATES, Recipe
 
 if TYPE_CHECKING:
     from jaxsolve.generation import Growing, Snapshot
@@ -46,6 +46,9 @@ def generate(
     biases: Annotated[
         str, typer.Option(metavar="NAME", help=f"Layers with biases: {', '.join(BIASES)} (not those of blocks).")
     ] = Recipe.biases,
+    gates: Annotated[
+        str, typer.Option(metavar="NAME", help=f"Gates of blocks: {', '.join(GATES)} (in one piece with first halves).")
+    ] = Recipe.gates,
     activation: arguments.Activation = Recipe.activation,
     data: Annotated[
         str, typer.Option(metavar="KIND|CSV", help=f"Drawn ({', '.join(DATA)}), or read from a CSV file.")
@@ -101,6 +104,7 @@ def generate(
     """
     recipe = Recipe(
         blocks=blocks, features=features, hidden=hidden, inputs=inputs, head=head, outputs=outputs, biases=biases,
+        gates=gates,
         widths=() if widths is None else _numbers("--widths", widths),
         activation=activation, data=data, target=target,
         train_rows=train_rows, table_rows=table_rows, initial=initial, optimiser=optimiser,

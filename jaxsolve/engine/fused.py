@@ -34,7 +34,8 @@ PRODUCTS: dict[Tier, lax.DotAlgorithmPreset] = {
 
 def simple(problem: Problem) -> bool:
     """Return whether the kernel is made for a problem: for one output, affine in states that blocks see as they are."""
-    return linear(problem) and form_of(problem.activation).plain and problem.outputs == 1
+    gated = problem.pieces.gates is not None
+    return linear(problem) and form_of(problem.activation).plain and problem.outputs == 1 and not gated
 
 
 def widths(width: int) -> list[slice]:

@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh
 
-from jaxsolve.architecture.device import Outer, Pieces, block, last
+from jaxsolve.architecture.device import Gates, Outer, Pieces, block, last
 from jaxsolve.backend.devices import mesh, put
 from jaxsolve.backend.precision import Tier, product
 from jaxsolve.backend.shapes import Array, Float, Num
@@ -50,7 +50,7 @@ class Problem:
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of the matrix products of one candidate on all rows, 4·R·N·D·H."""
+        """Floating-point operations of the matrix products of one candidate on all rows, 4·R·N·D·H without gates."""
         return int(self.rows * self.blocks * self.pieces.flops)
 
 
@@ -65,7 +65,8 @@ def to_device(puzzle: Puzzle, rows: int | None = None, devices: int | None = Non
     turned = puzzle.w_in.swapaxes(1, 2), puzzle.w_out.swapaxes(1, 2)
     weights = turned[0], puzzle.b_in, turned[1], puzzle.b_out, puzzle.w_last.T, puzzle.b_last
     head = None if puzzle.head is None else Outer(single(puzzle.head.weight.T), single(puzzle.head.bias))
-    pieces = Pieces(*map(single, weights), head=head)
+    gates = None if puzzle.gates is None else Gates(single(puzzle.gates[0].swapaxes(1, 2)), single(puzzle.gates[1]))
+    pieces = Pieces(*map(single, weights), head=head, gates=gates)
     return Problem(pieces, single(puzzle.x[:rows]), single(puzzle.y[:rows]), puzzle.activation, over)
 
 

@@ -22,7 +22,6 @@ from jaxsolve.architecture.device import (
     mixed_second,
     output_gradients,
     readout_errors,
-    seen_pullback,
 )
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import AXIS, REPLICATED, SHARDED, plain_way, sharded
@@ -61,7 +60,7 @@ def mixed(
         def position(h: Array, span: Array) -> tuple[Array, Array]:
             def chunk(k: Array, after: Array) -> Array:
                 w, bias = mixed_second(problem, _chunk(table, k, size))
-                _, hidden, _ = first_halves(problem, h, _chunk(mixture.ins, k, size))
+                hidden, _ = first_halves(problem, h, _chunk(mixture.ins, k, size))
                 return after + product(hidden, w, problem.tier) + bias
 
             return lax.fori_loop(span[0, 0], span[1, 0], chunk, h), h
@@ -111,10 +110,9 @@ def jacobian(
 
             def firsts(k: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
                 before_it, hidden = carry
-                w, own, slopes = first_halves(problem, h, _chunk(mixture.ins, k, size))
-                back = slopes * product(g, mixed_second(problem, _chunk(table, k, size))[0].T, problem.tier)
-                back = seen_pullback(problem, h, product(back, w.T, problem.tier))
-                return before_it + back, kept(hidden, k - begin[0], own)
+                own, back = first_halves(problem, h, _chunk(mixture.ins, k, size))
+                read = product(g, mixed_second(problem, _chunk(table, k, size))[0].T, problem.tier)
+                return before_it + back(read), kept(hidden, k - begin[0], own)
 
             pulled = lax.fori_loop(begin[1], end[1], seconds, pulled)
             before_it, hidden = lax.fori_loop(begin[0], end[0], firsts, (g, hidden))

@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh, PartitionSpec
 
-from jaxsolve.architecture.device import Bare, Outer, Pieces, embedded, hidden, readout_errors, second
+from jaxsolve.architecture.device import Bare, Gates, Outer, Pieces, embedded, hidden, readout_errors, second
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import AXIS, REPLICATED, mesh, put, sharded
 from jaxsolve.backend.shapes import Array, Float, Int
@@ -78,8 +78,9 @@ def training_placed(
 
 
 def as_pieces(net: Any) -> Pieces:
-    """Return arrays as those of `Pieces`, layers before and behind the blocks as pairs, as such."""
-    return Pieces(*net[:6], *(None if layer is None else Outer(*layer) for layer in net[6:]))
+    """Return arrays as those of `Pieces`, other layers than halves and readout as pairs, as such."""
+    more = zip((Outer, Outer, Gates), net[6:], strict=True)
+    return Pieces(*net[:6], *(None if layer is None else kind(*layer) for kind, layer in more))
 
 
 @compiled()
@@ -154,10 +155,9 @@ def training_loss(net: Pieces, given: Training, batches: Int[Array, "S devices p
 def training_flops(net: Pieces, rows: int) -> int:
     """Return the operations of matrix products that training on so many rows takes.
 
-    Three times those of a forward pass, 4·R·N·D·H: the backward pass has two products for each of its.
+    Three times those of the blocks' forward pass: the backward pass has two products for each of its.
     """
-    blocks, features, hidden = net.w_in.shape
-    return 3 * 4 * rows * blocks * features * hidden
+    return 3 * rows * net.blocks * net.flops
 
 
 def _rule(given: Training) -> Any:
@@ -184,13 +184,15 @@ def _squared_errors(net: Pieces, given: Training, rows: Int[Array, " rows"]) -> 
     """Return the sum of squared errors of some rows."""
     bare = Bare(net, given.activation, "accept")
 
-    def step(h: Array, halves: tuple[Array, Array, Array, Array]) -> tuple[Array, None]:
-        alone = bare._replace(pieces=Pieces(*halves, *net[4:]))
+    def step(h: Array, halves: tuple[Any, ...]) -> tuple[Array, None]:
+        w_in, b_in, w_out, b_out, gates = halves
+        here = net._replace(w_in=w_in, b_in=b_in, w_out=w_out, b_out=b_out, gates=gates)
+        alone = bare._replace(pieces=here)
         return second(alone, hidden(alone, h, ...), ..., onto=h), None
 
     # only what the products gave is kept for the way back: all else is cheaper to compute again than to read
     thrifty = jax.checkpoint(step, policy=jax.checkpoint_policies.dots_saveable, prevent_cse=False)
-    h, _ = lax.scan(thrifty, embedded(bare, given.x[rows]), net[:4])
+    h, _ = lax.scan(thrifty, embedded(bare, given.x[rows]), (*net[:4], net.gates))
     error = readout_errors(bare, h, given.y[rows])
     squares = error * error if error.ndim == 1 else jnp.mean(error * error, axis=1)
     return jnp.sum(jnp.where(rows >= 0, squares, 0.0))

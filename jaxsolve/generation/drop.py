@@ -9,10 +9,12 @@ from jaxsolve.generation.data import Rows
 from jaxsolve.generation.initial import Weights
 from jaxsolve.generation.recipe import Recipe
 from jaxsolve.puzzle import Assembly, Puzzle, predict, sha256_of
-from jaxsolve.puzzle.given import Given, Layer
+from jaxsolve.puzzle.given import Gates, Given, Layer
 from jaxsolve.puzzle.padding import embedded
 
 Positions = NDArray[np.int64]
+Numbers = tuple[NDArray[np.int64], NDArray[np.int64], list[int], NDArray[np.int64]]
+"""Ids of first and second halves, of layers around the blocks, and of gates that are pieces of their own."""
 
 
 class Dropped(NamedTuple):
@@ -39,10 +41,11 @@ def drop(net: Weights, other: Weights, rows: Rows, recipe: Recipe, rng: np.rando
     kept = [np.setdiff1d(blocks, gone) for gone in lost]
     counts = [len(a) + len(b) for a, b in zip(kept, fake, strict=True)]
     around = 1 + (net.first is not None) + (net.head is not None)
-    ids = rng.permutation(sum(counts) + around)
-    in_ids, out_ids, outer = ids[: counts[0]], ids[counts[0] : -around], ids[-around:].tolist()
+    ids = rng.permutation(sum(counts) + around + counts[0] * (recipe.gates == "pieces"))
+    in_ids, out_ids, outer = np.split(ids, np.cumsum([*counts, around]))[:3]
+    numbers = in_ids, out_ids, outer.tolist(), ids[sum(counts) + around :]
     x = rows.x[: recipe.table_rows]
-    puzzle = _puzzle(net, other, kept, fake, (in_ids, out_ids, outer), recipe)
+    puzzle = _puzzle(net, other, kept, fake, numbers, recipe)
     y = _predictions(net, x, recipe, rng)
     of_in, of_out = (
         dict(zip(there.tolist(), map(int, numbers), strict=False))  # decoys come after those that are kept
@@ -50,7 +53,7 @@ def drop(net: Weights, other: Weights, rows: Rows, recipe: Recipe, rng: np.rando
     )
     whole = [t for t in blocks if t in of_in and t in of_out]
     begin, end = puzzle.around
-    permutation = [*begin, *(piece for t in whole for piece in (of_in[t], of_out[t])), *end]
+    permutation = [*begin, *(piece for t in whole for piece in puzzle.given.spelled(of_in[t], of_out[t])), *end]
     missing: list[dict[str, int | str | None]] = [
         {"position": t, "half": half, "orphan": others.get(t)}
         for t in blocks
@@ -70,7 +73,7 @@ def _puzzle(
     other: Weights,
     kept: list[Positions],
     fake: list[Positions],
-    ids: tuple[NDArray[np.int64], NDArray[np.int64], list[int]],
+    ids: Numbers,
     recipe: Recipe,
 ) -> Puzzle:
     """Return the pieces, ascending by their ids, without a table."""
@@ -90,6 +93,7 @@ def _puzzle(
         x=np.zeros((0, len(net.w_last))),
         y=np.zeros((0, *net.w_last.shape[1:])),
         activation=recipe.activation,
+        gates=_gates(net, other, kept, fake, in_order),
         **_around(net, ids[2]),
         given=_given(kept, fake, ids, recipe),
     )
@@ -105,7 +109,7 @@ def _around(net: Weights, ids: list[int]) -> dict[str, Any]:
 def _given(
     kept: list[Positions],
     fake: list[Positions],
-    ids: tuple[NDArray[np.int64], NDArray[np.int64], list[int]],
+    ids: Numbers,
     recipe: Recipe,
 ) -> Given:
     """Return how the pieces are written."""
@@ -117,13 +121,30 @@ def _given(
     halves = [int(piece) for own in ids[:2] for piece in own]
     bare = {"all": [], "outer": halves, "none": halves + ids[2]}[recipe.biases]
     different = {int(piece): width for piece, width in named.items()} if len(set(widths)) > 1 else {}
-    return Given(different, frozenset(bare))
+    halves_in = ids[0].tolist()
+    gates = dict(zip(halves_in, ids[3].tolist(), strict=True)) if recipe.gates == "pieces" else {}
+    packed = frozenset(halves_in if recipe.gates == "packed" else [])
+    bare += [] if recipe.biases == "all" else [*gates.values()]
+    return Given(different, frozenset(bare), gates=gates, packed=packed)
+
+
+def _gates(
+    net: Weights, other: Weights, kept: list[Positions], fake: list[Positions], in_order: Positions
+) -> Gates | None:
+    """Return the gates of first halves in the order of these."""
+    if net.gates is None or other.gates is None:
+        return None
+    both = zip(net.gates, other.gates, strict=True)
+    weight, bias = (
+        np.concatenate([ours[kept[0]], theirs[fake[0]]])[in_order].astype(np.float64) for ours, theirs in both
+    )
+    return Gates(weight.swapaxes(1, 2), bias)
 
 
 def _predictions(net: Weights, x: NDArray[np.float64], recipe: Recipe, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return what the whole network answers, `[R]`, as it is written to the table."""
     order = np.arange(len(net.w_in))
-    numbers = order, len(order) + order, [2 * len(order) + k for k in range(3)]
+    numbers = order, len(order) + order, [2 * len(order) + k for k in range(3)], 2 * len(order) + 3 + order
     whole = _puzzle(net, net, [order, order], [order[:0], order[:0]], numbers, recipe)
     y = predict(embedded(whole.replace(x=x)), Assembly(order, order), dtype=np.float32)
     if recipe.noise:

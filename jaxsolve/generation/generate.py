@@ -217,7 +217,5 @@ class _Course:
     def weights(self) -> Weights:
         """Return a copy of the weights."""
         net = self._state.net
-        head, first = (
-            None if layer is None else (np.array(layer.weight), np.array(layer.bias)) for layer in (net.head, net.first)
-        )
-        return Weights(*map(np.array, net[:6]), head=head, first=first)
+        more = (None if layer is None else tuple(map(np.array, layer)) for layer in net[6:])
+        return Weights(*map(np.array, net[:6]), *more)  # pyright: ignore[reportArgumentType]

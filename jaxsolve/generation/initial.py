@@ -31,6 +31,8 @@ class Weights(NamedTuple):
     """`[D, M]` and `[M]` of a layer before the readout"""
     first: tuple[Singles, Singles] | None = None
     """`[I, D]` and `[D]` of a layer before the blocks"""
+    gates: tuple[Singles, Singles] | None = None
+    """`[N, D, H]` and `[N, H]` of gates beside first halves"""
 
 
 Initial = Callable[[np.random.Generator, int, int, int], Weights]
@@ -110,16 +112,21 @@ def shaped(net: Weights, recipe: "Recipe", rng: np.random.Generator) -> tuple[We
     net = net._replace(
         head=None if recipe.head is None else layer(features, recipe.head),
         first=None if recipe.inputs is None else layer(recipe.inputs, features),
+        gates=None if recipe.gates == "none" else _beside(net, rng),
     )
     if recipe.biases == "all" and len(recipe.widths) < 2:
         return net, None
     ones = lambda some: tuple(map(np.ones_like, some))
     outer = (None if layer is None else ones(layer) for layer in net[6:])
     trained = Weights(*ones(net[:6]), *outer)
+    inner = [(trained.w_in, trained.b_in), *(() if trained.gates is None else (trained.gates,))]
     for t, width in enumerate(recipe.widths_of_blocks):
-        trained.w_in[t, :, width:] = trained.b_in[t, width:] = trained.w_out[t, width:] = 0
+        trained.w_out[t, width:] = 0
+        for weight, bias in inner:
+            weight[t, :, width:] = bias[t, width:] = 0
     if recipe.biases != "all":
-        trained.b_in[:] = trained.b_out[:] = 0
+        for bias in (trained.b_out, *(layer[1] for layer in inner)):
+            bias[:] = 0
     if recipe.biases == "none":
         for bias in (trained.b_last, *(layer[1] for layer in (trained.head, trained.first) if layer is not None)):
             bias[...] = 0
@@ -129,3 +136,10 @@ def shaped(net: Weights, recipe: "Recipe", rng: np.random.Generator) -> tuple[We
         for layer, mask in zip(net[6:], trained[6:], strict=True)
     )
     return Weights(*map(masked, net[:6], trained[:6]), *outer), trained
+
+
+def _beside(net: Weights, rng: np.random.Generator) -> tuple[Singles, Singles]:
+    """Return gates, drawn as PyTorch's ``nn.Linear`` draws them, for the first halves of a network."""
+    within = net.w_in.shape[1] ** -0.5
+    drawn = (rng.uniform(-within, within, layer.shape) for layer in (net.w_in, net.b_in))
+    return tuple(layer.astype(np.float32) for layer in drawn)  # pyright: ignore[reportReturnType]

@@ -24,7 +24,9 @@ MOST = {
 }
 BIASES = "all", "outer", "none"
 """Which layers have biases: all, those before and behind the blocks alone, or none."""
-BEYOND_PLAIN = "widths", "inputs", "head", "outputs", "biases"
+GATES = "none", "pieces", "packed"
+"""Whether blocks are gated, by gates that are pieces of their own, or are in front of first halves in one piece."""
+BEYOND_PLAIN = "widths", "inputs", "head", "outputs", "biases", "gates"
 """What says how a network differs from a plain stack."""
 
 
@@ -56,6 +58,8 @@ class Recipe:
     """Labels beyond the first are what random networks of one tanh layer answer."""
     biases: str = "all"
     """A name of `BIASES`."""
+    gates: str = "none"
+    """A name of `GATES`."""
     activation: str = "relu"
     """Of the blocks, or the whole form with norms (`jaxsolve.architecture.forms`)."""
     data: str = "votes"
@@ -126,6 +130,7 @@ class Recipe:
             ("--initial", self.initial, INITIAL),
             ("--optimiser", self.optimiser, OPTIMISERS),
             ("--biases", self.biases, BIASES),
+            ("--gates", self.gates, GATES),
         )
         for option, name, names in named:
             if name not in names:

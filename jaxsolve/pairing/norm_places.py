@@ -27,6 +27,8 @@ def norm_scores(puzzle: Puzzle) -> tuple[Scores, list[int], list[int]]:
     places = [int(piece) for piece in puzzle.in_ids] + [puzzle.last_id] * normed.last
     scales = np.stack([norm.scale**2 for norm in normed.norms])
     weights = np.stack([(normed.raw[place][0] ** 2).sum(axis=0) for place in places])
+    if normed.gates is not None:  # they see the same norm
+        weights[: len(puzzle.in_ids)] += (normed.gates.weight**2).sum(axis=1)
     weights /= np.maximum(weights.mean(axis=1, keepdims=True), np.finfo(np.float64).tiny)
     sides = []
     for table in (scales, weights):

@@ -186,7 +186,7 @@ def _measured(
         partners = bool(moves.halves.any())
         size = screen_rows(problem, partners, run.memory_on(problem))
         applied, tier = screen_applications(problem, partners), "screen"
-    flops = applied * 4 * size * problem.pieces.w_in[0].size / seconds
+    flops = applied * size * problem.pieces.flops / seconds
     moved = applied * _bytes_of_block(problem, size, way) / seconds
     return Measurement(
         work=work.name,

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from jaxsolve.architecture import canonical, form_of, respelled
-from jaxsolve.architecture.roles import NormPiece, Piece, Roles, assign_roles, missing_ids
+from jaxsolve.architecture.pieces import BlockPiece, NormPiece, Piece, missing_ids
+from jaxsolve.architecture.roles import Roles, assign_roles
 from jaxsolve.errors import PuzzleError
-from jaxsolve.puzzle.given import Given, Layer, Normed
+from jaxsolve.puzzle.gate_pieces import parted
+from jaxsolve.puzzle.given import Gates, Given, Layer, Normed
 from jaxsolve.puzzle.norm_pieces import norm_of
 from jaxsolve.puzzle.padding import embedded, padded, read_as
 from jaxsolve.puzzle.pieces import FLOATS, piece_of
@@ -22,12 +24,13 @@ AUTO = "auto"
 
 
 def build_puzzle(
-    pieces: Sequence[Piece | NormPiece],
+    pieces: Sequence[Piece | NormPiece | BlockPiece],
     x: Floats,
     y: Floats,
     *,
     name: str,
     activation: str,
+    architecture: str = AUTO,
     activation_given: bool = True,
     label: Floats | None = None,
     expected_sha256: str | None = None,
@@ -38,6 +41,8 @@ def build_puzzle(
     ----------
     pieces
         Ascending by their ids.
+    architecture
+        A name of `ARCHITECTURES`, or ``auto``.
     x, y, label
         Inputs `[R, I]`, predictions `[R]` or `[R, K]`, and labels `[R]`.
     name, activation, activation_given, expected_sha256
@@ -49,13 +54,15 @@ def build_puzzle(
         Pieces and table do not make a residual stack.
     """
     targets = y.reshape(len(y), -1)
-    layers = [piece for piece in pieces if isinstance(piece, Piece)]
+    blocks = [piece for piece in pieces if isinstance(piece, BlockPiece)]
+    layers = [piece for piece in pieces if isinstance(piece, Piece)] + [half for one in blocks for half in one.halves]
     norms = [piece for piece in pieces if isinstance(piece, NormPiece)]
     _check_features(layers, x.shape[1], targets.shape[1])
-    roles = assign_roles(layers, x.shape[1], targets.shape[1], DataTelling(x, targets))
+    telling = DataTelling(x, targets)
+    roles = assign_roles(layers, x.shape[1], targets.shape[1], telling, architecture=architecture)
     puzzle = Puzzle(
         name=name,
-        **_arrays(roles, form_of(activation).scale, single=y.ndim == 1),
+        **_arrays(roles, activation, single=y.ndim == 1),
         x=x,
         y=y,
         label=label,
@@ -66,12 +73,18 @@ def build_puzzle(
         notes=_notes(pieces, len(roles.ins), len(roles.outs)),
         link_given=y.ndim > 1,
     )
-    puzzle = embedded(puzzle)
+    puzzle = embedded(_with_blocks(puzzle, blocks) if blocks else puzzle)
     return _with_norms(puzzle, norms, roles) if norms else padded(puzzle)
 
 
 def from_arrays(
-    pieces: Mapping[int, Any] | Iterable[Any], x: Any, y: Any, *, activation: str = AUTO, name: str = "pieces"
+    pieces: Mapping[int, Any] | Iterable[Any],
+    x: Any,
+    y: Any,
+    *,
+    activation: str = AUTO,
+    architecture: str = AUTO,
+    name: str = "pieces",
 ) -> Puzzle:
     """Return the puzzle of layers that are in memory.
 
@@ -83,8 +96,8 @@ def from_arrays(
         those of NumPy, JAX or PyTorch.
     x, y
         Inputs `[R, I]`, and what the network answered, `[R]` or `[R, K]`.
-    activation
-        As `read_puzzle` takes it.
+    activation, architecture
+        As `read_puzzle` takes them.
     name
         What the puzzle is called.
 
@@ -109,12 +122,10 @@ def from_arrays(
         raise PuzzleError("x or y holds NaN or infinite values; expected finite numbers")
     given = activation != AUTO
     form = canonical(activation if given else "relu")
-    return build_puzzle(found, *table, name=name, activation=form, activation_given=given)
+    return build_puzzle(found, *table, name=name, activation=form, activation_given=given, architecture=architecture)
 
 
-def from_state_dict(
-    tensors: Mapping[str, Any], x: Any, y: Any, *, activation: str = AUTO, name: str = "state dict"
-) -> Puzzle:
+def from_state_dict(tensors: Mapping[str, Any], x: Any, y: Any, *, name: str = "state dict", **options: Any) -> Puzzle:
     """Return the puzzle of the layers in a state dict: those of one prefix make a piece, numbered as they come.
 
     Parameters and errors are those of `from_arrays`.
@@ -123,15 +134,15 @@ def from_state_dict(
     for key, tensor in tensors.items():
         prefix, _, part = key.rpartition(".")
         layers.setdefault(prefix, {})[part] = tensor
-    return from_arrays(list(layers.values()), x, y, activation=activation, name=name)
+    return from_arrays(list(layers.values()), x, y, name=name, **options)
 
 
-def from_modules(modules: Iterable[Any], x: Any, y: Any, *, activation: str = AUTO, name: str = "modules") -> Puzzle:
+def from_modules(modules: Iterable[Any], x: Any, y: Any, *, name: str = "modules", **options: Any) -> Puzzle:
     """Return the puzzle of modules with a `state_dict()`, one layer each, such as `torch.nn.Linear`, as they come.
 
     Parameters and errors are those of `from_arrays`.
     """
-    return from_arrays([module.state_dict() for module in modules], x, y, activation=activation, name=name)
+    return from_arrays([module.state_dict() for module in modules], x, y, name=name, **options)
 
 
 def in_memory(tensor: Any) -> Any:
@@ -156,7 +167,7 @@ def _with_norms(puzzle: Puzzle, norms: list[NormPiece], roles: Roles) -> Puzzle:
         )
     raw = {int(piece): (w, b) for piece, w, b in zip(puzzle.in_ids, puzzle.w_in, puzzle.b_in, strict=True)}
     raw[puzzle.last_id] = roles.last.weight, roles.last.bias
-    normed = Normed(tuple(map(norm_of, norms)), raw)
+    normed = Normed(tuple(map(norm_of, norms)), raw, puzzle.gates)
     puzzle = puzzle.replace(given=replace(puzzle.given, normed=normed))
     if normed.running:
         return puzzle
@@ -170,12 +181,25 @@ def _with_norms(puzzle: Puzzle, norms: list[NormPiece], roles: Roles) -> Puzzle:
     return read_as(puzzle, respelled(puzzle.activation, **parts))
 
 
-def _arrays(roles: Roles, scale: float, *, single: bool) -> dict[str, Any]:
+def _with_blocks(puzzle: Puzzle, blocks: list[BlockPiece]) -> Puzzle:
+    """Return a puzzle whose halves come in pairs, each pair with the id of its block."""
+    ids = np.array([block.id for block in blocks])
+    if not (np.array_equal(puzzle.in_ids, ids) and np.array_equal(puzzle.out_ids, ids)):
+        raise PuzzleError(
+            f"{len(blocks)} pieces that are whole blocks beside {len(puzzle.in_ids)} first and {len(puzzle.out_ids)} "
+            "second halves; expected blocks alone"
+        )
+    names = {block.id: block.names for block in blocks}
+    return puzzle.replace(given=replace(puzzle.given, whole=names))
+
+
+def _arrays(roles: Roles, activation: str, *, single: bool) -> dict[str, Any]:
     """Return what a puzzle has of its pieces; halves of fewer hidden units than others are filled up with silent ones.
 
     With a `single` output, there is no axis for outputs.
     """
     ins, outs, last, first, head = roles
+    scale = form_of(activation).scale
     most = max(piece.shape[0] for piece in ins)
 
     def filled(table: Floats, axis: int) -> Floats:
@@ -193,12 +217,22 @@ def _arrays(roles: Roles, scale: float, *, single: bool) -> dict[str, Any]:
         "out_ids": np.array([piece.id for piece in outs]),
         "last_id": last.id,
     }
+    gates = {piece.id: piece.gate for piece in ins if piece.gate is not None}
+    if gates:
+        sides = [_sides(piece, activation) for piece in ins]
+        for part, axis in enumerate(("w_in", "b_in")):
+            found[axis] = np.stack([filled(own[part], 0) for _, own in sides])
+        found["gates"] = Gates(*(np.stack([filled(gate[part], 0) for gate, _ in sides]) for part in range(2)))
+    apart = {piece: gate for piece, gate in gates.items() if gate.id != piece}
     widths = {piece.id: piece.shape[0] for piece in ins} | {piece.id: piece.shape[1] for piece in outs}
-    every = [*ins, *outs, last, *(piece for piece in (first, head) if piece is not None)]
+    every = [*ins, *apart.values(), *outs, last, *(piece for piece in (first, head) if piece is not None)]
     found["given"] = Given(
         widths if len(set(widths.values())) > 1 else {},
         frozenset(piece.id for piece in every if not piece.biased),
         frozenset(piece.id for piece in (*ins, *outs) if piece.shape == (roles.features, roles.features)),
+        gates={piece: gate.id for piece, gate in apart.items()},
+        gated=not gates,
+        packed=frozenset({*gates} - {*apart}),
     )
     if first is not None:
         found["first"] = Layer(first.id, first.weight, first.bias)
@@ -207,7 +241,17 @@ def _arrays(roles: Roles, scale: float, *, single: bool) -> dict[str, Any]:
     return found
 
 
-def _notes(pieces: Sequence[Piece | NormPiece], ins: int, outs: int) -> tuple[str, ...]:
+def _sides(piece: Piece, activation: str) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+    """Return weights and biases of the gate of a first half, and its own."""
+    assert piece.gate is not None
+    gate, own = ((one.weight, one.bias) for one in (piece.gate, piece))
+    if piece.gate.id != piece.id:
+        return gate, own
+    swapped = [parted(activation, np.concatenate(pair)) for pair in zip(gate, own, strict=True)]
+    return tuple(zip(*swapped, strict=True))  # pyright: ignore[reportReturnType]
+
+
+def _notes(pieces: Sequence[Piece | NormPiece | BlockPiece], ins: int, outs: int) -> tuple[str, ...]:
     """Return what is odd about so many first and second halves, and about the numbers of all pieces."""
     notes: list[str] = []
     if ins != outs:

@@ -1,6 +1,6 @@
 """Host: how the files of a puzzle differ from what searches look at: units of predictions, shapes of pieces."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -56,6 +56,15 @@ class Layer(NamedTuple):
     """`[O]`"""
 
 
+class Gates(NamedTuple):
+    """What hidden units are multiplied by: layers beside the first halves."""
+
+    weight: Floats
+    """`[N, H, D]`"""
+    bias: Floats
+    """`[N, H]`"""
+
+
 class Norm(NamedTuple):
     """What a norm that is a piece of its own makes of what it has normalised: scale·h + shift.
 
@@ -83,6 +92,8 @@ class Normed:
     """All of them."""
     raw: Mapping[int, tuple[Floats, Floats]]
     """Weights and biases without norms, by the ids of first halves and of the readout."""
+    gates: Gates | None = None
+    """Gates without norms, in the order of first halves."""
     before: Mapping[int, int] = field(default_factory=dict)
     """Ids of norms by those of first halves, and of the readout if there is one before it; empty: nobody has told."""
     walk: tuple[tuple[int, int], ...] = ()
@@ -113,6 +124,35 @@ class Given:
     """Norms that are pieces of their own; None: there are none."""
     oriented: bool = False
     """Whether somebody has told which of these do; else they are in the order of their ids."""
+    gates: Mapping[int, int] = field(default_factory=dict)
+    """Ids of gates by those of first halves, where they are pieces of their own."""
+    gated: bool = True
+    """Whether somebody has told which first halves are gates, and of which others; else ids have."""
+    packed: frozenset[int] = frozenset()
+    """Ids of the first halves whose gates are in the same piece."""
+    whole: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    """What tensors of first and second halves begin with in pieces that are whole blocks, by their ids, which both
+    halves have."""
+
+    @property
+    def norms(self) -> Mapping[int, int]:
+        """Ids of the norms that are pieces of their own, by those of what they stand before."""
+        return {} if self.normed is None else self.normed.before
+
+    def before(self, first: int) -> list[int]:
+        """Return the ids that an answer has before a first half, in their order: a norm's, a gate's."""
+        return [own[first] for own in (self.norms, self.gates) if first in own]
+
+    def spelled(self, first: int, second: int) -> list[int]:
+        """Return the ids that an answer has for the block of two halves."""
+        return [*self.before(first), first, second][: -1 if self.whole else None]
+
+    def halves(self, blocks: Sequence[int]) -> list[int]:
+        """Return the ids of both halves of each block in those that `spelled` returned for them."""
+        if self.whole:
+            return [piece for piece in blocks for _ in "io"]
+        every = 2 + bool(self.norms) + bool(self.gates)
+        return [piece for k, piece in enumerate(blocks) if k % every >= every - 2]
 
 
 AS_GIVEN = Given()

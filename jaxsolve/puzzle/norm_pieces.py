@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 
 from jaxsolve.architecture import Network
-from jaxsolve.architecture.roles import NormPiece
+from jaxsolve.architecture.pieces import NormPiece
 from jaxsolve.errors import AnswerError
-from jaxsolve.puzzle.given import Floats, Layer, Norm
+from jaxsolve.puzzle.given import Floats, Gates, Layer, Norm
 from jaxsolve.puzzle.types import Puzzle
 
 
@@ -47,8 +47,13 @@ def with_norms(puzzle: Puzzle, before: Mapping[int, int], *, active: bool = True
 
     halves = [folded(int(piece)) for piece in puzzle.in_ids]
     w_in, b_in = (np.stack(side) for side in zip(*halves, strict=True))
+    gates = normed.gates
+    if gates is not None:
+        own = [norms[before[int(k)]] for k in puzzle.in_ids]
+        scale, shift = np.stack([norm.scale for norm in own]), np.stack([norm.shift for norm in own])
+        gates = Gates(gates.weight * scale[:, None], gates.bias + (gates.weight @ shift[..., None])[..., 0])
     given = replace(puzzle.given, normed=replace(normed, before=dict(before), walk=()))
-    puzzle = puzzle.replace(w_in=w_in, b_in=b_in, given=given)
+    puzzle = puzzle.replace(w_in=w_in, b_in=b_in, gates=gates, given=given)
     if puzzle.last_id not in before:
         return puzzle
     if active:
@@ -69,7 +74,8 @@ def norms_answered(puzzle: Puzzle, permutation: Sequence[int]) -> Puzzle:
     begin = 0 if puzzle.first is None else 1
     end = len(permutation) - 1 - normed.last
     blocks = permutation[begin:end]
-    before = dict(zip(blocks[1::3], blocks[::3], strict=False))
+    every = 3 + bool(puzzle.given.gates)
+    before = dict(zip(blocks[every - 2 :: every], blocks[::every], strict=False))
     if normed.last:
         before[permutation[-1]] = permutation[-2]
     as_they_are, places = (

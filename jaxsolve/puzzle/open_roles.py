@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from jaxsolve.architecture import form_of
+from jaxsolve.puzzle.gate_pieces import gates_answered
 from jaxsolve.puzzle.norm_pieces import norms_answered
 from jaxsolve.puzzle.types import Floats, Puzzle
 
@@ -52,9 +53,9 @@ def with_roles(puzzle: Puzzle, first: Collection[int]) -> Puzzle:
 def as_answered(puzzle: Puzzle, permutation: Sequence[int]) -> Puzzle:
     """Return a puzzle in which open roles are those that an answer gives them; what is no answer leaves it as it is.
 
-    Norms stand where the answer has them.
+    Gates and norms stand where the answer has them.
     """
-    puzzle = norms_answered(puzzle, permutation)
+    puzzle = norms_answered(gates_answered(puzzle, permutation), permutation)
     if not puzzle.given.square:
         return puzzle
     square, blocks = puzzle.given.square, puzzle.halves_of(permutation)

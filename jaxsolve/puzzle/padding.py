@@ -4,7 +4,8 @@ A null half has weights of zero and a negative id, and a block with one on eithe
 halves have biases of zero; null first halves hold all hidden units where the activation is exactly 0 (`closed`). So
 that they silence also the bias of the second half behind them, that bias is carried by one more hidden unit, the last:
 every real first half holds it at a constant (`carrier`), ``act(1)`` for most activations, and second halves weigh it
-with ``b_out / act(1)``. Searches see an ordinary puzzle, with as many halves of either kind.
+with ``b_out / act(1)``; in gated blocks its gate does, and it is 1 itself. Searches see an ordinary puzzle, with as
+many halves of either kind.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxsolve.architecture import activation_of, canonical, form_of, usual
+from jaxsolve.puzzle.given import Gates
 from jaxsolve.puzzle.open_roles import as_answered
 from jaxsolve.puzzle.types import Assembly, Floats, Puzzle
 
@@ -49,17 +51,20 @@ def padded(puzzle: Puzzle, spare: int = 0) -> Puzzle:
     if not more_ins and not more_outs:
         return puzzle
     w_in, b_in, w_out, b_out = puzzle.w_in, puzzle.b_in, puzzle.w_out, puzzle.b_out
-    activation = activation_of(puzzle.activation)
+    activation, gates = activation_of(puzzle.activation), puzzle.gates
     if not puzzle.padded:
         point, constant = activation.carrier
-        w_in, b_in = _append(w_in, 1, axis=1), _append(b_in, 1, axis=1, value=point)
+        w_in, b_in = _append(w_in, 1, axis=1), _append(b_in, 1, axis=1, value=point if gates is None else 1.0)
+        if gates is not None:
+            gates = Gates(_append(gates.weight, 1, axis=1), _append(gates.bias, 1, axis=1, value=point))
         w_out, b_out = np.concatenate([w_out, (b_out / constant)[..., None]], axis=2), np.zeros_like(b_out)
     # first halves count down the odd numbers and second halves the even ones: padding twice gives the same ids
     odd = -2 * (int(puzzle.null_ins.sum()) + np.arange(more_ins)) - 1
     even = -2 * (int(puzzle.null_outs.sum()) + np.arange(more_outs)) - 2
     return puzzle.replace(
         w_in=_append(w_in, more_ins),
-        b_in=_append(b_in, more_ins, value=activation.closed),
+        b_in=_append(b_in, more_ins, value=activation.closed if gates is None else 0.0),
+        gates=None if gates is None else Gates(*(_append(table, more_ins) for table in gates)),
         w_out=_append(w_out, more_outs),
         b_out=_append(b_out, more_outs),
         in_ids=np.concatenate([puzzle.in_ids, odd]),
@@ -81,6 +86,7 @@ def unpadded(puzzle: Puzzle) -> Puzzle:
     return puzzle.replace(
         w_in=puzzle.w_in[ins, :-1],
         b_in=puzzle.b_in[ins, :-1],
+        gates=None if puzzle.gates is None else Gates(*(table[ins, :-1] for table in puzzle.gates)),
         w_out=puzzle.w_out[outs, :, :-1],
         b_out=b_out,
         in_ids=puzzle.in_ids[ins],
@@ -130,6 +136,7 @@ def running(puzzle: Puzzle, permutation: Sequence[int]) -> tuple[Puzzle, Assembl
     alone = real.replace(
         w_in=real.w_in[ins],
         b_in=real.b_in[ins],
+        gates=None if real.gates is None else Gates(*(table[ins] for table in real.gates)),
         w_out=real.w_out[outs],
         b_out=real.b_out[outs],
         in_ids=real.in_ids[ins],

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxsolve.architecture.roles import NormPiece, Piece
+from jaxsolve.architecture.pieces import BlockPiece, NormPiece, Piece
 from jaxsolve.errors import PuzzleError
 from jaxsolve.puzzle.npz import read_npz
 from jaxsolve.puzzle.pth import read_pth
@@ -16,13 +16,13 @@ from jaxsolve.puzzle.source import PIECES, Source, check_entries
 Tensors = dict[str, np.ndarray[Any, Any]]
 
 PIECE_FILE = re.compile(r"(?:pieces/)?piece_(\d+)\.(pth|npz)")
-PIECE_TENSOR = re.compile(r"(?:pieces[./])?piece_(\d+)[./](?:.+\.)?(weight|bias)")
+PIECE_TENSOR = re.compile(r"(?:pieces[./])?piece_(\d+)[./]((?:.+\.)?(?:weight|bias))")
 RUNNING = "running_mean", "running_var"
 COUNTER = "num_batches_tracked"
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
-def read_pieces(source: Source) -> list[Piece | NormPiece]:
+def read_pieces(source: Source) -> list[Piece | NormPiece | BlockPiece]:
     """Return all pieces of a puzzle, ascending by id.
 
     Raises
@@ -30,7 +30,7 @@ def read_pieces(source: Source) -> list[Piece | NormPiece]:
     PuzzleError
         No piece was found, an id appears twice, or a piece is unreadable, misshapen or not finite.
     """
-    pieces: dict[int, Piece | NormPiece] = {}
+    pieces: dict[int, Piece | NormPiece | BlockPiece] = {}
     for file in source.names():
         for piece_id, tensors in _tensors_of(source, file):
             if piece_id in pieces:
@@ -92,8 +92,11 @@ def _read_safetensors(data: bytes, file: str) -> list[tuple[int, Tensors]]:
     return list(pieces.items())
 
 
-def piece_of(piece_id: int, file: str, tensors: Tensors) -> Piece | NormPiece:
+def piece_of(piece_id: int, file: str, tensors: Tensors) -> Piece | NormPiece | BlockPiece:
     """Return a piece of its tensors, widened to float64; `PuzzleError` names `file` where they are none."""
+    prefixes = dict.fromkeys(name.rpartition(".")[0] for name in tensors)
+    if len(prefixes) == 2 and all(name.endswith("weight") or name.endswith("bias") for name in tensors):
+        return _block(piece_id, file, tensors, *prefixes)
     parts = {name.rsplit(".", 1)[-1]: tensor for name, tensor in tensors.items()}
     if {*RUNNING} & {*parts} or getattr(parts.get("weight"), "ndim", 0) == 1:
         return _norm(piece_id, file, tensors)
@@ -121,6 +124,18 @@ def piece_of(piece_id: int, file: str, tensors: Tensors) -> Piece | NormPiece:
         )
     dtype = max(weight.dtype.name, bias.dtype.name, key=FLOATS.index)
     return Piece(piece_id, file, weight.astype(np.float64), bias.astype(np.float64), dtype, "bias" in layer)
+
+
+def _block(piece_id: int, file: str, tensors: Tensors, *names: str) -> BlockPiece:
+    """Return a piece of two layers, which tensors of two prefixes make."""
+    layers = [{name: table for name, table in tensors.items() if name.rpartition(".")[0] == one} for one in names]
+    halves = [piece_of(piece_id, file, layer) for layer in layers]
+    first, second = halves
+    if not isinstance(first, Piece) or not isinstance(second, Piece) or first.shape != second.shape[::-1]:
+        shapes = " and ".join(str(list(half.weight.shape)) for half in halves if not isinstance(half, BlockPiece))
+        raise PuzzleError(f"{file}: two layers {shapes}; expected one, or a whole block's, [H, D] and [D, H]")
+    dtype = max(first.dtype, second.dtype, key=FLOATS.index)
+    return BlockPiece(piece_id, file, (first, second), (names[0], names[1]), dtype)
 
 
 def _norm(piece_id: int, file: str, tensors: Tensors) -> NormPiece:

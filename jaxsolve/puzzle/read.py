@@ -16,7 +16,9 @@ HASH_FILE = "expected_sha256"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def read_puzzle(path: str | Path, *, activation: str = "relu", limits: Limits | None = None) -> Puzzle:
+def read_puzzle(
+    path: str | Path, *, activation: str = "relu", architecture: str = AUTO, limits: Limits | None = None
+) -> Puzzle:
     """Read a puzzle from a folder or a zip file.
 
     It holds ``pieces/piece_K.pth`` (or ``.npz``, or one ``.safetensors`` with tensors ``piece_K.weight``
@@ -27,7 +29,8 @@ def read_puzzle(path: str | Path, *, activation: str = "relu", limits: Limits | 
     It holds a residual stack of one or several outputs, ``pred`` or ``pred_0…``: hidden widths may differ from block to
     block, biases may be missing, a layer may stand before the blocks and one more before the readout. `activation`
     says what pieces do not: that of the blocks and of those layers, norms, and what residuals are multiplied by
-    (`jaxsolve.architecture.forms`).
+    (`jaxsolve.architecture.forms`). `architecture` is a name of `jaxsolve.architecture.blocks.ARCHITECTURES`; ``auto``
+    takes the first that the pieces make.
 
     With the activation ``auto`` the blocks are read as ``relu`` ones, and the puzzle says that nobody has said so.
     Without `limits`, those that the environment leaves or sets hold.
@@ -35,7 +38,7 @@ def read_puzzle(path: str | Path, *, activation: str = "relu", limits: Limits | 
     Raises
     ------
     UsageError
-        There is no such activation, or no such limit as the environment sets.
+        There is no such activation or architecture, or no such limit as the environment sets.
     PuzzleError
         Anything is missing, damaged or does not fit; one line names the file, what it holds and what was
         expected.
@@ -53,7 +56,7 @@ def read_puzzle(path: str | Path, *, activation: str = "relu", limits: Limits | 
     table = read_table(source.read(TABLE), TABLE, limits)
     return build_puzzle(
         pieces, table.x, table.y, name=source.name, activation=activation, activation_given=given,
-        label=table.label, expected_sha256=_expected(source),
+        architecture=architecture,        label=table.label, expected_sha256=_expected(source),
     )  # fmt: skip
 
 

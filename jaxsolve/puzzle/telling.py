@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaxsolve.architecture.roles import Piece
+from jaxsolve.architecture.pieces import Piece
 from jaxsolve.puzzle.types import Floats
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.errors import AnswerError
+from jaxsolve.puzzle.answers import halves, pieces_of
 from jaxsolve.puzzle.assembly import Assembly
-from jaxsolve.puzzle.given import AS_GIVEN, GIVEN_UNITS, Floats, Given, Layer, Units
+from jaxsolve.puzzle.given import AS_GIVEN, GIVEN_UNITS, Floats, Gates, Given, Layer, Units
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -75,6 +76,8 @@ class Puzzle:
     """`[R, I]` what that is given; None: there is none, and `x` are the inputs."""
     head: Layer | None = None
     """A layer with the activation of the blocks before the readout, `[M, D]`, which then takes M units."""
+    gates: Gates | None = None
+    """Of gated blocks: hidden units are ``act(gate·h + bias)·(w_in·h + b_in)``."""
     given: Given = AS_GIVEN
     """How pieces were given where they differ from these arrays."""
 
@@ -191,7 +194,8 @@ class Puzzle:
         """A hash of the pieces, the rows and the activation: what a stored search belongs to."""
         digest = hashlib.sha256(self.activation.encode())
         tables = self.w_in, self.b_in, self.w_out, self.b_out, self.w_last, self.b_last, self.x, self.y
-        for table in (*tables, *(() if self.head is None else self.head[1:])):
+        more = (() if self.head is None else self.head[1:]) + (self.gates or ())
+        for table in (*tables, *more):
             digest.update(np.ascontiguousarray(table, np.float64).tobytes())
         return digest.hexdigest()[:32]
 
@@ -202,29 +206,24 @@ class Puzzle:
     def permutation(self, assembly: Assembly) -> list[int]:
         """Return the piece ids in the order they ran: in, out, in, out, …, readout; those of silent blocks left out.
 
-        A layer before all blocks comes first, one before the readout before that, and norms before first halves.
+        A layer before all blocks comes first, one before the readout before that, and norms and gates before first
+        halves. A block that is one piece has one id.
         """
-        interleaved = np.stack([self.in_ids[assembly.ins], self.out_ids[assembly.outs]], axis=1)
-        (begin, end), norms = self.around, self._norms
-        blocks = interleaved[~self.silent(assembly)].tolist()
-        return [*begin, *(piece for i, j in blocks for piece in ([norms[i], i, j] if norms else [i, j])), *end]
+        (begin, end), runs = self.around, ~self.silent(assembly)
+        blocks = zip(self.in_ids[assembly.ins][runs].tolist(), self.out_ids[assembly.outs][runs].tolist(), strict=True)
+        return [*begin, *(piece for i, j in blocks for piece in self.given.spelled(i, j)), *end]
 
     def halves_of(self, permutation: Sequence[int]) -> list[int]:
-        """Return the ids of first and second halves in an answer, by turns: without norms and outer layers."""
+        """Return the ids of first and second halves in an answer, by turns: without norms, gates and outer layers."""
         begin, end = self.around
-        blocks = list(permutation[len(begin) : len(permutation) - len(end)])
-        return [piece for k, piece in enumerate(blocks) if k % 3] if self._norms else blocks
-
-    @property
-    def _norms(self) -> Mapping[int, int]:
-        return {} if self.given.normed is None else self.given.normed.before
+        return self.given.halves(permutation[len(begin) : len(permutation) - len(end)])
 
     @property
     def around(self) -> tuple[list[int], list[int]]:
         """The ids of the pieces that every answer begins with, and of those that it ends with."""
         end = [self.last_id] if self.head is None else [self.head.id, self.last_id]
-        if self.last_id in self._norms and self._norms[self.last_id] not in end:
-            end = [self._norms[self.last_id], *end]
+        norm = self.given.norms.get(self.last_id)
+        end = end if norm is None or norm in end else [norm, *end]
         return [] if self.first is None else [self.first.id], end
 
     def halves(self, permutation: Sequence[int]) -> tuple[Rows, Rows]:
@@ -235,39 +234,7 @@ class Puzzle:
         AnswerError
             The ids are not pieces, each at most once, in the pattern in, out, …, readout.
         """
-        begin, end = self.around
-        pieces = set(begin + _real(self.in_ids) + _real(self.out_ids) + end + [*self._norms.values()])
-        for piece in permutation:
-            if piece not in pieces:
-                raise AnswerError(f"the answer names piece {piece}, which this puzzle does not have")
-        if len(set(permutation)) != len(permutation):
-            twice = next(p for p in permutation if list(permutation).count(p) > 1)
-            raise AnswerError(f"the answer names piece {twice} more than once")
-        if len(permutation) == 0:
-            raise AnswerError(f"the answer is empty; the readout, piece {self.last_id}, is its last piece")
-        if permutation[-1] != self.last_id:
-            raise AnswerError(f"the answer ends with piece {permutation[-1]}; the readout is piece {self.last_id}")
-        if list(permutation[: len(begin)]) != begin or list(permutation[-len(end) :]) != end:
-            begun = list(permutation[: len(begin)]) == begin
-            around = f"end with pieces {', '.join(map(str, end))}" if begun else f"begin with piece {begin[0]}"
-            raise AnswerError(f"the answer does not {around}, a layer that is no block")
-        blocks = self.halves_of(permutation)
-        for norm, i in zip(permutation[len(begin) :: 3], blocks[::2] if self._norms else (), strict=False):
-            if self._norms.get(i) != norm:
-                raise AnswerError(f"the answer has piece {norm} before {i}; expected norm, first and second half")
-        if len(blocks) % 2:
-            raise AnswerError(
-                f"the answer has {len(permutation)} piece ids; expected two for each block, and the readout"
-            )
-        ins = _rows(blocks[0::2], self.in_ids, "first half of a block (W_in)")
-        outs = _rows(blocks[1::2], self.out_ids, "second half of a block (W_out)")
-        for i, j in zip(blocks[0::2], blocks[1::2], strict=True):
-            if self.width_of(i) != self.width_of(j):
-                widths = self.width_of(i), self.width_of(j)
-                raise AnswerError(
-                    f"the answer pairs piece {i} of {widths[0]} hidden units with piece {j} of {widths[1]}"
-                )
-        return ins, outs
+        return halves(self, permutation)
 
     def width_of(self, piece: int) -> int:
         """Return the hidden units of a half by its id, as it was given."""
@@ -275,7 +242,12 @@ class Puzzle:
 
     @property
     def possible(self) -> Flags:
-        """Which pairs could be, `[N, N]`: those of halves with as many hidden units; null halves go with any."""
+        """Which pairs could be, `[N, N]`: those of halves with as many hidden units; null halves go with any.
+
+        Of whole blocks, only those are.
+        """
+        if self.given.whole:
+            return self.in_ids[:, None] == self.out_ids
         if not self.given.widths:
             return np.ones((self.blocks, len(self.out_ids)), np.bool_)
         first, second = (np.array([self.width_of(k) for k in ids]) for ids in (self.in_ids, self.out_ids))
@@ -293,13 +265,12 @@ class Puzzle:
             The ids are not every piece exactly once, in the pattern in, out, …, readout; or those left out of a
             padded puzzle are more than it has null halves for (`jaxsolve.puzzle.padding.fitting` adds some).
         """
-        expected = len(_real(self.in_ids)) + len(_real(self.out_ids)) + sum(map(len, self.around))
-        expected += len(self._norms) - (self.last_id in self._norms)
+        expected = len(pieces_of(self))
         if not self.padded and len(permutation) != expected:
             raise AnswerError(f"the answer has {len(permutation)} piece ids; this puzzle has {expected} pieces")
         ins, outs = self.halves(permutation)
         most = min(int(self.null_ins.sum()), int(self.null_outs.sum()))
-        least = min(len(_real(self.in_ids)), len(_real(self.out_ids))) - most
+        least = min(int((~self.null_ins).sum()), int((~self.null_outs).sum())) - most
         if len(ins) < least:
             raise AnswerError(
                 f"the answer has {len(permutation)} piece ids; expected at least {2 * least + 1} of the {expected} "
@@ -309,18 +280,6 @@ class Puzzle:
         # null halves come last: those of one side meet what is left of the other
         silent = left_ins, left_outs[::-1]
         return Assembly(*(np.concatenate([a, b]).astype(np.int32) for a, b in zip((ins, outs), silent, strict=True)))
-
-
-def _real(ids: Integers) -> list[int]:
-    return ids[ids >= 0].tolist()
-
-
-def _rows(pieces: Sequence[int], ids: Integers, role: str) -> Rows:
-    row = {int(piece): k for k, piece in enumerate(ids) if piece >= 0}
-    for piece in pieces:
-        if piece not in row:
-            raise AnswerError(f"the answer has piece {piece} as a {role}, which its shape does not fit")
-    return np.array([row[piece] for piece in pieces], dtype=np.int32)
 
 
 def sha256_of(permutation: Sequence[int]) -> str:

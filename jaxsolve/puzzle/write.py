@@ -13,6 +13,7 @@ import numpy as np
 from jaxsolve.architecture import form_of
 from jaxsolve.errors import AnswerError, OutputError
 from jaxsolve.files import write_folder, write_new
+from jaxsolve.puzzle.gate_pieces import first_layers
 from jaxsolve.puzzle.limits import Limits
 from jaxsolve.puzzle.padding import inputs_of, running, unpadded
 from jaxsolve.puzzle.source import PIECES, TABLE
@@ -129,6 +130,10 @@ def named_tensors(puzzle: Puzzle, permutation: Sequence[int]) -> dict[str, Any]:
     names |= {} if normed is None else {normed.before.get(puzzle.last_id): "norm"}
     for t, (i, j) in enumerate(zip(ins, outs, strict=True)):
         names |= {} if normed is None else {normed.before[int(puzzle.in_ids[i])]: f"blocks.{t}.norm"}
+        names |= {puzzle.given.gates.get(int(puzzle.in_ids[i])): f"blocks.{t}.gate"}
+        if puzzle.given.whole:
+            names[int(puzzle.in_ids[i])] = f"blocks.{t}"
+            continue
         names |= {int(puzzle.in_ids[i]): f"blocks.{t}.inp", int(puzzle.out_ids[j]): f"blocks.{t}.out"}
     tensors = {
         f"{names[piece_id]}.{part}": tensor for piece_id, layer in _layers(puzzle) for part, tensor in layer.items()
@@ -168,23 +173,25 @@ def _layers(puzzle: Puzzle) -> list[tuple[int, dict[str, Any]]]:
     """Return the id and the tensors of every piece as it was given."""
     puzzle = unpadded(puzzle)
     scale, width = form_of(puzzle.activation).scale, puzzle.width_of
-    ins, units = zip(puzzle.in_ids, puzzle.w_in, puzzle.b_in, strict=True), puzzle.units
+    units, normed = puzzle.units, puzzle.given.normed
     last = puzzle.w_last * units.scale, puzzle.b_last * units.scale + units.offset
-    normed = puzzle.given.normed
-    if normed is not None:  # halves and readout without what norms before them make of them
-        ins, last = ((piece_id, *normed.raw[int(piece_id)]) for piece_id in puzzle.in_ids), normed.raw[puzzle.last_id]
+    if normed is not None:  # the readout without what a norm before it makes of it
+        last = normed.raw[puzzle.last_id]
     outs = zip(puzzle.out_ids, puzzle.w_out, puzzle.b_out, strict=True)
     layers = [
-        *((piece_id, weight[: width(piece_id)], bias[: width(piece_id)]) for piece_id, weight, bias in ins),
+        *((piece_id, *layer) for piece_id, layer in first_layers(puzzle).items()),
         *((piece_id, weight[:, : width(piece_id)] / scale, bias / scale) for piece_id, weight, bias in outs),
         (puzzle.last_id, np.atleast_2d(last[0]), np.atleast_1d(last[1])),
         *(layer for layer in (puzzle.first, puzzle.head if normed is None else None) if layer is not None),
     ]
     bare = puzzle.given.unbiased
-    return [(norm.id, dict(norm.tensors)) for norm in (() if normed is None else normed.norms)] + [
-        (int(piece_id), {"weight": weight} if piece_id in bare else {"weight": weight, "bias": bias})
-        for piece_id, weight, bias in layers
-    ]
+    found = {norm.id: dict(norm.tensors) for norm in (() if normed is None else normed.norms)}
+    for piece_id, weight, bias in layers:
+        parts = {"weight": weight} if piece_id in bare else {"weight": weight, "bias": bias}
+        own = found.setdefault(int(piece_id), {})
+        names = puzzle.given.whole.get(int(piece_id))  # of a whole block, the first half comes first
+        own |= parts if names is None else {f"{names[bool(own)]}.{part}": table for part, table in parts.items()}
+    return list(found.items())
 
 
 def _table_bytes(puzzle: Puzzle, decimals: int | None) -> str:

@@ -1,0 +1,86 @@
+"""Host: gated blocks, whose hidden units are ``act(gate·h + bias)·(w_in·h + b_in)``.
+
+They are those of Dauphin et al. (2017, https://arxiv.org/abs/1612.08083) and Shazeer (2020,
+https://arxiv.org/abs/2002.05202). Gates are pieces of their own, of the shape of first halves: which are which, and
+which gate belongs to which first half, has to be told. Or they are in one piece with these, in front of them; behind
+them where the activation is the sigmoid, as PyTorch's ``nn.GLU`` has it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from jaxsolve.architecture import bare
+from jaxsolve.puzzle.given import Floats, Gates
+from jaxsolve.puzzle.types import Puzzle
+
+Layers = dict[int, tuple[Floats, Floats]]
+"""Weights and biases by ids."""
+
+
+def joined(activation: str, gate: Floats, own: Floats) -> Floats:
+    """Return the weight or the bias of one piece that holds a gate and a first half."""
+    return np.concatenate([own, gate] if bare(activation) == "sigmoid" else [gate, own])
+
+
+def parted(activation: str, table: Floats) -> tuple[Floats, Floats]:
+    """Return the gate and the first half in the weight or the bias of a piece that holds both."""
+    front, back = np.split(table, 2)
+    return (back, front) if bare(activation) == "sigmoid" else (front, back)
+
+
+def first_layers(puzzle: Puzzle) -> Layers:
+    """Return the pieces that are first halves, gates, or both, as they were given; the puzzle is not padded."""
+    own, gates, normed = (puzzle.w_in, puzzle.b_in), puzzle.gates, puzzle.given.normed
+    if normed is not None:  # without what norms before them make of them
+        gates, own = normed.gates, zip(*(normed.raw[int(k)] for k in puzzle.in_ids), strict=True)
+    found = Layers()
+    for k, (piece, weight, bias) in enumerate(zip(puzzle.in_ids.tolist(), *own, strict=True)):
+        width = puzzle.width_of(piece)
+        found[piece] = weight[:width], bias[:width]
+        if gates is None:
+            continue
+        gate = gates.weight[k, :width], gates.bias[k, :width]
+        if piece in puzzle.given.packed:
+            pairs = zip(gate, found[piece], strict=True)
+            found[piece] = tuple(joined(puzzle.activation, *pair) for pair in pairs)  # pyright: ignore[reportArgumentType]
+        else:
+            found[puzzle.given.gates[piece]] = gate
+    return found
+
+
+def with_gates(puzzle: Puzzle, gates: Mapping[int, int]) -> Puzzle:
+    """Return a puzzle, not padded, with these ids of gates by those of first halves, and no norms in their places."""
+    layers, given, normed = first_layers(puzzle), puzzle.given, puzzle.given.normed
+    ins, most = np.array(sorted(gates)), puzzle.w_in.shape[1]
+
+    def stacked(pieces: Sequence[int]) -> list[Floats]:
+        fill = lambda table: np.pad(table, [(0, most - len(table)), *[(0, 0)] * (table.ndim - 1)])
+        return [np.stack([fill(layers[piece][part]) for piece in pieces]) for part in range(2)]
+
+    own, of_gates = stacked(ins.tolist()), Gates(*stacked([gates[k] for k in ins.tolist()]))
+    if normed is not None:
+        raw = {k: (own[0][row], own[1][row]) for row, k in enumerate(ins.tolist())}
+        raw[puzzle.last_id] = normed.raw[puzzle.last_id]
+        normed = replace(normed, raw=raw, gates=of_gates, before={}, walk=())
+    widths = dict(given.widths)
+    if widths:
+        widths |= {piece: len(layers[piece][1]) for piece in layers}
+    given = replace(given, gates=dict(gates), gated=True, normed=normed, widths=widths)
+    return puzzle.replace(w_in=own[0], b_in=own[1], gates=of_gates, in_ids=ins, given=given)
+
+
+def gates_answered(puzzle: Puzzle, permutation: Sequence[int]) -> Puzzle:
+    """Return a puzzle whose gates are those that an answer has; what is no answer leaves it as it is."""
+    given = puzzle.given
+    if not given.gates:
+        return puzzle
+    begin = 0 if puzzle.first is None else 1
+    last = 1 + (puzzle.head is not None or (given.normed is not None and given.normed.last))
+    blocks, every = permutation[begin : len(permutation) - last], 3 + (given.normed is not None)
+    gates = dict(zip(blocks[every - 2 :: every], blocks[every - 3 :: every], strict=False))
+    if gates == dict(given.gates) or {*gates, *gates.values()} != {*given.gates, *given.gates.values()}:
+        return puzzle
+    sizes = {piece: len(bias) for piece, (_, bias) in first_layers(puzzle).items()}
+    return with_gates(puzzle, gates) if all(sizes[a] == sizes[b] for a, b in gates.items()) else puzzle
