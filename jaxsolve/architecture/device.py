@@ -53,7 +53,7 @@ class Pieces(NamedTuple):
     @property
     def blocks(self) -> int:
         """N."""
-        return self.w_in.shape[0]
+        return self.w_out.shape[0]
 
     @property
     def width(self) -> int:

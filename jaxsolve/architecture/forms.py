@@ -149,13 +149,14 @@ def respelled(name: str, **parts: str | float) -> str:
     return canonical(_Spelling.of(canonical(name))._replace(**parts).joined)
 
 
-def usual(first: str, *, embeds: bool = False) -> list[str]:
+def usual(first: str, *, embeds: bool = False, gated: bool = False) -> list[str]:
     """Return the forms that are tried where nobody has said what the form is, one of them, or another, first.
 
     They have the norms of the first one. Where a layer stands before the blocks (`embeds`), it may be followed by
-    their activation or by none.
+    their activation or by none. Gates (`gated`) may be sigmoids as well.
     """
-    named = [respelled(first, activation=name) for name, one in ACTIVATIONS.items() if one.usual]
+    known = [name for name, one in ACTIVATIONS.items() if one.usual or (gated and name == "sigmoid")]
+    named = [respelled(first, activation=name) for name in known]
     if embeds:
         named += [respelled(name, first=bare(name)) for name in named]
     return [first, *(name for name in dict.fromkeys(named) if name != canonical(first))]

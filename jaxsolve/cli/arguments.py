@@ -118,12 +118,19 @@ def load(path: str, activation: str = "relu", link: str = AUTO, standardise_inpu
 
 def with_roles(puzzle: Puzzle, answer: Sequence[int] | None = None) -> Puzzle:
     """Return a puzzle whose pieces all have roles: those that an answer gives them, or the likeliest."""
-    if not puzzle.given.square and puzzle.given.normed is None:
+    if not puzzle.given.square and puzzle.given.normed is None and puzzle.given.gated:
         return puzzle
     if answer is not None:
         return as_answered(puzzle, answer)
     from jaxsolve.solver.initial import told
 
+    if not puzzle.given.gated:
+        from jaxsolve.run import Run
+        from jaxsolve.solver.config import Config
+        from jaxsolve.solver.gates import gates_told
+
+        terminal.note("note: nothing tells which pieces are gates; they are found by relaxing everything at once")
+        puzzle = gates_told(puzzle, Config(), Run()).puzzle
     return told(puzzle)
 
 

@@ -196,11 +196,16 @@ def _size(path: str) -> int:
         return 0
 
 
-def _prepared(path: str, read: dict[str, Any], config: "Config", start: list[int] | None) -> tuple["Puzzle", "Start"]:
+def _prepared(
+    path: str, read: dict[str, Any], config: "Config", start: list[int] | None
+) -> tuple["Puzzle", "Start | None"]:
     """Read a puzzle and find out what can be found out without JAX."""
     from jaxsolve.solver import first_start
 
-    puzzle = arguments.with_roles(arguments.read(path, **read), start)
+    puzzle = arguments.read(path, **read)
+    if not puzzle.given.gated and start is None:
+        return puzzle, None
+    puzzle = arguments.with_roles(puzzle, start)
     return puzzle, first_start(puzzle, config)
 
 

@@ -61,6 +61,8 @@ class Mixture(NamedTuple):
     shares: Float[Array, " P"]
     ends: Int[Array, "T 3"]
     """How many chunks of first halves, second halves and pairs the positions have up to each."""
+    parts: Int[Array, "I S"]
+    """Of what pieces each first half is made: of itself, or of a gate and one."""
 
 
 def room_for(pairs: np.ndarray) -> int:
@@ -70,7 +72,13 @@ def room_for(pairs: np.ndarray) -> int:
 
 
 def mixture(
-    problem: Problem, position: np.ndarray, ins: np.ndarray, outs: np.ndarray, shares: np.ndarray, room: int
+    problem: Problem,
+    position: np.ndarray,
+    ins: np.ndarray,
+    outs: np.ndarray,
+    shares: np.ndarray,
+    room: int,
+    parts: np.ndarray | None = None,
 ) -> tuple[Mixture, np.ndarray]:
     """Put the pairs that positions run, `[M]` each, in the order of their positions, on the devices.
 
@@ -82,14 +90,17 @@ def mixture(
         Where each pair is, its halves, and its share.
     room
         P, of `room_for` as many pairs or more: programs are compiled for each.
+    parts
+        Of what pieces first halves are made, `[I, S]`; None: of themselves.
 
     Returns
     -------
     The mixture, and where in it each of the pairs is, `[M]`.
     """
     blocks, chunk = problem.blocks, HALVES[plain_way(problem.over)]
-    own_ins, first, first_begins, of_ins = _distinct(position, ins, blocks, chunk)
-    own_outs, second, second_begins, of_outs = _distinct(position, outs, blocks, chunk)
+    firsts = len(problem.pieces.w_in)
+    own_ins, first, first_begins, of_ins = _distinct(position, ins, blocks, firsts, chunk)
+    own_outs, second, second_begins, of_outs = _distinct(position, outs, blocks, blocks, chunk)
     places, _, of_pairs = _placed(position, blocks, PAIRS)
     owner = np.repeat(np.arange(blocks), of_pairs * PAIRS)
     table = np.zeros((4, room))
@@ -104,6 +115,7 @@ def mixture(
         position=whole(table[2]),
         shares=jnp.asarray(table[3], jnp.float32),
         ends=whole(np.cumsum([of_ins, of_outs, of_pairs], axis=1).T),
+        parts=whole(np.arange(firsts)[:, None] if parts is None else parts),
     )
     return of, places
 
@@ -118,11 +130,11 @@ def _placed(position: np.ndarray, blocks: int, chunk: int) -> tuple[np.ndarray, 
 
 
 def _distinct(
-    position: np.ndarray, half: np.ndarray, blocks: int, chunk: int
+    position: np.ndarray, half: np.ndarray, blocks: int, kinds: int, chunk: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return a list of the distinct halves of every position, where each pair has its own, and what `_placed` does."""
-    own, which = np.unique(position * blocks + half, return_inverse=True)
-    places, begins, chunks = _placed(own // blocks, blocks, chunk)
-    halves = np.zeros(-(-blocks // chunk) * chunk * blocks, np.intp)
-    halves[places] = own % blocks
+    own, which = np.unique(position * kinds + half, return_inverse=True)
+    places, begins, chunks = _placed(own // kinds, blocks, chunk)
+    halves = np.zeros(-(-kinds // chunk) * chunk * blocks, np.intp)
+    halves[places] = own % kinds
     return halves, places[which], begins, chunks

@@ -94,8 +94,8 @@ def jacobian(
 
     def on_one_device(problem: Problem, rows: Rows, mixture: Mixture, states: Array, last: Array) -> Array:
         p, size = problem.pieces, HALVES[plain_way(problem.over)]
-        blocks, features, units = p.w_in.shape
-        table, most = _table(problem, mixture), -(-blocks // size) * size
+        halves, features, units = p.w_in.shape
+        table, most = _table(problem, mixture), -(-max(halves, problem.blocks) // size) * size
         alone = jnp.ones(units)
 
         def position(carry: tuple[Array, ...], at: tuple[Array, Array]) -> tuple[tuple[Array, ...], None]:
@@ -150,14 +150,14 @@ class NormalEquations(NamedTuple):
 
     of_rows: Float[Array, "R R"]
     of_sums: Float[Array, "R S"]
-    """Over positions, first halves and second halves."""
+    """Over positions, the pieces that first halves are made of, and second halves."""
     among_sums: Float[Array, "S S"]
 
 
-def _sums(of: Mixture) -> tuple[Array, Array, Array]:
-    """Return which sum of each kind the share of each pair is in, `[P]` each: its position's and its halves'."""
-    blocks = len(of.ends)
-    return of.position, blocks + of.ins[of.first], 2 * blocks + of.outs[of.second]
+def _sums(of: Mixture) -> tuple[Array, ...]:
+    """Return which sum of each kind the share of each pair is in, `[P]` each: its position's and its pieces'."""
+    blocks, made_of = len(of.ends), of.parts[of.ins[of.first]]
+    return of.position, *(blocks + made_of.T), blocks * (1 + made_of.shape[1]) + of.outs[of.second]
 
 
 @compiled(static=("count",))
@@ -173,7 +173,7 @@ def normal_equations(
     count
         R, how many count: those of rows that are not there to fill up tiles.
     """
-    sums = 3 * problem.blocks
+    sums = (2 + mixture.parts.shape[1]) * problem.blocks
     exact = lambda spec, a, b: jnp.einsum(spec, a, b, precision=lax.Precision.HIGHEST)
 
     def on_one_device(own: Array, mixture: Mixture) -> tuple[Array, Array, Array]:
@@ -212,7 +212,7 @@ def gauss_newton_step(
     It minimises the mean of (errors + jacobian · change)² + damping · sum(change² / shares), a trust region in the
     metric of Fisher and Shahshahani, in which what has no share gets none (Levenberg 1944,
     https://doi.org/10.1090/qam/10666; Amari 1998, https://doi.org/10.1162/089976698300017746), while changes of the
-    sums over positions, first halves and second halves cost 1000 times as much. There are fewer rows than shares,
+    sums over positions and pieces cost 1000 times as much. There are fewer rows than shares,
     so that the step is found from as many equations as there are rows and sums.
 
     Parameters

@@ -30,6 +30,19 @@ def parted(activation: str, table: Floats) -> tuple[Floats, Floats]:
     return (back, front) if bare(activation) == "sigmoid" else (front, back)
 
 
+def swapped(puzzle: Puzzle) -> Puzzle:
+    """Return a puzzle of gates that are in one piece with first halves, these taken for the other, and not padded."""
+    gates, normed, given = puzzle.gates, puzzle.given.normed, puzzle.given
+    assert gates is not None
+    if normed is not None:
+        assert normed.gates is not None
+        ids = puzzle.in_ids.tolist()
+        own = [np.stack(side) for side in zip(*(normed.raw[k] for k in ids), strict=True)]
+        raw = {**normed.raw, **{k: (normed.gates.weight[t], normed.gates.bias[t]) for t, k in enumerate(ids)}}
+        given = replace(given, normed=replace(normed, raw=raw, gates=Gates(*own)))
+    return puzzle.replace(w_in=gates.weight, b_in=gates.bias, gates=Gates(puzzle.w_in, puzzle.b_in), given=given)
+
+
 def first_layers(puzzle: Puzzle) -> Layers:
     """Return the pieces that are first halves, gates, or both, as they were given; the puzzle is not padded."""
     own, gates, normed = (puzzle.w_in, puzzle.b_in), puzzle.gates, puzzle.given.normed
@@ -80,7 +93,9 @@ def gates_answered(puzzle: Puzzle, permutation: Sequence[int]) -> Puzzle:
     last = 1 + (puzzle.head is not None or (given.normed is not None and given.normed.last))
     blocks, every = permutation[begin : len(permutation) - last], 3 + (given.normed is not None)
     gates = dict(zip(blocks[every - 2 :: every], blocks[every - 3 :: every], strict=False))
-    if gates == dict(given.gates) or {*gates, *gates.values()} != {*given.gates, *given.gates.values()}:
+    if gates == dict(given.gates):
+        return puzzle.replace(given=replace(given, gated=True))
+    if {*gates, *gates.values()} != {*given.gates, *given.gates.values()}:
         return puzzle
     sizes = {piece: len(bias) for piece, (_, bias) in first_layers(puzzle).items()}
     return with_gates(puzzle, gates) if all(sizes[a] == sizes[b] for a, b in gates.items()) else puzzle

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxsolve.architecture import activation_of, canonical, form_of, usual
+from jaxsolve.architecture import activation_of, bare, canonical, form_of, usual
+from jaxsolve.puzzle.gate_pieces import swapped
 from jaxsolve.puzzle.given import Gates
 from jaxsolve.puzzle.open_roles import as_answered
 from jaxsolve.puzzle.types import Assembly, Floats, Puzzle
@@ -25,7 +26,7 @@ def inputs_of(puzzle: Puzzle) -> Floats:
 
 def usual_forms(puzzle: Puzzle) -> list[str]:
     """Return the forms that are tried where nobody has said what the form is, that of the puzzle first."""
-    return usual(puzzle.activation, embeds=puzzle.first is not None)
+    return usual(puzzle.activation, embeds=puzzle.first is not None, gated=puzzle.gates is not None)
 
 
 def embedded(puzzle: Puzzle) -> Puzzle:
@@ -100,6 +101,8 @@ def read_as(puzzle: Puzzle, activation: str) -> Puzzle:
     if activation == puzzle.activation:
         return puzzle
     real, ratio = unpadded(puzzle), form_of(activation).scale / form_of(puzzle.activation).scale
+    if puzzle.given.packed and (bare(activation) == "sigmoid") != (bare(puzzle.activation) == "sigmoid"):
+        real = swapped(real)
     if ratio != 1.0:
         real = real.replace(w_out=ratio * real.w_out, b_out=ratio * real.b_out)
     real = embedded(real.replace(activation=activation))

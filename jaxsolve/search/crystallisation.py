@@ -138,12 +138,13 @@ class GaussNewton:
 
     def _rows_that_fit(self, whole: "engine.Problem", room: int, memory: float) -> int:
         """Return on how many rows mixtures of all pairs that there is room for fit into memory, at least on one."""
-        blocks, features, hidden = whole.pieces.w_in.shape
+        halves, features, hidden = whole.pieces.w_in.shape
+        blocks = whole.blocks
         copies = 2 + len(whole.over.local_devices)  # of the Jacobian: each device needs all of it
         # states of three mixtures at a time, and a line of the Jacobian for each output
-        row = 3 * blocks * features + whole.outputs * (copies * room + 2 * blocks * hidden)
+        row = 3 * blocks * features + whole.outputs * (copies * room + (blocks + halves) * hidden)
         wanted = min(-(-self.rows // whole.outputs), whole.rows)
-        rest = copies * ((wanted * whole.outputs + 3 * blocks) ** 2 + blocks**3)
+        rest = copies * ((wanted * whole.outputs + 4 * blocks) ** 2 + halves * blocks**2)
         return int(np.clip((memory / 4 - rest) // row, 1, wanted))
 
 
@@ -173,7 +174,8 @@ class _Mixing:
         where, which = np.nonzero(weights)
         self.count(1, len(where))
         halves = self.some.ins[which], self.some.outs[which]
-        placed, places = engine.mixture(self.whole, where, *halves, weights[where, which], self.room)
+        shares = weights[where, which]
+        placed, places = engine.mixture(self.whole, where, *halves, shares, self.room, self.some.parts)
         errors, states, last = engine.mixed(self.whole, rows, placed)
         errors = np.asarray(errors).ravel()[: self.rows * self.whole.outputs]
         loss = float(np.mean(np.asarray(errors, np.float64) ** 2))

@@ -16,6 +16,8 @@ class Candidates:
     """`[M]`"""
     likelihood: NDArray[np.float64]
     """`[M]` up to a factor."""
+    parts: NDArray[np.intp] | None = None
+    """`[I, S]` of which pieces first halves are made; None: of themselves."""
 
     def balanced(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return weights, `[N, M]`, scaled so that those of each position and of each half add up to 1, nearly.
@@ -23,9 +25,13 @@ class Candidates:
         Sinkhorn & Knopp 1967 (https://doi.org/10.2140/pjm.1967.21.343), with one more marginal.
         """
         blocks, tiny = len(weights), np.finfo(np.float64).tiny
+        made_of = self.ins[None] if self.parts is None else self.parts[self.ins].T
         for _ in range(60):  # enough for sums that are right to a thousandth
-            for half in (self.ins, self.outs):
-                weights = weights / np.maximum(np.bincount(half, weights.sum(axis=0), blocks), tiny)[half]
+            total = weights.sum(axis=0)
+            of_pieces = sum(np.bincount(part, total, blocks * len(made_of)) for part in made_of)
+            spread = np.maximum(of_pieces, tiny) ** (1 / len(made_of))
+            weights = weights / np.prod(spread[made_of], axis=0)
+            weights = weights / np.maximum(np.bincount(self.outs, weights.sum(axis=0), blocks), tiny)[self.outs]
             weights = weights / np.maximum(weights.sum(axis=1, keepdims=True), tiny)
         return weights
 

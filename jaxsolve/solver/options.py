@@ -5,6 +5,7 @@ from typing import Any
 
 from jaxsolve.errors import UsageError
 from jaxsolve.search.elimination import Elimination
+from jaxsolve.search.gate_relaxation import GateRelaxation
 from jaxsolve.search.probe_beam import ProbeBeam
 from jaxsolve.search.reannealing import Reannealing
 from jaxsolve.search.relaxation import Relaxation
@@ -25,6 +26,7 @@ OWNERS: dict[str, Callable[[], Any]] = {
     "relaxation": Relaxation,
     "reannealing": Reannealing,
     "elimination": Elimination,
+    "gate_relaxation": GateRelaxation,
     "probe_beam": ProbeBeam,
 }
 """Parts of the solver and the methods that it uses, by the names before the dot."""

@@ -14,6 +14,7 @@ from jaxsolve.solver.acceptance import SINGLED_OUT, Judge, accepted, concluded_i
 from jaxsolve.solver.activations import equally_good
 from jaxsolve.solver.attempt import Attempt
 from jaxsolve.solver.config import Config
+from jaxsolve.solver.gates import gates_told
 from jaxsolve.solver.initial import Start, first_start, told
 from jaxsolve.solver.portfolio import Policy, Portfolio
 from jaxsolve.solver.solution import Solution
@@ -66,7 +67,14 @@ def solve(
     run = run or Run(budget=config.budget, memory=config.memory)
     normed = puzzle.given.normed
     keep = keep if normed is None or normed.running else None  # norms that change places are not stored
-    given, puzzle = puzzle.fingerprint if keep or resume else "", told(conditioned(puzzle))
+    given, puzzle = puzzle.fingerprint if keep or resume else "", conditioned(puzzle)
+    if not puzzle.given.gated and start is None:
+        first, keep = None, None  # what others were made of gates as they come
+        with run.stoppable() as outcome:
+            puzzle, start, _ = gates_told(puzzle, config, run)
+        if outcome.status is not None:
+            return _concluded(puzzle, config, run, None, outcome)
+    puzzle = told(puzzle)
     if start is None and puzzle.given.normed is not None and puzzle.given.normed.walk:
         start = assembly_along(puzzle, puzzle.given.normed.walk)
     lacking = information(puzzle).lacking
