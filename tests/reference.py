@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxsolve.architecture import activation_of
 from jaxsolve.puzzle import Assembly, Puzzle
-from jaxsolve.puzzle.given import Layer
+from jaxsolve.puzzle.given import Gates, Layer
 
 
 def activate(name: str, value: float) -> float:
@@ -158,9 +158,15 @@ SEEN = {
 
 
 def formed_puzzle(
-    seed: int, form: tuple[str, str, str], n: int = 4, outputs: int = 1, head: int | None = None, rows: int = 30
+    seed: int,
+    form: tuple[str, str, str],
+    n: int = 4,
+    outputs: int = 1,
+    head: int | None = None,
+    rows: int = 30,
+    gated: bool = False,
 ) -> tuple[Puzzle, Assembly]:
-    """A puzzle whose blocks and readout see something else than the states, and that has several outputs or a head."""
+    """A puzzle of gated blocks, or whose blocks and readout see something else than states, or with several outputs."""
     puzzle, answer = random_puzzle(seed, n=n, rows=rows, activation="+".join(form), scale=0.7)
     rng = np.random.default_rng(seed + 1)
     draw = lambda *shape: single(rng.normal(size=shape) / np.sqrt(shape[-1]))
@@ -170,19 +176,28 @@ def formed_puzzle(
         w_last=draw(*axis, width),
         b_last=draw(outputs) if axis else 0.25,
         head=None if head is None else Layer(99, draw(head, puzzle.features), draw(head)),
+        gates=Gates(draw(*puzzle.w_in.shape), draw(*puzzle.b_in.shape)) if gated else None,
     )
     y = outputs_of(puzzle, *answer, puzzle.x)
     return puzzle.replace(y=single(y)), answer
 
 
+def formed_units(puzzle: Puzzle, h: np.ndarray, i: int) -> np.ndarray:
+    """Hidden units of a first half on states, of any form, `[rows, H]`."""
+    before, act, _ = puzzle.activation.split("+")
+    own = SEEN[before](h) @ puzzle.w_in[i].T + puzzle.b_in[i]
+    if puzzle.gates is None:
+        return SEEN[act](own)
+    weight, bias = puzzle.gates
+    return SEEN[act](SEEN[before](h) @ weight[i].T + bias[i]) * own
+
+
 def formed_states(puzzle: Puzzle, ins, outs, h: np.ndarray) -> list[np.ndarray]:
     """States before every position and after the last, of any form."""
-    before, act, _ = puzzle.activation.split("+")
     found = [h]
     for i, j in zip(ins, outs, strict=True):
         h = found[-1]
-        units = SEEN[act](SEEN[before](h) @ puzzle.w_in[i].T + puzzle.b_in[i])
-        found.append(h + units @ puzzle.w_out[j].T + puzzle.b_out[j])
+        found.append(h + formed_units(puzzle, h, i) @ puzzle.w_out[j].T + puzzle.b_out[j])
     return found
 
 

@@ -74,6 +74,8 @@ def build_puzzle(
         link_given=y.ndim > 1,
     )
     puzzle = embedded(_with_blocks(puzzle, blocks) if blocks else puzzle)
+    if puzzle.gates is not None and not activation_given:
+        puzzle = read_as(puzzle, respelled(activation, activation="silu"))  # the usual one of gates
     return _with_norms(puzzle, norms, roles) if norms else padded(puzzle)
 
 
@@ -231,7 +233,7 @@ def _arrays(roles: Roles, activation: str, *, single: bool) -> dict[str, Any]:
         frozenset(piece.id for piece in every if not piece.biased),
         frozenset(piece.id for piece in (*ins, *outs) if piece.shape == (roles.features, roles.features)),
         gates={piece: gate.id for piece, gate in apart.items()},
-        gated=not gates,
+        gated=not apart,
         packed=frozenset({*gates} - {*apart}),
     )
     if first is not None:

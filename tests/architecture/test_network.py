@@ -7,6 +7,7 @@ import pytest
 from jaxsolve import backend, engine
 from jaxsolve.architecture import ACTIVATIONS, Network, device
 from jaxsolve.puzzle import Assembly, padded
+from jaxsolve.puzzle.given import Gates
 from tests import reference
 
 
@@ -47,19 +48,28 @@ def test_several_halves_are_each_by_itself():
         np.testing.assert_allclose(every[:, outs[k]], network.second(units[:, 0], outs[k]), rtol=1e-12, atol=1e-14)
 
 
+def gated(puzzle, seed=1):
+    draw = lambda table: reference.single(np.random.default_rng(seed).normal(size=table.shape))
+    return puzzle.replace(gates=Gates(draw(puzzle.w_in), draw(puzzle.b_in)))
+
+
+@pytest.mark.parametrize("with_gates", [False, True])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_variant_on_devices_is_that_of_the_twin(activation):
-    puzzle, _ = reference.random_puzzle(7, activation=activation)
+def test_every_variant_on_devices_is_that_of_the_twin(activation, with_gates):
+    puzzle, _ = reference.random_puzzle(7, activation=activation, scale=0.7)
+    puzzle = gated(puzzle) if with_gates else puzzle
     network, h = Network(puzzle, activation), puzzle.x
     gradient = np.broadcast_to(puzzle.w_last, h.shape)
     ins, shares = np.array([2, 0], np.int32), np.random.default_rng(0).uniform(size=(2, 5)).astype(np.float32)
+    read = np.random.default_rng(1).normal(size=(len(h), 2 * puzzle.hidden)).astype(np.float32)
 
     @backend.compiled()
-    def found(problem, h, gradient, ins, shares):
+    def found(problem, h, gradient, ins, shares, read):
+        units, back = device.first_halves(problem, h, ins)
         return (
             device.residual(problem, h, 1, 2), device.pullback(problem, h, gradient, 1, 2), device.readout(problem, h),
             device.all_hidden(problem, h), *device.pulled(problem, gradient, 2), *device.all_pulled(problem, gradient),
-            *device.projected(problem), *device.first_halves(problem, h, ins)[1:], *device.mixed_second(problem, shares),
+            *device.projected(problem), units, back(read), *device.mixed_second(problem, shares),
         )  # fmt: skip
 
     every, mixed = np.arange(puzzle.blocks), np.tensordot(shares, puzzle.w_out.swapaxes(1, 2), 1)
@@ -68,17 +78,24 @@ def test_every_variant_on_devices_is_that_of_the_twin(activation):
         gradient @ puzzle.w_out[2], gradient @ puzzle.b_out[2],
         np.einsum("rd,ndh->rnh", gradient, puzzle.w_out), gradient @ puzzle.b_out.T,
         puzzle.w_last @ puzzle.w_out, puzzle.b_out @ puzzle.w_last,
-        network.hidden(h, ins).reshape(len(h), -1), network.slopes(network.inputs(h, ins)).reshape(len(h), -1),
+        network.hidden(h, ins).reshape(len(h), -1), sum(
+            network.pulled(network.inputs(h, i), own) @ network.w_into[i]
+            for i, own in zip(ins, np.split(read, 2, axis=1), strict=True)
+        ),
         mixed.reshape(-1, puzzle.features), shares.sum(axis=0) @ puzzle.b_out,
     )  # fmt: skip
-    tables = found(engine.to_device(puzzle), *map(jnp.asarray, (np.float32(h), np.float32(gradient), ins, shares)))
+    tables = found(
+        engine.to_device(puzzle), *map(jnp.asarray, (np.float32(h), np.float32(gradient), ins, shares, read))
+    )
     for table, twin in zip(tables, expected, strict=True):
         np.testing.assert_allclose(table, twin, rtol=2e-5, atol=2e-5)
 
 
+@pytest.mark.parametrize("with_gates", [False, True])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_silent_blocks_add_exactly_nothing_on_devices(activation):
+def test_silent_blocks_add_exactly_nothing_on_devices(activation, with_gates):
     puzzle, answer = reference.random_puzzle(8, activation=activation)
+    puzzle = gated(puzzle) if with_gates else puzzle
     wide = padded(puzzle, 2)
     problem, network = engine.to_device(wide), Network(wide, activation, np.float32)
     add = backend.compiled()(device.residual)

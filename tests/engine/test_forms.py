@@ -22,6 +22,8 @@ FORMS = {
     "blocks that begin with an activation": {"form": ("tanh", "tanh", "none"), "outputs": 2},
     "a head": {"form": ("none", "tanh", "none"), "head": 5},
     "all of it": {"form": ("layer_norm", "gelu", "rms_norm"), "head": 5, "outputs": 3},
+    "gates": {"form": ("none", "silu", "none"), "gated": True},
+    "gates behind norms, several outputs": {"form": ("rms_norm", "gelu", "none"), "gated": True, "outputs": 2},
 }
 
 
@@ -169,8 +171,7 @@ def test_partners_gain_what_all_outputs_gain(case):
     for t in range(N):
         g = jacobian(puzzle, ins[t + 1 :], outs[t + 1 :], states[t + 1]).mean(axis=0)
         left = -np.asarray(probe(problem, jnp.asarray(states[t], jnp.float32))[2], np.float64).reshape(rows, -1)
-        before, act, _ = puzzle.activation.split("+")
-        units = reference.SEEN[act](reference.SEEN[before](states[t]) @ puzzle.w_in[ins[t]].T + puzzle.b_in[ins[t]])
+        units = reference.formed_units(puzzle, states[t], ins[t])
         expected[t] = [
             sum(g[k] @ puzzle.w_out[j] @ (left[:, k] @ units / rows) for k in range(len(g))) for j in range(N)
         ]

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from jaxsolve.architecture.roles import Piece
+from jaxsolve.architecture.pieces import Piece
 from jaxsolve.errors import AnswerError, PuzzleError, UsageError
 from jaxsolve.generation import Recipe, generate, write_snapshot
 from jaxsolve.puzzle import as_answered, mean_squared_error, read_puzzle, running, write_network, write_puzzle
@@ -28,6 +28,12 @@ KINDS = {
     "square": {"hidden": 5},
     "one hidden unit": {"hidden": 1, "seed": 1},
     "outputs as wide as blocks": {"hidden": 3, "outputs": 3},
+    "gates": {"hidden": 8, "gates": "pieces", "activation": "silu"},
+    "gates of several widths, some without biases": {
+        "widths": (4, 8, 6), "gates": "pieces", "activation": "silu", "biases": "outer",
+    },
+    "gates in one piece": {"hidden": 8, "gates": "packed", "activation": "gelu", "inputs": 7},
+    "gates behind first halves": {"hidden": 8, "gates": "packed", "activation": "sigmoid"},
     "scaled": {"hidden": 8, "activation": "0.5*layer_norm+gelu+rms_norm"},
     "all of it": {
         "widths": (5, 8), "inputs": 9, "head": 4, "outputs": 2, "biases": "outer",
@@ -74,7 +80,8 @@ def test_networks_are_written_as_they_run(dropped, tmp_path):
     tensors = load_file(tmp_path / "net.safetensors")
     recipe = one.recipe
     for t, width in enumerate(recipe.widths_of_blocks):
-        assert tensors[f"blocks.{t}.inp.weight"].shape == (width, 5)
+        assert tensors[f"blocks.{t}.inp.weight"].shape == (width * (2 if recipe.gates == "packed" else 1), 5)
+        assert (f"blocks.{t}.gate.weight" in tensors) == (recipe.gates == "pieces")
         assert tensors[f"blocks.{t}.out.weight"].shape == (5, width)
         assert (f"blocks.{t}.out.bias" in tensors) == (recipe.biases == "all")
     assert ("first.weight" in tensors) == (recipe.inputs is not None)
@@ -94,7 +101,8 @@ def test_answers_that_no_stack_is_are_named(dropped):
         with pytest.raises(AnswerError, match=rf"does not end with pieces {end[0]}, {end[1]}"):
             puzzle.halves([*ids[:-2], ids[-1]])
     if puzzle.given.widths:
-        a, b = len(begin), len(begin) + 2
+        every = len(puzzle.given.spelled(puzzle.halves_of(ids)[0], puzzle.halves_of(ids)[1]))
+        a, b = len(begin) + every - 1, len(begin) + 2 * every - 1
         with pytest.raises(AnswerError, match=r"of \d hidden units with piece \d+ of \d"):
             puzzle.halves([*ids[:a], ids[b], *ids[a + 1 : b], ids[a], *ids[b + 1 :]])
 
