@@ -70,6 +70,15 @@ class Candidate(NamedTuple):
     left: Counter[tuple[int, int]]
     """Shapes of the pieces that would have no role, or no partner."""
 
+    @property
+    def words(self) -> str:
+        """What it is, and what it leaves over."""
+        around = [f"a layer before the blocks, of {self.layout.features} features"] * self.layout.embeds
+        around += ["a layer before the readout"] * (self.layout.head is not None)
+        some = ", ".join(f"{count} of {list(shape)}" for shape, count in self.left.most_common(3))
+        named = " with ".join([self.architecture, *([" and ".join(around)] if around else [])])
+        return f"{named}; leaves over {f'{self.left.total()} pieces, {some}' if some else 'nothing'}"
+
 
 def assign_roles(
     pieces: list[Piece], inputs: int, outputs: int, telling: Telling, *, architecture: str = AUTO

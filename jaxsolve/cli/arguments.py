@@ -3,11 +3,11 @@
 import math
 import re
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from jaxsolve.architecture import ACTIVATIONS
+from jaxsolve.architecture import ACTIVATIONS, ARCHITECTURES
 from jaxsolve.cli import interrupts, terminal
 from jaxsolve.errors import UsageError
 from jaxsolve.pairing import PAIRINGS
@@ -60,6 +60,14 @@ Standardised = Annotated[
         "--standardise-inputs", help="The net saw inputs of mean 0 and deviation 1 where the table has others."
     ),
 ]
+ArchitectureName = Annotated[
+    str,
+    typer.Option(
+        "--architecture",
+        metavar="NAME|auto",
+        help=f"What blocks are made of: {', '.join(ARCHITECTURES)}; auto: the first that the pieces make.",
+    ),
+]
 Exact = Annotated[
     bool, typer.Option("--exact", help="Only float32 reproduction of every prediction, or the hash, counts as solved.")
 ]
@@ -102,16 +110,22 @@ NoRecord = Annotated[bool, typer.Option("--no-record", help="Keep no record of t
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
-def read(path: str, activation: str = "relu", link: str = AUTO, standardise_inputs: bool = False) -> Puzzle:
+def read(
+    path: str,
+    activation: str = "relu",
+    link: str = AUTO,
+    standardise_inputs: bool = False,
+    architecture: str = AUTO,
+) -> Puzzle:
     """Read the puzzle an argument stands for, in units that can be searched in."""
-    puzzle = read_puzzle(DEMO_FILE if path == DEMO else path, activation=activation)
+    puzzle = read_puzzle(DEMO_FILE if path == DEMO else path, activation=activation, architecture=architecture)
     return in_units(puzzle, link=link, standardise_inputs=standardise_inputs)
 
 
-def load(path: str, activation: str = "relu", link: str = AUTO, standardise_inputs: bool = False) -> Puzzle:
-    """Read the puzzle an argument stands for, and pass on what is odd about it."""
+def load(path: str, *reading: Any, **options: Any) -> Puzzle:
+    """Read the puzzle an argument stands for, as `read` does, and pass on what is odd about it."""
     with interrupts.leaving():
-        puzzle = read(path, activation, link, standardise_inputs)
+        puzzle = read(path, *reading, **options)
     remark(puzzle)
     return puzzle
 
@@ -134,11 +148,18 @@ def with_roles(puzzle: Puzzle, answer: Sequence[int] | None = None) -> Puzzle:
     return told(puzzle)
 
 
-def load_for(path: str, answer: AnswerFile, activation: str, link: str, standardise_inputs: bool) -> Puzzle:
+def load_for(
+    path: str,
+    answer: AnswerFile,
+    activation: str,
+    link: str = AUTO,
+    standardise_inputs: bool = False,
+    architecture: str = AUTO,
+) -> Puzzle:
     """Read a puzzle as an answer was found for it, but for what the options say."""
     activation = (answer.activation or AUTO) if activation == AUTO else activation
     link = (answer.link or AUTO) if link == AUTO else link
-    return load(path, activation, link, standardise_inputs or answer.standardised is not None)
+    return load(path, activation, link, standardise_inputs or answer.standardised is not None, architecture)
 
 
 def remark(puzzle: Puzzle) -> None:

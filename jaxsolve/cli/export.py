@@ -17,6 +17,7 @@ def export(
     answer: arguments.Answer,
     out: Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="File to write; never overwritten.")],
     activation: arguments.ActivationOrAuto = "auto",
+    architecture: arguments.ArchitectureName = "auto",
 ) -> None:
     """Write the reassembled network as safetensors: blocks.0.inp.weight … last.bias, of the blocks that run.
 
@@ -30,9 +31,9 @@ def export(
     check_apart(puzzle, out, "OUT.safetensors")
     check_suffix(out)
     told = read_whole_answer(answer)
-    given = arguments.load_for(puzzle, told, activation, "auto", False)
+    given = arguments.load_for(puzzle, told, activation, architecture=architecture)
     whole, certificate = judged(given, told.permutation)
     if not certificate.settled:
         terminal.note(f"note: this answer is not proven: {certificate.sentence}")
-    write_network(read_as(arguments.read(puzzle), whole.activation), told.permutation, out)
+    write_network(read_as(arguments.read(puzzle, architecture=architecture), whole.activation), told.permutation, out)
     terminal.result(str(out))

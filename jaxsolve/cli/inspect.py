@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from jaxsolve.architecture import ARCHITECTURES
 from jaxsolve.cli import arguments, terminal
 
 if TYPE_CHECKING:
@@ -9,15 +10,20 @@ if TYPE_CHECKING:
 
 
 @terminal.guarded
-def inspect(puzzle: arguments.PuzzlePath = arguments.DEMO, json: arguments.Json = False) -> None:
+def inspect(
+    puzzle: arguments.PuzzlePath = arguments.DEMO,
+    architecture: arguments.ArchitectureName = "auto",
+    json: arguments.Json = False,
+) -> None:
     """Say what is in a puzzle: shapes, ids, rows, ranges, and what is wrong with it."""
-    found = facts(arguments.load(puzzle))
+    found = facts(arguments.load(puzzle, architecture=architecture))
     terminal.result_json(found) if json else terminal.result(terminal.table(list(_shown(found))))
 
 
 def facts(puzzle: "Puzzle") -> dict[str, Any]:
     """Return what can be told of a puzzle without searching; blocks are as many as can run."""
     from jaxsolve.certificate.information import information
+    from jaxsolve.puzzle.answers import pieces_of
     from jaxsolve.puzzle.padding import inputs_of, unpadded
     from jaxsolve.puzzle.units import hints
 
@@ -32,7 +38,10 @@ def facts(puzzle: "Puzzle") -> dict[str, Any]:
         "hidden": puzzle.hidden,
         "outputs": puzzle.outputs,
         "inputs": inputs.shape[1],
-        "pieces": ins + outs + sum(map(len, puzzle.around)) + len(norms),
+        "pieces": len(pieces_of(puzzle) | {*norms}),
+        "architecture": puzzle.given.architecture,
+        "candidates": _candidates(puzzle),
+        "gate_ids": sorted(puzzle.given.gates.values()),
         "widths": sorted({puzzle.width_of(int(piece)) for piece in puzzle.in_ids}),
         "first_id": puzzle.first and puzzle.first.id,
         "head_id": puzzle.head and puzzle.head.id,
@@ -55,14 +64,31 @@ def facts(puzzle: "Puzzle") -> dict[str, Any]:
     }
 
 
+def _candidates(puzzle: "Puzzle", *, few: int = 4) -> list[str]:
+    """Return what else the pieces might be by their shapes, and what they would leave over, up to a `few`."""
+    from jaxsolve.architecture.pieces import Piece
+    from jaxsolve.architecture.roles import candidates
+    from jaxsolve.puzzle.padding import inputs_of
+    from jaxsolve.puzzle.write import layers_of
+
+    if puzzle.given.whole:
+        return []
+    tensors = [layer for _, layer in layers_of(puzzle) if layer["weight"].ndim == 2]
+    pieces = [Piece(k, "", layer["weight"], layer["weight"][:, 0], "") for k, layer in enumerate(tensors)]
+    every = candidates(pieces, inputs_of(puzzle).shape[1], puzzle.outputs)
+    return [one.words for one in every if 2 * one.left.total() <= len(pieces)][:few]
+
+
 def _shown(found: dict[str, Any]) -> list[tuple[str, str]]:
     low, high = found["input_range"]
     pred_low, pred_high = found["pred_range"]
     label = "no column 'true'" if found["label_mse"] is None else f"MSE of pred against it {found['label_mse']:.4g}"
     d, hidden = found["features"], " or ".join(map(str, found["widths"]))
-    halves = ("first halves", f"[{hidden}, {d}]", "w_in_ids"), ("second halves", f"[{d}, {hidden}]", "w_out_ids")
+    named = "first halves and gates" if found["gate_ids"] else "first halves"
+    first = named, f"[{hidden}, {d}]", sorted([*found["w_in_ids"], *found["gate_ids"]])
+    halves = first, ("second halves", f"[{d}, {hidden}]", found["w_out_ids"])
     if found["square_ids"] and len(found["widths"]) == 1:
-        halves = (("halves, first or second", f"[{d}, {d}]", "square_ids"),)
+        halves = (("halves, first or second", f"[{d}, {d}]", found["square_ids"]),)
     outer = [
         ("layer before the blocks", f"[{d}, {found['inputs']}]  id {found['first_id']}", found["first_id"]),
         ("layer before the readout", f"id {found['head_id']}", found["head_id"]),
@@ -76,9 +102,14 @@ def _shown(found: dict[str, Any]) -> list[tuple[str, str]]:
             "network",
             f"{most}{found['blocks']} blocks of {d}/{hidden}, one readout: {found['pieces']} pieces, {found['dtype']}",
         ),
-        *((what, f"{shape}  ids {_ids(found[ids])}") for what, shape, ids in halves),
+        *((what, f"{shape}  ids {_ids(ids)}") for what, shape, ids in halves),
         *((what, told) for what, told, there in outer if there is not None),
         ("readout", f"[{found['outputs']}, {'M' if found['head_id'] is not None else d}]  id {found['readout_id']}"),
+        (
+            "architecture",
+            ARCHITECTURES[name].words if (name := found["architecture"]) in ARCHITECTURES else "whole blocks",
+        ),
+        *(("by shapes", text) for text in found["candidates"]),
         ("rows", str(found["rows"])),
         ("inputs", f"{low:.4g} … {high:.4g}"),
         ("pred", f"{pred_low:.4g} … {pred_high:.4g}, variance {found['pred_variance']:.4g}"),

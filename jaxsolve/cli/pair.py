@@ -9,6 +9,7 @@ from jaxsolve.pairing import PAIRINGS, Pairing, pair as pair_by, rank_pairings
 @terminal.guarded
 def pair(
     puzzle: arguments.PuzzlePath = arguments.DEMO,
+    architecture: arguments.ArchitectureName = "auto",
     pairing: arguments.PairingName = "auto",
     json: arguments.Json = False,
 ) -> None:
@@ -16,7 +17,7 @@ def pair(
 
     A half that is left over, there being more of its kind than of the other, goes with "-".
     """
-    given = arguments.with_roles(arguments.load(puzzle))
+    given = arguments.with_roles(arguments.load(puzzle, architecture=architecture))
     scores = [pair_by(given, name) for name in (PAIRINGS if pairing == "auto" else [pairing])]
     best = next(rank_pairings(given, PAIRINGS)) if pairing == "auto" else scores[0]
 

@@ -52,6 +52,7 @@ def search(
     activation: arguments.ActivationOrAuto = "auto",
     link: arguments.LinkName = "auto",
     standardise_inputs: arguments.Standardised = False,
+    architecture: arguments.ArchitectureName = "auto",
     exact: arguments.Exact = False,
     tolerance: arguments.Tolerance = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the search and its answer.")] = None,
@@ -89,12 +90,13 @@ def search(
         if resume is not None:  # once more, now that nobody else goes on with it
             stored, config = _config(asked, options, resume, lambda text: terminal.note(f"note: {text}"))
         names = arguments.start(devices, None, None, None, False)
-        units = link, standardise_inputs
-        _run(puzzle, activation, units, config, stored, begin, budget, size, store, devices, names, json)
+        read = {"activation": activation, "link": link, "standardise_inputs": standardise_inputs}
+        read |= {"architecture": architecture}
+        _run(puzzle, read, config, stored, begin, budget, size, store, devices, names, json)
 
 
 def _run(
-    path: str, activation: str, units: tuple[str, bool], config: "JointConfig", stored: "Stored | None",
+    path: str, read: dict[str, Any], config: "JointConfig", stored: "Stored | None",
     start: list[int] | None, budget: float, memory: float | None, store: RunStore, devices: int | None,
     names: list[str], json: bool,
 ) -> None:  # fmt: skip
@@ -113,10 +115,9 @@ def _run(
     with interrupts.stopping(run.stop, save) as ending:
         with live.watching(run):
             with run.phase("read"):
-                puzzle = arguments.with_roles(arguments.load(path, activation, *units), start)
+                puzzle = arguments.with_roles(arguments.load(path, **read), start)
                 begin = None if start is None else puzzle.assembly(start)
-            settings = asdict(config) | {"activation": activation, "budget": budget, "start": start, "memory": memory}
-            settings |= {"link": units[0], "standardise_inputs": units[1]}
+            settings = asdict(config) | {"budget": budget, "start": start, "memory": memory} | read
             with store.recording(run, puzzle, path, settings, config.seed, names, resumed=stored is not None):
                 solution, ranked = None, []
                 if stored is None:

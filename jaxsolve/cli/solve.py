@@ -60,6 +60,7 @@ def solve(
     activation: arguments.ActivationOrAuto = "auto",
     link: arguments.LinkName = "auto",
     standardise_inputs: arguments.Standardised = False,
+    architecture: arguments.ArchitectureName = "auto",
     exact: arguments.Exact = False,
     tolerance: arguments.Tolerance = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the answer.")] = None,
@@ -95,6 +96,7 @@ def solve(
     )  # fmt: skip
     check_options(config)
     read: dict[str, Any] = {"activation": activation, "link": link, "standardise_inputs": standardise_inputs}
+    read |= {"architecture": architecture}
     stored = None if resume is None else load_checkpoint(resume)
     if stored is not None:
         config, read = _as_begun(stored, config, read, _said(context), resume)

@@ -26,6 +26,7 @@ def sweep(
     activation: arguments.ActivationOrAuto = "auto",
     link: arguments.LinkName = "auto",
     standardise_inputs: arguments.Standardised = False,
+    architecture: arguments.ArchitectureName = "auto",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -55,7 +56,7 @@ def sweep(
     check_apart(puzzle, out, "--out")
     with RunStore("sweep", out, record=not no_record) as store:
         names = arguments.start(devices, None, None, None, False)
-        given = arguments.with_roles(arguments.load(puzzle, activation, link, standardise_inputs))
+        given = arguments.with_roles(arguments.load(puzzle, activation, link, standardise_inputs, architecture))
         try:
             folder = store.folder(given.name)
         except TROUBLE as error:

@@ -20,6 +20,7 @@ def verify(
     activation: arguments.ActivationOrAuto = "auto",
     link: arguments.LinkName = "auto",
     standardise_inputs: arguments.Standardised = False,
+    architecture: arguments.ArchitectureName = "auto",
     exact: arguments.Exact = False,
     tolerance: arguments.Tolerance = None,
     json: arguments.Json = False,
@@ -38,10 +39,10 @@ def verify(
     expected = arguments.checked_sha256(sha256)
     check_tolerance(tolerance)
     told = read_whole_answer(answer)
-    given = arguments.load_for(puzzle, told, activation, link, standardise_inputs)
+    given = arguments.load_for(puzzle, told, activation, link, standardise_inputs, architecture)
     whole, certificate = judged(given, told.permutation, expected)
     status = status_of(certificate, Wanted(exact, tolerance), "unsolved")
-    report, count = answer_of(whole, certificate), len(certificate.permutation) // 2
+    report, count = answer_of(whole, certificate), len(given.halves_of(certificate.permutation)) // 2
     if json:
         found = {"status": status, "solved": certificate.solved, "message": certificate.sentence, "blocks": count}
         terminal.result_json(found | asdict(replace(certificate, evidence=None)) | report)

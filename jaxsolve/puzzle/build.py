@@ -55,7 +55,8 @@ def build_puzzle(
     """
     targets = y.reshape(len(y), -1)
     blocks = [piece for piece in pieces if isinstance(piece, BlockPiece)]
-    layers = [piece for piece in pieces if isinstance(piece, Piece)] + [half for one in blocks for half in one.halves]
+    layers = [piece for piece in pieces if isinstance(piece, Piece)]
+    layers += [one.halves[k] for k in range(2) for one in blocks]  # of square ones, the first half is taken for that
     norms = [piece for piece in pieces if isinstance(piece, NormPiece)]
     _check_features(layers, x.shape[1], targets.shape[1])
     telling = DataTelling(x, targets)
@@ -192,7 +193,7 @@ def _with_blocks(puzzle: Puzzle, blocks: list[BlockPiece]) -> Puzzle:
             "second halves; expected blocks alone"
         )
     names = {block.id: block.names for block in blocks}
-    return puzzle.replace(given=replace(puzzle.given, whole=names))
+    return puzzle.replace(given=replace(puzzle.given, whole=names, square=frozenset()))
 
 
 def _arrays(roles: Roles, activation: str, *, single: bool) -> dict[str, Any]:

@@ -135,6 +135,11 @@ class Given:
     halves have."""
 
     @property
+    def architecture(self) -> str:
+        """What blocks are made of: a name of `ARCHITECTURES`, or ``blocks`` that are pieces as they are."""
+        return "blocks" if self.whole else "gated" if self.gates else "packed" if self.packed else "residual"
+
+    @property
     def norms(self) -> Mapping[int, int]:
         """Ids of the norms that are pieces of their own, by those of what they stand before."""
         return {} if self.normed is None else self.normed.before

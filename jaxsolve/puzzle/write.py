@@ -136,7 +136,7 @@ def named_tensors(puzzle: Puzzle, permutation: Sequence[int]) -> dict[str, Any]:
             continue
         names |= {int(puzzle.in_ids[i]): f"blocks.{t}.inp", int(puzzle.out_ids[j]): f"blocks.{t}.out"}
     tensors = {
-        f"{names[piece_id]}.{part}": tensor for piece_id, layer in _layers(puzzle) for part, tensor in layer.items()
+        f"{names[piece_id]}.{part}": tensor for piece_id, layer in layers_of(puzzle) for part, tensor in layer.items()
     }
     kept = lambda tensor: tensor.dtype if np.issubdtype(np.asarray(tensor).dtype, np.integer) else dtype
     whole = lambda tensor: np.ascontiguousarray(tensor, dtype=kept(tensor)).reshape(np.shape(tensor))
@@ -155,7 +155,7 @@ def write_puzzle(puzzle: Puzzle, path: Path, *, decimals: int | None = None) -> 
         A file exists or cannot be written.
     """
     files = {TABLE: _table_bytes(puzzle, decimals).encode()}
-    for piece_id, layer in _layers(puzzle):
+    for piece_id, layer in layers_of(puzzle):
         files[f"{PIECES}/piece_{piece_id}.pth"] = pth_bytes(layer)
     if puzzle.expected_sha256:
         files["expected_sha256"] = f"{puzzle.expected_sha256}\n".encode()
@@ -169,7 +169,7 @@ def write_puzzle(puzzle: Puzzle, path: Path, *, decimals: int | None = None) -> 
     write_new(path, buffer.getvalue())
 
 
-def _layers(puzzle: Puzzle) -> list[tuple[int, dict[str, Any]]]:
+def layers_of(puzzle: Puzzle) -> list[tuple[int, dict[str, Any]]]:
     """Return the id and the tensors of every piece as it was given."""
     puzzle = unpadded(puzzle)
     scale, width = form_of(puzzle.activation).scale, puzzle.width_of
