@@ -1,7 +1,7 @@
 """Host: mixtures of blocks that crystallise into an order, by Gauss-Newton steps of their weights."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -185,11 +185,12 @@ class _Mixing:
         """Return the Gauss-Newton change of the weights, `[N, M]`, as a function of the damping."""
         self.count(2, len(known.places))
         jacobian = engine.jacobian(self.whole, known.rows, known.placed, known.states, known.last)
-        equations = engine.normal_equations(self.whole, known.placed, jacobian, count=len(known.errors))
+        plain = replace(self.whole, activation="relu")  # no matter which: one program for all forms
+        equations = engine.normal_equations(plain, known.placed, jacobian, count=len(known.errors))
 
         def step(damping: float) -> Weights:
             given = known.placed, jacobian, equations, known.errors
-            change = np.asarray(engine.gauss_newton_step(self.whole, *given, np.float32(damping)))[known.places]
+            change = np.asarray(engine.gauss_newton_step(plain, *given, np.float32(damping)))[known.places]
             table = np.zeros_like(known.weights)
             table[known.pairs] = np.where(np.isfinite(change), change, 0.0)  # what overflows says nothing
             return table

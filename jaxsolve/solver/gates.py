@@ -2,7 +2,7 @@
 
 from jaxsolve.puzzle import Puzzle, read_as
 from jaxsolve.run import Run
-from jaxsolve.search.gate_relaxation import GatedAnswer, GateRelaxation
+from jaxsolve.search.gates import GatedAnswer, GateRelaxation
 from jaxsolve.solver.config import Config
 
 FORMS = "silu", "sigmoid", "rms_norm+silu+rms_norm", "layer_norm+gelu+layer_norm"

@@ -5,7 +5,8 @@ from typing import Any
 
 from jaxsolve.errors import UsageError
 from jaxsolve.search.elimination import Elimination
-from jaxsolve.search.gate_relaxation import GateRelaxation
+from jaxsolve.search.gates import GateRelaxation
+from jaxsolve.search.open_relaxation import OpenRelaxation
 from jaxsolve.search.probe_beam import ProbeBeam
 from jaxsolve.search.reannealing import Reannealing
 from jaxsolve.search.relaxation import Relaxation
@@ -27,6 +28,7 @@ OWNERS: dict[str, Callable[[], Any]] = {
     "reannealing": Reannealing,
     "elimination": Elimination,
     "gate_relaxation": GateRelaxation,
+    "open_relaxation": OpenRelaxation,
     "probe_beam": ProbeBeam,
 }
 """Parts of the solver and the methods that it uses, by the names before the dot."""

@@ -49,9 +49,9 @@ class Policy:
     """Share of the lowest error under all others below which a hypothesis goes on."""
     close: float = 0.1
     """Share of the variance that first orders leave at most where another activation is tried at once."""
-    usual_attempts: int = 8
+    usual_attempts: int = 5
     """Attempts under the best hypothesis of all usual ones before norms are tried, if none of them fits by then."""
-    activations: int = 2
+    activations: int = 4
     """Activations that norms are tried with: those under which the error is lowest without them."""
     rows: int = 400
     """Rows that tell which activation to try first."""
@@ -105,6 +105,10 @@ class Portfolio:
     """Whether unusual forms were waiting, too."""
     done: bool = False
     """Whether there is nothing left to try."""
+    sound: Callable[[Puzzle], float | None] = lambda puzzle: None
+    """Returns what a mixture of everything leaves of a puzzle; None: it has too many blocks for one."""
+    refused: list[str] = field(default_factory=list)
+    """Activations that sounded worse than others: they are tried after all."""
 
     def __post_init__(self) -> None:
         """Begin with the first hypothesis."""
@@ -119,6 +123,8 @@ class Portfolio:
         opened = lambda puzzle: Hypothesis(puzzle, config, run)
         orders = [Assembly(order, first.pairing.partner[order]) for order in first.orders.values()]
         found = cls(policy, opened, [Hypothesis(puzzle, config, run, first, start)], orders)
+        if AUTO in (config.order_seed, config.search):
+            found.sound = found.hypotheses[0].sounded
         if policy.patience and puzzle.blocks > 1:
             bounds = {"rows": policy.telling_rows, "bad": policy.bad, "clearly": policy.telling, "most": policy.told}
             found.waiting = telling_forms(puzzle, orders, **bounds)
@@ -129,7 +135,7 @@ class Portfolio:
     def select(self) -> Hypothesis | None:
         """Return the hypothesis that gets the next attempt; None: every way was tried."""
         if self.stage == "all" and self._looks_farther():
-            self.stage, self.waiting, self.farther = "others", self._unusual(), True
+            self.stage, self.waiting, self.farther = "others", [*self._unusual(), *self.refused], True
         while self.visit is None and self.stage != "all":
             self._next_visit()
         if self.done:
@@ -148,7 +154,8 @@ class Portfolio:
         best = sorted(self.hypotheses, key=lambda one: one.promise)
         likely = list(dict.fromkeys(bare(one.puzzle.activation) for one in best))[: self.policy.activations]
         named = unusual(embeds=self._first.first is not None)
-        return scaled + [name for one in likely for name in named if bare(name) == one]
+        by_kind = zip(*([name for name in named if bare(name) == one] for one in likely), strict=True)
+        return scaled + [name for some in by_kind for name in some]
 
     def _whole_starts(self) -> list[Assembly]:
         """Return where attempts began that run all blocks: where blocks were left out there are null halves."""
@@ -227,12 +234,20 @@ class Portfolio:
                 self.waiting = [name for name, _ in ranked if same(name) == name]
         elif self.waiting:
             name = self.waiting.pop(0)
-            if name not in (one.puzzle.activation for one in self.hypotheses):
-                before = min(one.promise for one in self.hypotheses)
+            before = min(one.promise for one in self.hypotheses)
+            if name not in (one.puzzle.activation for one in self.hypotheses) and self._sounds(name, before):
                 self.add(name)
                 self.visit = Visit(len(self.hypotheses) - 1, 1 + patience, before=before)
         else:
             self.stage = "all"
+
+    def _sounds(self, name: str, before: float) -> bool:
+        """Return whether a mixture of everything fits a form clearly better than all others; or none is affordable."""
+        error = None if name in self.refused else self.sound(read_as(self._first, name))
+        if error is None or error < self.policy.clearly * before:
+            return True
+        self.refused.append(name)
+        return False
 
     def add(self, activation: str) -> Hypothesis:
         """Return a new hypothesis: the first one's puzzle read with another activation."""
@@ -259,10 +274,13 @@ class Portfolio:
     def stored(self) -> dict[str, Any]:
         """Return what `restore` takes, the hypotheses apart, as plain values."""
         visit = None if self.visit is None else asdict(self.visit)
-        return {"stage": self.stage, "visit": visit, "waiting": self.waiting, "farther": self.farther}
+        return {"stage": self.stage, "visit": visit, "waiting": self.waiting, "farther": self.farther} | {
+            "refused": self.refused
+        }
 
     def restore(self, meta: dict[str, Any]) -> None:
         """Go back to where a portfolio of the same hypotheses was stored."""
         self.stage, self.waiting = str(meta["stage"]), [str(name) for name in meta["waiting"]]
         self.visit = None if meta["visit"] is None else Visit(**meta["visit"])
         self.farther = bool(meta.get("farther", False))
+        self.refused = [str(name) for name in meta.get("refused", [])]

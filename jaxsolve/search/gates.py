@@ -1,10 +1,8 @@
 """Host: which pieces are gates, and whose, with pairs and order: by relaxing everything at once.
 
-Weights say little of gates. But a mixture in which every position runs every triple of a gate, a first and a second
-half, all to the same share, has a gradient by each share, and Gauss-Newton steps (`search.crystallisation`) single out
-the right triples in the first round: of 12 and 16 blocks all gates and first halves, wherever the positions then are.
-There are 2·N·(2·N - 1)·N triples and N positions. Where that is too much, each triple is in every second position, or
-every tenth: all are somewhere, and that is enough (24 blocks, a fifth).
+Weights say little of gates. A relaxation from nothing (`search.open_relaxation`) over triples of a gate, a first half
+and a second half finds all three, and positions: of 12, 16 and 24 blocks in a round or two. There are
+2·N·(2·N - 1)·N triples and N positions; of 24 blocks, each triple begins in every fifth.
 """
 
 from dataclasses import dataclass
@@ -15,14 +13,12 @@ from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.pairing import assign
-from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error
+from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.puzzle.gate_pieces import first_layers, with_gates
 from jaxsolve.puzzle.given import Gates
-from jaxsolve.run import OutOfTime, Run
-from jaxsolve.search.crystallisation import GaussNewton
+from jaxsolve.run import Run
+from jaxsolve.search.open_relaxation import Answer, OpenRelaxation, Table, error_of
 from jaxsolve.search.soft_permutation import Candidates
-
-Table = NDArray[np.float64]
 
 
 class GatedAnswer(NamedTuple):
@@ -48,28 +44,17 @@ class _Triples(NamedTuple):
 
 
 @dataclass(frozen=True)
-class GateRelaxation(GaussNewton):
-    """Rounds that begin with all triples in all positions, and then with those around what the last one has found."""
+class GateRelaxation(OpenRelaxation):
+    """Rounds that begin with all triples of a gate, a first and a second half."""
 
     rounds: int = 5
     """Rounds at most."""
-    most_rows: int = 4000
-    """Rows that steps are drawn from."""
     most_shares: int = 250_000
     """Shares that the first round begins with: its time grows with them, and its memory, 4 bytes for each and row."""
-    most_triples: int = 100_000
-    """Triples in the first round, the likeliest by their weights: every one in as many positions as there are shares
-    for."""
     candidates: int = 250
     """Triples that share positions in later rounds, in units of N."""
-    width: float = 0.2
-    """Spread of second halves over positions in the second round: a standard deviation, as a fraction of N."""
-    narrowing: float = 0.6
-    """Factor by which each round after it spreads them less."""
-    near: float = 1e-3
-    """Share of the variance below which a loss is that of nearly the right answer."""
-    least_share: float = 1e-7
-    """Share below which a position does not run a triple any more."""
+    hopeless: float = 1.0
+    """Share of the variance that the mixture of the first round leaves at least where no other follows."""
 
     def answer(self, puzzle: Puzzle, run: Run, *, seed: int, devices: int | None = None) -> GatedAnswer:
         """Return the best answer of all rounds; `OutOfTime` where the run ends before there is one.
@@ -86,38 +71,12 @@ class GateRelaxation(GaussNewton):
             Devices to use; None: all.
         """
         few = puzzle.first_rows(self.most_rows)
-        triples, blocks, unit = _triples(few), puzzle.blocks, puzzle.variance or 1.0
+        triples, unit = _triples(few), puzzle.variance or 1.0
         whole = engine.to_device(triples.puzzle, devices=devices)
-        some = self._likeliest(triples, triples.likelihood, self.most_triples)
-        apart = -(-len(some.ins) * blocks // self.most_shares)
-        there = (np.arange(blocks)[:, None] + np.arange(len(some.ins))) % apart == 0
-        weights, best, room = some.balanced(there * some.likelihood), None, 0
-        for k in range(self.rounds):
-            rng = np.random.default_rng([seed, k])
-            fixed = {"least": self.least_share, "room": room, "unit": unit}
-            try:
-                crystal = self.crystallised(run, whole, some, weights, rng, **fixed)
-            except OutOfTime:
-                if best is None:
-                    raise
-                break
-            room = crystal.room
-            found, place, shares = _rounded(few, triples, some, crystal.weights)
-            best = found if best is None or found.loss < best.loss else best
-            if best.loss <= self.near * unit:
-                break
-            some = self._likeliest(triples, shares, self.candidates * blocks)
-            width = max(1.0, self.width * self.narrowing**k * blocks)
-            away = (np.arange(blocks)[:, None] - place[some.outs]) / width
-            weights = some.balanced(np.exp(-0.5 * away**2) * some.likelihood)
-        assert best is not None
-        return best._replace(puzzle=with_gates(puzzle, best.puzzle.given.gates))
-
-    def _likeliest(self, triples: _Triples, likelihood: Table, most: int) -> Candidates:
-        """Return so many triples at most, of those that a half or a piece needs among them."""
-        chosen = np.argsort(-likelihood, axis=None, kind="stable")[:most]
-        firsts, seconds = np.unravel_index(chosen, likelihood.shape)
-        return Candidates(firsts, seconds, likelihood[firsts, seconds], triples.parts)
+        read = lambda some, weights: _read(few, triples, some, weights)
+        best = self.opened(run, whole, triples.likelihood, triples.parts, unit, seed, read)
+        told, assembly = best.found
+        return GatedAnswer(with_gates(puzzle, told.given.gates), assembly, best.loss)
 
 
 def _triples(puzzle: Puzzle) -> _Triples:
@@ -149,29 +108,25 @@ def _balance(weight: Table, bias: Table, second: Table) -> Table:
     return (scores - scores.mean()) / (scores.std() or 1.0)
 
 
-def _rounded(
-    puzzle: Puzzle, triples: _Triples, some: Candidates, weights: Table
-) -> tuple[GatedAnswer, NDArray[np.float64], Table]:
-    """Return the answer that a mixture has nearly become, where it has second halves, and the shares of all triples.
+def _read(puzzle: Puzzle, triples: _Triples, some: Candidates, weights: Table) -> Answer:
+    """Return the answer that a mixture has nearly become.
 
-    Shares are those that triples have, and those that their pieces have, in whatever triples: `[V, N]`.
+    Shares are those that triples have, and those that their pieces have, in whatever triples.
     """
     blocks, total = len(weights), weights.sum(axis=0)
     mean = np.bincount(some.outs, np.arange(blocks) @ weights, blocks)
     mean /= np.maximum(np.bincount(some.outs, total, blocks), np.finfo(np.float64).tiny)
     order = np.argsort(mean, kind="stable")
-    place = np.argsort(order).astype(np.float64)
     slots = np.zeros((2, blocks, 2 * blocks))
     for slot, part in zip(slots, triples.parts[some.ins].T, strict=True):
         np.add.at(slot, (some.outs, part), total)
-    of_slots = assign(slots.reshape(2 * blocks, 2 * blocks))
-    gates, own = (np.array(triples.pieces)[side] for side in np.split(of_slots, 2))
+    gates, own = (np.array(triples.pieces)[side] for side in np.split(assign(slots.reshape(-1, 2 * blocks)), 2))
     told = with_gates(puzzle, dict(zip(own.tolist(), gates.tolist(), strict=True)))
     rows = np.searchsorted(told.in_ids, own)
     assembly = Assembly(rows[order].astype(np.int32), order.astype(np.int32))
-    loss = float(np.nan_to_num(mean_squared_error(told, assembly, np.float32), nan=np.inf))
     shares = np.zeros(triples.likelihood.shape)
     shares[some.ins, some.outs] = total
     by_piece = slots[0][:, triples.parts[:, 0]] * slots[1][:, triples.parts[:, 1]]
     unseen = 1e-4 * triples.likelihood / triples.likelihood.max()
-    return GatedAnswer(told, assembly, loss), place, shares + by_piece.T + unseen
+    place = np.argsort(order).astype(np.float64)
+    return Answer((told, assembly), error_of(told, assembly), place, shares + by_piece.T + unseen)
