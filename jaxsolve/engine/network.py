@@ -10,6 +10,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh
 
+from jaxsolve.architecture import respelled
 from jaxsolve.architecture.device import Gates, Outer, Pieces, block, last
 from jaxsolve.backend.devices import mesh, put
 from jaxsolve.backend.precision import Tier, product
@@ -67,7 +68,8 @@ def to_device(puzzle: Puzzle, rows: int | None = None, devices: int | None = Non
     head = None if puzzle.head is None else Outer(single(puzzle.head.weight.T), single(puzzle.head.bias))
     gates = None if puzzle.gates is None else Gates(single(puzzle.gates[0].swapaxes(1, 2)), single(puzzle.gates[1]))
     pieces = Pieces(*map(single, weights), head=head, gates=gates)
-    return Problem(pieces, single(puzzle.x[:rows]), single(puzzle.y[:rows]), puzzle.activation, over)
+    form = respelled(puzzle.activation, scale=1.0, first="none")  # these are applied: one program for all of them
+    return Problem(pieces, single(puzzle.x[:rows]), single(puzzle.y[:rows]), form, over)
 
 
 def first_rows(problem: Problem, rows: int, tier: Tier = "accept") -> Problem:

@@ -52,6 +52,12 @@ def telling_forms(
     return [name for name, loss in ranked if loss < min(least, clearly * lowest) and same(name) == name][:most]
 
 
+def usual_scales(blocks: int) -> list[float]:
+    """Return what residuals of so many blocks are usually multiplied by, if by anything, the most usual first."""
+    n = blocks
+    return list(dict.fromkeys([0.5, 0.5**0.5, n**-0.5, (2 * n) ** -0.5, 0.1, 0.2, 0.25, 1 / n]))
+
+
 def likely_scales(
     puzzle: Puzzle, assemblies: Sequence[Assembly], rows: int, *, most: int = 2, clearly: float = 0.5
 ) -> list[str]:
@@ -59,9 +65,8 @@ def likely_scales(
 
     They are at most so many, and leave `clearly` times the error of the puzzle's own form at most.
     """
-    n = puzzle.blocks
-    usual_ones = {0.1, 0.2, 0.25, 0.5, 0.5**0.5, n**-0.5, (2 * n) ** -0.5, 1 / n}
-    ranked = _ranked(puzzle, [respelled(puzzle.activation, scale=c) for c in sorted(usual_ones)], assemblies, rows)
+    names = [respelled(puzzle.activation, scale=c) for c in usual_scales(puzzle.blocks)]
+    ranked = _ranked(puzzle, names, assemblies, rows)
     own = _ranked(puzzle, [puzzle.activation], assemblies, rows)[0][1]
     return [name for name, loss in ranked if loss < clearly * own][:most]
 

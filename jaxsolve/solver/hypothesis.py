@@ -15,13 +15,13 @@ from jaxsolve.puzzle import Assembly, Puzzle, padded
 from jaxsolve.run import Evaluator, Run
 from jaxsolve.search import Descent, begin, search_named, unjudged
 from jaxsolve.search.elimination import Elimination, superfluous_blocks
-from jaxsolve.search.open_relaxation import Opened, OpenRelaxation
 from jaxsolve.search.probe_beam import ProbeBeam
 from jaxsolve.search.storing import Arrays
 from jaxsolve.solver.attempt import Attempt
 from jaxsolve.solver.config import AUTO, NONE, Config
 from jaxsolve.solver.initial import Start, first_orders, initial_of, paired_by, ranked_pairings
 from jaxsolve.solver.sites import Site, Sites
+from jaxsolve.solver.sounding import opened
 
 GIVEN, OPENED = "given", "open_relaxation"
 """Where an assembly comes from that was given, and one that comes from nothing."""
@@ -185,32 +185,14 @@ class Hypothesis:
                 if by_turns and config.search == AUTO:
                     most = self._numbers.first_evaluations
                 yield Attempt(self.puzzle, pairing, name, search, problem, descent, start, descent.loss, most)
-            if by_turns and (opened := self._from_nothing(problem)) is not None:
+            if by_turns and (relaxed := opened(self.puzzle, config, run)) is not None:
                 with run.phase("seed"):
-                    descent = begin(problem, opened.found, run)
+                    descent = begin(problem, relaxed.found, run)
                 start, most = descent.assembly, self._numbers.first_evaluations
                 found = Attempt(
                     self.puzzle, pairing, OPENED, "joint_shortlisted", problem, descent, start, descent.loss, most
                 )
-                yield replace(found, relaxed_loss=opened.error)
-
-    def _from_nothing(self, problem: "engine.Problem") -> Opened | None:
-        """Return what a relaxation of everything comes to; None: there are too many blocks for one."""
-        search = self.config.given("open_relaxation", OpenRelaxation())
-        return self._relaxed(search, self.puzzle)
-
-    def sounded(self, puzzle: Puzzle) -> float | None:
-        """Return what a relaxation of everything leaves of a puzzle in its first rounds; None: it is too large."""
-        search = self.config.given("open_relaxation", OpenRelaxation())
-        opened = self._relaxed(replace(search, rounds=2, hopeless=2 * search.hopeless), puzzle)
-        return None if opened is None else min(opened.error, opened.loss)
-
-    def _relaxed(self, search: OpenRelaxation, puzzle: Puzzle) -> Opened | None:
-        if not search.affordable(puzzle) or puzzle.blocks < 2:
-            return None
-        whole = self.available.placed(puzzle, min(search.most_rows, puzzle.rows))
-        with self.run.phase("search"):
-            return search.assembly(puzzle, whole, self.run, seed=self.config.seed)
+                yield replace(found, relaxed_loss=relaxed.error)
 
     def _first_problem(self) -> "engine.Problem":
         """Return the problem of initial candidates; what evaluates it is compiled while the host pairs."""

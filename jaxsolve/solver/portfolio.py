@@ -25,6 +25,7 @@ from jaxsolve.solver.attempt import Attempt
 from jaxsolve.solver.config import AUTO, NONE, Config
 from jaxsolve.solver.hypothesis import Hypothesis
 from jaxsolve.solver.initial import Start
+from jaxsolve.solver.sounding import sounded
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Portfolio:
         orders = [Assembly(order, first.pairing.partner[order]) for order in first.orders.values()]
         found = cls(policy, opened, [Hypothesis(puzzle, config, run, first, start)], orders)
         if AUTO in (config.order_seed, config.search):
-            found.sound = found.hypotheses[0].sounded
+            found.sound = lambda puzzle: sounded(puzzle, config, run)
         if policy.patience and puzzle.blocks > 1:
             bounds = {"rows": policy.telling_rows, "bad": policy.bad, "clearly": policy.telling, "most": policy.told}
             found.waiting = telling_forms(puzzle, orders, **bounds)

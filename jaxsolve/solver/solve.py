@@ -1,13 +1,14 @@
 """Host: the recipe. Read `solve` and you know how a puzzle is solved."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from jaxsolve.certificate import information
 from jaxsolve.ordering.norm_walk import assembly_along
-from jaxsolve.puzzle import Assembly, Puzzle, conditioned, mean_squared_error
+from jaxsolve.puzzle import Assembly, Puzzle, conditioned, mean_squared_error, read_as
 from jaxsolve.run import Outcome, Run
 from jaxsolve.search.storing import blamed_on_storage
 from jaxsolve.solver.acceptance import SINGLED_OUT, Judge, accepted, concluded_in_time, gaps, status_of
@@ -18,6 +19,7 @@ from jaxsolve.solver.gates import gates_told
 from jaxsolve.solver.initial import Start, first_start, told
 from jaxsolve.solver.portfolio import Policy, Portfolio
 from jaxsolve.solver.solution import Solution
+from jaxsolve.solver.sounding import form_in_given_units
 from jaxsolve.solver.storing import Reading, Stored, restored, stored
 
 
@@ -115,7 +117,13 @@ def _begun(reading: Reading, config: Config, run: Run, first: Start | None, refi
     with run.phase("pair"):
         first = first or first_start(reading.puzzle, config)
     if first.units is not None and not reading.fits:
-        reading.refit(reading.puzzle, first.units, reading.start)
+        form = form_in_given_units(reading.puzzle, first.units, config, run)
+        if form is None:
+            reading.refit(reading.puzzle, first.units, reading.start)
+        else:
+            reading.puzzle = read_as(reading.puzzle, form)
+            with run.phase("pair"):
+                first = replace(first_start(reading.puzzle, config), units=None)
     policy = config.given("policy", Policy())
     return Judge(config, run, Portfolio.begun(policy, reading.puzzle, config, run, first, reading.start), refits=refits)
 
