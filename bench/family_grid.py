@@ -94,6 +94,8 @@ _KINDS: dict[str, dict[str, Any]] = {
     "rms-norm-all": {"activation": "rms_norm+silu+rms_norm"},
     "pre-activation": {"activation": "relu+relu"},
     "scaled": {"activation": "0.5*relu"},
+    "gates": {"gates": "pieces", "activation": "rms_norm+silu"},
+    "packed-gates": {"gates": "packed", "activation": "rms_norm+silu"},
 }
 _MIXED: tuple[dict[str, Any], ...] = (
     {"blocks": 16, "features": 20, "inputs": 12, "outputs": 3, "widths": (24, 40)},
