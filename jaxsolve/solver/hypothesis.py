@@ -188,10 +188,9 @@ class Hypothesis:
             if by_turns and (relaxed := opened(self.puzzle, config, run)) is not None:
                 with run.phase("seed"):
                     descent = begin(problem, relaxed.found, run)
+                search = "joint_shortlisted" if config.search == AUTO else search
                 start, most = descent.assembly, self._numbers.first_evaluations
-                found = Attempt(
-                    self.puzzle, pairing, OPENED, "joint_shortlisted", problem, descent, start, descent.loss, most
-                )
+                found = Attempt(self.puzzle, pairing, OPENED, search, problem, descent, start, descent.loss, most)
                 yield replace(found, relaxed_loss=relaxed.error)
 
     def _first_problem(self) -> "engine.Problem":

@@ -269,15 +269,15 @@ class Portfolio:
         """Return whether the best answer may be bad for no other reason than its activation: others were not tried."""
         puzzle, best = self.hypotheses[0].puzzle, min(one.mse for one in self.hypotheses)
         names = usual_forms(puzzle)
-        left = {name for name in names if same(name) == name} - {one.puzzle.activation for one in self.hypotheses}
+        heard = {one.puzzle.activation for one in self.hypotheses} | {*self.refused}
+        left = {name for name in names if same(name) == name} - heard
         return bool(left) and not puzzle.activation_given and best > self.policy.fitting * puzzle.variance
 
     def stored(self) -> dict[str, Any]:
         """Return what `restore` takes, the hypotheses apart, as plain values."""
         visit = None if self.visit is None else asdict(self.visit)
-        return {"stage": self.stage, "visit": visit, "waiting": self.waiting, "farther": self.farther} | {
-            "refused": self.refused
-        }
+        lists = {"waiting": self.waiting, "refused": self.refused}
+        return {"stage": self.stage, "visit": visit, "farther": self.farther} | lists
 
     def restore(self, meta: dict[str, Any]) -> None:
         """Go back to where a portfolio of the same hypotheses was stored."""
