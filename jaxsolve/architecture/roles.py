@@ -108,8 +108,10 @@ def assign_roles(
     fitting = [(one, turned) for one, turned in _turned(pieces, inputs, outputs, architecture) if not one.left]
     if not fitting:
         raise _unfit(pieces, inputs, outputs)
-    # halves without partners are the last thing to be thought of
-    candidate, turned = min(fitting, key=lambda one: _unpartnered(*one, inputs, outputs))
+    candidate, turned = fitting[0]
+    if _unpartnered(candidate, turned, inputs, outputs):  # the last thing to be thought of, but for the first of a kind
+        others = (one for one in fitting[1:] if one[0].layout == candidate.layout)
+        candidate, turned = next(others, fitting[0])
     return _sorted(turned, candidate.layout, inputs, outputs, telling)
 
 

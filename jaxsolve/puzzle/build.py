@@ -61,6 +61,7 @@ def build_puzzle(
     _check_features(layers, x.shape[1], targets.shape[1])
     telling = DataTelling(x, targets)
     roles = assign_roles(layers, x.shape[1], targets.shape[1], telling, architecture=architecture)
+    apart = any(piece.gate is not None and piece.gate.id != piece.id for piece in roles.ins)
     puzzle = Puzzle(
         name=name,
         **_arrays(roles, activation, single=y.ndim == 1),
@@ -71,7 +72,7 @@ def build_puzzle(
         activation_given=activation_given,
         expected_sha256=expected_sha256,
         dtype=max((piece.dtype for piece in pieces), key=FLOATS.index),
-        notes=_notes(pieces, len(roles.ins), len(roles.outs)),
+        notes=_notes(pieces, len(roles.ins), len(roles.outs), gates=apart),
         link_given=y.ndim > 1,
     )
     puzzle = embedded(_with_blocks(puzzle, blocks) if blocks else puzzle)
@@ -254,9 +255,14 @@ def _sides(piece: Piece, activation: str) -> tuple[tuple[Floats, Floats], tuple[
     return tuple(zip(*swapped, strict=True))  # pyright: ignore[reportReturnType]
 
 
-def _notes(pieces: Sequence[Piece | NormPiece | BlockPiece], ins: int, outs: int) -> tuple[str, ...]:
+def _notes(pieces: Sequence[Piece | NormPiece | BlockPiece], ins: int, outs: int, *, gates: bool) -> tuple[str, ...]:
     """Return what is odd about so many first and second halves, and about the numbers of all pieces."""
     notes: list[str] = []
+    if gates:
+        notes.append(
+            f"{2 * ins} first halves and {outs} second halves: half of the first ones are taken for gates; "
+            "with --architecture residual for left over"
+        )
     if ins != outs:
         more, fewer = ("first", "second") if ins > outs else ("second", "first")
         count = abs(ins - outs)

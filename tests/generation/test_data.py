@@ -94,7 +94,7 @@ def test_a_csv_file_that_is_none(tmp_path):
 def test_first_weights_have_the_variance_they_should(name):
     n, d, h = 40, 20, 30
     w = INITIAL[name](rng(), n, d, h)
-    assert w[6:] == (None, None)
+    assert w[6:] == (None, None, None)
     assert [a.shape for a in w[:6]] == [(n, d, h), (n, h), (n, h, d), (n, d), (d,), ()]
     assert all(a.dtype == np.float32 for a in w[:6])
     variances = {

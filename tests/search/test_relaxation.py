@@ -312,10 +312,11 @@ def test_what_hardly_counts_is_not_run_any_more(monkeypatch):
     puzzle, answer = right()
     runs, mixture = [], engine.mixture
 
-    def watched(problem, position, ins, outs, weights, room):
+    def watched(problem, position, ins, outs, weights, room, parts):
         assert len(weights) <= room
+        assert parts is None
         runs.append(weights)
-        return mixture(problem, position, ins, outs, weights, room)
+        return mixture(problem, position, ins, outs, weights, room, parts)
 
     monkeypatch.setattr(crystallisation.engine, "mixture", watched)
     few = []
