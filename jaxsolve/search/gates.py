@@ -28,6 +28,8 @@ class GatedAnswer(NamedTuple):
     assembly: Assembly
     loss: float
     """Mean squared error on the rows of the relaxation."""
+    error: float
+    """Lowest mean squared error of a mixture, on rows that it has not seen."""
 
 
 class _Triples(NamedTuple):
@@ -76,7 +78,7 @@ class GateRelaxation(OpenRelaxation):
         read = lambda some, weights: _read(few, triples, some, weights)
         best = self.opened(run, whole, triples.likelihood, triples.parts, unit, seed, read)
         told, assembly = best.found
-        return GatedAnswer(with_gates(puzzle, told.given.gates), assembly, best.loss)
+        return GatedAnswer(with_gates(puzzle, told.given.gates), assembly, best.loss, best.error)
 
 
 def _triples(puzzle: Puzzle) -> _Triples:

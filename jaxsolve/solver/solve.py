@@ -73,7 +73,7 @@ def solve(
     if not puzzle.given.gated and start is None:
         first, keep = None, None  # what others were made of gates as they come
         with run.stoppable() as outcome:
-            puzzle, start, _ = gates_told(puzzle, config, run)
+            puzzle, start, *_ = gates_told(puzzle, config, run)
         if outcome.status is not None:
             return _concluded(puzzle, config, run, None, outcome)
     puzzle = told(puzzle)

@@ -59,7 +59,7 @@ def form_in_given_units(
     lowest, best = error / own.variance, None
     scales = usual_scales(puzzle.blocks)[:4]
     norms = [name for name in unusual(embeds=puzzle.first is not None) if bare(name) == "gelu" and "norm" in name]
-    for names in ([respelled(puzzle.activation, scale=scale) for scale in scales], norms):
+    for names in ([puzzle.activation, *(respelled(puzzle.activation, scale=scale) for scale in scales)], norms):
         nearest = np.inf
         for name in names:
             error = sounded(read_as(puzzle, name), config, run)

@@ -1,0 +1,61 @@
+"""Forms and gates that nobody has told are found by what relaxations of everything leave."""
+
+from dataclasses import replace
+
+import pytest
+
+from jaxsolve.generation import Recipe, generate
+from jaxsolve.puzzle import read_as
+from jaxsolve.puzzle.gate_pieces import with_gates
+from jaxsolve.puzzle.units import AffineFit
+from jaxsolve.run import Run
+from jaxsolve.solver import Config, solve
+from jaxsolve.solver.sounding import form_in_given_units, opened, sounded
+
+SMALL = {"blocks": 6, "features": 6, "hidden": 10, "train_rows": 800, "epochs": (3,), "learning_rate": 3e-3}
+
+
+def dropped(**options):
+    (one,) = generate(Recipe(**(SMALL | options)))
+    return one.dropped
+
+
+@pytest.mark.parametrize("gates", ["pieces", "packed"])
+def test_gated_blocks_are_solved_told_nothing(gates):
+    one = dropped(gates=gates, activation="silu", blocks=5)
+    puzzle = one.puzzle.replace(activation_given=False, expected_sha256=None)
+    if gates == "pieces":  # taken for each other, as ids may have it
+        puzzle = with_gates(puzzle, {gate: first for first, gate in puzzle.given.gates.items()})
+        puzzle = puzzle.replace(given=replace(puzzle.given, gated=False))
+    solution = solve(puzzle, Config(budget=120))
+    assert solution.status == "solved"
+    assert solution.certificate.permutation == one.permutation
+
+
+def test_the_right_form_sounds_best():
+    one = dropped(activation="0.5*rms_norm+silu")
+    forms = ("0.5*rms_norm+silu", "relu", "rms_norm+relu")
+    errors = [sounded(read_as(one.puzzle, form), Config(), Run()) for form in forms]
+    assert errors[0] == min(errors)
+
+
+def test_too_many_blocks_are_not_sounded():
+    config = Config(options={"open_relaxation.most_shares": 215})
+    puzzle = dropped().puzzle
+    assert sounded(puzzle, config, Run()) is None
+    assert opened(puzzle, config, Run()) is None
+    assert opened(puzzle, Config(), Run()) is not None
+
+
+@pytest.mark.parametrize("activation", ["relu", "0.5*relu"])
+def test_scales_are_told_from_other_units(activation):
+    puzzle = read_as(dropped(activation=activation).puzzle, "relu").replace(activation_given=False)
+    units = AffineFit(slope=0.6, intercept=0.1, mse=0.1)
+    assert form_in_given_units(puzzle, units, Config(), Run()) == activation
+
+
+def test_predictions_in_other_units_are_left_to_these():
+    one = dropped().puzzle
+    puzzle = one.replace(activation_given=False, y=37.5 * one.y + 120, link_given=False)
+    units = AffineFit(slope=37.5, intercept=120, mse=0.0)
+    assert form_in_given_units(puzzle, units, Config(), Run()) is None
