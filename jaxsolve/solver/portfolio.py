@@ -155,7 +155,8 @@ class Portfolio:
         best = sorted(self.hypotheses, key=lambda one: one.promise)
         likely = list(dict.fromkeys(bare(one.puzzle.activation) for one in best))[: self.policy.activations]
         named = unusual(embeds=self._first.first is not None)
-        by_kind = zip(*([name for name in named if bare(name) == one] for one in likely), strict=True)
+        each = [[name for name in named if bare(name) == one] for one in likely]
+        by_kind = zip(*(names for names in each if names), strict=True)  # of some, none are usual
         return scaled + [name for some in by_kind for name in some]
 
     def _whole_starts(self) -> list[Assembly]:

@@ -10,6 +10,8 @@ from jaxsolve.puzzle.gate_pieces import with_gates
 from jaxsolve.puzzle.units import AffineFit
 from jaxsolve.run import Run
 from jaxsolve.solver import Config, solve
+from jaxsolve.solver.initial import first_start
+from jaxsolve.solver.portfolio import Policy, Portfolio
 from jaxsolve.solver.sounding import form_in_given_units, opened, sounded
 
 SMALL = {"blocks": 6, "features": 6, "hidden": 10, "train_rows": 800, "epochs": (3,), "learning_rate": 3e-3}
@@ -59,3 +61,15 @@ def test_predictions_in_other_units_are_left_to_these():
     puzzle = one.replace(activation_given=False, y=37.5 * one.y + 120, link_given=False)
     units = AffineFit(slope=37.5, intercept=120, mse=0.0)
     assert form_in_given_units(puzzle, units, Config(), Run()) is None
+
+
+def test_what_is_sounded_farther_goes_by_kinds_whatever_was_tried():
+    puzzle = dropped(gates="packed", activation="silu").puzzle.replace(activation_given=False)
+    portfolio = Portfolio.begun(Policy(), puzzle, Config(), Run(), first_start(puzzle, Config()))
+    portfolio.add("sigmoid")  # behind norms, it is none of the usual ones
+    portfolio.stage, portfolio.visit = "all", None
+    portfolio.policy = replace(Policy(), usual_attempts=0)
+    portfolio.select()
+    named = [name for name in portfolio.waiting if "norm" in name]
+    assert named
+    assert not any("sigmoid" in name for name in named)
