@@ -49,9 +49,10 @@ class Network:
             self.w_in, self.b_in, self.w_out, self.b_out, self.w_last, self.b_last = (
                 np.asarray(weight, dtype) for weight in weights
             )
-            gates = () if pieces.gates is None else pieces.gates
-            into = [(*gates[k : k + 1], own) for k, own in enumerate((self.w_in, self.b_in))]
-            self.w_into, self.b_into = (np.concatenate([np.asarray(one, dtype) for one in some], 1) for some in into)
+            self.w_into, self.b_into = self.w_in, self.b_in
+            if pieces.gates is not None:
+                both = zip(pieces.gates, (self.w_in, self.b_in), strict=True)
+                self.w_into, self.b_into = (np.concatenate([np.asarray(gate, dtype), own], 1) for gate, own in both)
             head = pieces.head
             self.head = None if head is None else (np.asarray(head.weight, dtype), np.asarray(head.bias, dtype))
         self._form = form_of(activation)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.pairing.assignment import assign
-from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error
+from jaxsolve.puzzle import Assembly, Puzzle, error_of
 from jaxsolve.puzzle.norm_pieces import with_norms
 
 Scores = NDArray[np.float64]
@@ -65,7 +65,7 @@ def replaced(puzzle: Puzzle, assembly: Assembly, *, rows: int = 1000) -> Puzzle 
     if normed is None or not normed.before or normed.running or puzzle.padded:
         return None
     few, places = puzzle.first_rows(rows), [*normed.before]
-    best, lowest, better = few, _error(few, assembly), False
+    best, lowest, better = few, error_of(few, assembly), False
     improved = True
     while improved:
         improved = False
@@ -75,12 +75,8 @@ def replaced(puzzle: Puzzle, assembly: Assembly, *, rows: int = 1000) -> Puzzle 
                 before = dict(best.given.normed.before)
                 before[places[a]], before[places[b]] = before[places[b]], before[places[a]]
                 other = with_norms(best, before, active=False)
-                error = _error(other, assembly)
+                error = error_of(other, assembly)
                 if error < lowest * (1 - 1e-6):  # less is rounding
                     best, lowest, better, improved = other, error, True, True
     assert best.given.normed is not None
     return with_norms(puzzle, best.given.normed.before, active=False) if better else None
-
-
-def _error(puzzle: Puzzle, assembly: Assembly) -> float:
-    return float(np.nan_to_num(mean_squared_error(puzzle, assembly, np.float32), nan=np.inf))

@@ -3,7 +3,7 @@
 from jaxsolve.puzzle.demo import demo_puzzle
 from jaxsolve.puzzle.given import GIVEN_UNITS, Units
 from jaxsolve.puzzle.limits import Limits
-from jaxsolve.puzzle.network import mean_squared_error, predict
+from jaxsolve.puzzle.network import error_of, mean_squared_error, predict
 from jaxsolve.puzzle.open_roles import as_answered
 from jaxsolve.puzzle.padding import fitting, padded, read_as, running, unpadded, unused
 from jaxsolve.puzzle.read import check_sha256, read_puzzle
@@ -23,6 +23,7 @@ __all__ = [
     "check_sha256",
     "conditioned",
     "demo_puzzle",
+    "error_of",
     "fitting",
     "in_units",
     "mean_squared_error",

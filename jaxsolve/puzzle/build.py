@@ -10,7 +10,7 @@ from jaxsolve.architecture import canonical, form_of, respelled
 from jaxsolve.architecture.pieces import BlockPiece, NormPiece, Piece, missing_ids
 from jaxsolve.architecture.roles import Roles, assign_roles
 from jaxsolve.errors import PuzzleError
-from jaxsolve.puzzle.gate_pieces import parted
+from jaxsolve.puzzle.gate_pieces import behind
 from jaxsolve.puzzle.given import Gates, Given, Layer, Normed
 from jaxsolve.puzzle.norm_pieces import norm_of
 from jaxsolve.puzzle.padding import embedded, padded, read_as
@@ -61,10 +61,10 @@ def build_puzzle(
     _check_features(layers, x.shape[1], targets.shape[1])
     telling = DataTelling(x, targets)
     roles = assign_roles(layers, x.shape[1], targets.shape[1], telling, architecture=architecture)
-    apart = any(piece.gate is not None and piece.gate.id != piece.id for piece in roles.ins)
+    arrays = _arrays(roles, activation, single=y.ndim == 1)
     puzzle = Puzzle(
         name=name,
-        **_arrays(roles, activation, single=y.ndim == 1),
+        **arrays,
         x=x,
         y=y,
         label=label,
@@ -72,7 +72,7 @@ def build_puzzle(
         activation_given=activation_given,
         expected_sha256=expected_sha256,
         dtype=max((piece.dtype for piece in pieces), key=FLOATS.index),
-        notes=_notes(pieces, len(roles.ins), len(roles.outs), gates=apart),
+        notes=_notes(pieces, len(roles.ins), len(roles.outs), gates=bool(arrays["given"].gates)),
         link_given=y.ndim > 1,
     )
     puzzle = embedded(_with_blocks(puzzle, blocks) if blocks else puzzle)
@@ -249,10 +249,7 @@ def _sides(piece: Piece, activation: str) -> tuple[tuple[Floats, Floats], tuple[
     """Return weights and biases of the gate of a first half, and its own."""
     assert piece.gate is not None
     gate, own = ((one.weight, one.bias) for one in (piece.gate, piece))
-    if piece.gate.id != piece.id:
-        return gate, own
-    swapped = [parted(activation, np.concatenate(pair)) for pair in zip(gate, own, strict=True)]
-    return tuple(zip(*swapped, strict=True))  # pyright: ignore[reportReturnType]
+    return (own, gate) if piece.gate.id == piece.id and behind(activation) else (gate, own)
 
 
 def _notes(pieces: Sequence[Piece | NormPiece | BlockPiece], ins: int, outs: int, *, gates: bool) -> tuple[str, ...]:

@@ -19,15 +19,16 @@ Layers = dict[int, tuple[Floats, Floats]]
 """Weights and biases by ids."""
 
 
-def joined(activation: str, gate: Floats, own: Floats) -> Floats:
-    """Return the weight or the bias of one piece that holds a gate and a first half."""
-    return np.concatenate([own, gate] if bare(activation) == "sigmoid" else [gate, own])
+def behind(activation: str) -> bool:
+    """Return whether gates stand behind first halves that are in one piece with them."""
+    return bare(activation) == "sigmoid"
 
 
-def parted(activation: str, table: Floats) -> tuple[Floats, Floats]:
-    """Return the gate and the first half in the weight or the bias of a piece that holds both."""
-    front, back = np.split(table, 2)
-    return (back, front) if bare(activation) == "sigmoid" else (front, back)
+def stacked(layers: Layers, pieces: Sequence[int], most: int) -> tuple[Floats, Floats]:
+    """Return weights `[N, most, D]` and biases `[N, most]` of pieces, filled up with units that add nothing."""
+    fill = lambda table: np.pad(table, [(0, most - len(table)), *[(0, 0)] * (table.ndim - 1)])
+    weights, biases = (np.stack([fill(layers[piece][part]) for piece in pieces]) for part in range(2))
+    return weights, biases
 
 
 def swapped(puzzle: Puzzle) -> Puzzle:
@@ -56,8 +57,8 @@ def first_layers(puzzle: Puzzle) -> Layers:
             continue
         gate = gates.weight[k, :width], gates.bias[k, :width]
         if piece in puzzle.given.packed:
-            pairs = zip(gate, found[piece], strict=True)
-            found[piece] = tuple(joined(puzzle.activation, *pair) for pair in pairs)  # pyright: ignore[reportArgumentType]
+            front, back = (found[piece], gate) if behind(puzzle.activation) else (gate, found[piece])
+            found[piece] = np.concatenate([front[0], back[0]]), np.concatenate([front[1], back[1]])
         else:
             found[puzzle.given.gates[piece]] = gate
     return found
@@ -66,13 +67,9 @@ def first_layers(puzzle: Puzzle) -> Layers:
 def with_gates(puzzle: Puzzle, gates: Mapping[int, int]) -> Puzzle:
     """Return a puzzle, not padded, with these ids of gates by those of first halves, and no norms in their places."""
     layers, given, normed = first_layers(puzzle), puzzle.given, puzzle.given.normed
-    ins, most = np.array(sorted(gates)), puzzle.w_in.shape[1]
-
-    def stacked(pieces: Sequence[int]) -> list[Floats]:
-        fill = lambda table: np.pad(table, [(0, most - len(table)), *[(0, 0)] * (table.ndim - 1)])
-        return [np.stack([fill(layers[piece][part]) for piece in pieces]) for part in range(2)]
-
-    own, of_gates = stacked(ins.tolist()), Gates(*stacked([gates[k] for k in ins.tolist()]))
+    ins, most = np.array(sorted(gates)), puzzle.hidden
+    own = stacked(layers, ins.tolist(), most)
+    of_gates = Gates(*stacked(layers, [gates[k] for k in ins.tolist()], most))
     if normed is not None:
         raw = {k: (own[0][row], own[1][row]) for row, k in enumerate(ins.tolist())}
         raw[puzzle.last_id] = normed.raw[puzzle.last_id]

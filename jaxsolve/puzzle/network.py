@@ -33,3 +33,8 @@ def mean_squared_error(puzzle: Puzzle, assembly: Assembly, dtype: DTypeLike = np
     """Return the mean squared error against the original predictions over all rows, predicted in `dtype`."""
     with np.errstate(over="ignore", invalid="ignore"):
         return float(np.mean((predict(puzzle, assembly, dtype=dtype) - puzzle.y) ** 2))
+
+
+def error_of(puzzle: Puzzle, assembly: Assembly) -> float:
+    """Return the mean squared error in float32, infinite where it is undefined."""
+    return float(np.nan_to_num(mean_squared_error(puzzle, assembly, np.float32), nan=np.inf))

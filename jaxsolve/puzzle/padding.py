@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxsolve.architecture import activation_of, bare, canonical, form_of, usual
-from jaxsolve.puzzle.gate_pieces import swapped
+from jaxsolve.architecture import activation_of, canonical, form_of, usual
+from jaxsolve.puzzle.gate_pieces import behind, swapped
 from jaxsolve.puzzle.given import Gates
 from jaxsolve.puzzle.open_roles import as_answered
 from jaxsolve.puzzle.types import Assembly, Floats, Puzzle
@@ -101,7 +101,7 @@ def read_as(puzzle: Puzzle, activation: str) -> Puzzle:
     if activation == puzzle.activation:
         return puzzle
     real, ratio = unpadded(puzzle), form_of(activation).scale / form_of(puzzle.activation).scale
-    if puzzle.given.packed and (bare(activation) == "sigmoid") != (bare(puzzle.activation) == "sigmoid"):
+    if puzzle.given.packed and behind(activation) != behind(puzzle.activation):
         real = swapped(real)
     if ratio != 1.0:
         real = real.replace(w_out=ratio * real.w_out, b_out=ratio * real.b_out)

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
-from jaxsolve.pairing import assign
-from jaxsolve.puzzle import Assembly, Puzzle
-from jaxsolve.puzzle.gate_pieces import first_layers, with_gates
+from jaxsolve.pairing import assign, standardised
+from jaxsolve.pairing.scores import norm_balance
+from jaxsolve.puzzle import Assembly, Puzzle, error_of
+from jaxsolve.puzzle.gate_pieces import first_layers, stacked, with_gates
 from jaxsolve.puzzle.given import Gates
 from jaxsolve.run import Run
-from jaxsolve.search.open_relaxation import Answer, OpenRelaxation, Table, error_of
+from jaxsolve.search.open_relaxation import Answer, OpenRelaxation, Table
 from jaxsolve.search.soft_permutation import Candidates
 
 
@@ -82,32 +83,18 @@ class GateRelaxation(OpenRelaxation):
 
 
 def _triples(puzzle: Puzzle) -> _Triples:
-    layers, most = first_layers(puzzle), puzzle.hidden
+    layers = first_layers(puzzle)
     pieces = sorted([*puzzle.in_ids.tolist(), *puzzle.given.gates.values()])
     gate, own = np.nonzero(~np.eye(len(pieces), dtype=np.bool_))
-    fill = lambda table: np.pad(table, [(0, most - len(table)), *[(0, 0)] * (table.ndim - 1)])
-    weight, bias = (np.stack([fill(layers[piece][part]) for piece in pieces]) for part in range(2))
+    weight, bias = stacked(layers, pieces, puzzle.hidden)
     widths = np.array([len(layers[piece][1]) for piece in pieces])
     others = np.array([puzzle.width_of(int(piece)) for piece in puzzle.out_ids])
     all_firsts = puzzle.replace(w_in=weight[own], b_in=bias[own], gates=Gates(weight[gate], bias[gate]))
-    scores = _balance(weight, bias, puzzle.w_out)
+    # in gates, gradient flow nearly conserves what it does in first halves
+    scores = standardised(norm_balance(puzzle.replace(w_in=weight, b_in=bias)))
     likelihood = np.exp(scores[gate] + scores[own])
     possible = (widths[gate] == widths[own])[:, None] & (widths[own][:, None] == others)
     return _Triples(pieces, np.stack([gate, own], axis=1), all_firsts, np.where(possible, likelihood, 0.0))
-
-
-def _balance(weight: Table, bias: Table, second: Table) -> Table:
-    """Return how the squared weights of hidden units agree in pieces and second halves, `[2·N, N]`, in deviations.
-
-    Gradient flow conserves their difference in first halves (`pairing.scores.norm_balance`), and nearly in gates.
-    """
-    sides = []
-    for table in ((weight**2).sum(axis=2) + bias**2, (second**2).sum(axis=1)):
-        away = table - table.mean(axis=1, keepdims=True)
-        size = np.linalg.norm(away, axis=1, keepdims=True)
-        sides.append(np.divide(away, size, out=np.zeros_like(away), where=size > 0))
-    scores = sides[0] @ sides[1].T
-    return (scores - scores.mean()) / (scores.std() or 1.0)
 
 
 def _read(puzzle: Puzzle, triples: _Triples, some: Candidates, weights: Table) -> Answer:

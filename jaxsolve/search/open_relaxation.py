@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import engine
-from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error
+from jaxsolve.puzzle import Puzzle, error_of
 from jaxsolve.run import OutOfTime, Run
 from jaxsolve.search.crystallisation import GaussNewton, rounded
 from jaxsolve.search.soft_permutation import Candidates
@@ -165,11 +165,6 @@ class OpenRelaxation(GaussNewton):
         some = _likeliest(likelihood, self.candidates * blocks, parts)
         away = (np.arange(blocks)[:, None] - place[some.outs]) / max(1.0, width * blocks)
         return some, some.balanced(np.exp(-0.5 * away**2) * some.likelihood)
-
-
-def error_of(puzzle: Puzzle, assembly: Assembly) -> float:
-    """Return the mean squared error of an assembly, infinite where it is undefined."""
-    return float(np.nan_to_num(mean_squared_error(puzzle, assembly, np.float32), nan=np.inf))
 
 
 def _likeliest(likelihood: Table, most: int, parts: NDArray[np.intp] | None) -> Candidates:
