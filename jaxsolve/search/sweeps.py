@@ -34,9 +34,7 @@ def first_improvement(evaluator: Evaluator, descent: Descent, moves: Neighbourho
 
 def best_improvement(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
     """Look at every move and take the best, the first of equals, if it improves."""
-    losses = evaluator.losses(moves)
-    if losses.size and losses.min() < descent.loss:
-        take(evaluator, descent, moves, int(losses.argmin()), float(losses.min()), run)
+    _take_best(evaluator, descent, moves, run)
 
 
 def screened_improvement(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
@@ -53,6 +51,28 @@ def shortlisted_improvement(
 ) -> None:
     """Do the same, but leave it at the best of the ranking: what ends such a search may not be a local optimum."""
     _take_ranked(evaluator, descent, moves, run, 5 * 128)  # the shortlist, and the four times as many behind it
+
+
+def paired_improvement(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
+    """Look at all pairs of moves that do not touch each other and take the best pair, if it improves.
+
+    What two of them do to the predictions adds up where blocks add little each, and may cancel: an assembly that needs
+    both may be improved by neither.
+    """
+    each = moves.take(slice(None))
+    touched = _touched(each).astype(np.float32)
+    a, b = np.nonzero(np.triu(touched @ touched.T == 0))
+    along = lambda halves: np.take_along_axis(halves[a], halves[b], axis=1)
+    pairs = Moves(along(each.ins), along(each.outs), np.minimum(each.first[a], each.first[b]))
+    _take_best(evaluator, descent, pairs, run, count=2)
+
+
+def _take_best(
+    evaluator: Evaluator, descent: Descent, moves: Moves | Neighbourhood, run: Run, *, count: int = 1
+) -> None:
+    losses = evaluator.losses(moves)
+    if losses.size and losses.min() < descent.loss:
+        take(evaluator, descent, moves, int(losses.argmin()), float(losses.min()), run, count=count)
 
 
 def _take_ranked(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, at_most: int) -> None:
@@ -84,15 +104,20 @@ def _take_many(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run
 
 def apart(moves: Moves, best_first: NDArray[np.intp]) -> list[int]:
     """Return those moves, in the order given, that touch no position that one before them touches."""
-    positions = np.arange(moves.ins.shape[1])
-    touched = (moves.ins != positions) | (moves.outs != positions)
-    taken = np.zeros(len(positions), bool)
+    touched = _touched(moves)
+    taken = np.zeros(touched.shape[1], bool)
     chosen = []
     for m in best_first:
         if not (touched[m] & taken).any():
             taken |= touched[m]
             chosen.append(int(m))
     return chosen
+
+
+def _touched(moves: Moves) -> NDArray[np.bool_]:
+    """Return which positions each move touches, `[M, N]`."""
+    positions = np.arange(moves.ins.shape[1])
+    return (moves.ins != positions) | (moves.outs != positions)
 
 
 def together(moves: Moves, chosen: list[int]) -> tuple[Moves, list[int]]:
@@ -112,4 +137,5 @@ SWEEPS: dict[str, Sweep] = {
     "best": best_improvement,
     "screened": screened_improvement,
     "shortlisted": shortlisted_improvement,
+    "pairs": paired_improvement,
 }

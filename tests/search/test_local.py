@@ -150,6 +150,21 @@ def test_many_moves_are_taken_only_if_they_still_help(monkeypatch):
     assert (descent.moves, descent.loss) == (0, before)
 
 
+def test_two_exchanges_that_cancel_each_other_are_undone_together():
+    puzzle, answer = reference.random_puzzle(11, n=N, rows=4, scale=0.2)
+    neighbours, run = NEIGHBOURHOODS["adjacent"](N), Run()
+    start = Assembly(*(half[[1, 0, 2, 3, 5, 4]] for half in answer))
+    problem = engine.to_device(puzzle)
+    descent = begin(problem, start, run)
+    alone = [reference.loss(puzzle, start.ins[s], start.outs[s]) for s in neighbours.take(slice(None)).ins]
+    assert min(alone) > descent.loss, "neither improves by itself"
+    looked = run.evaluations
+    sweeps.paired_improvement(Evaluator(problem, start, run), descent, neighbours, run, 0.0)
+    assert run.evaluations - looked == (N - 2) * (N - 3) // 2, "two that touch are not a pair"
+    assert descent.moves == 2
+    np.testing.assert_array_equal(descent.assembly, answer)
+
+
 def test_an_overflowing_start_is_not_improved_by_overflowing_moves():
     puzzle, _ = reference.random_puzzle(21, n=N, rows=16)
     problem, run = engine.to_device(puzzle.replace(w_in=puzzle.w_in * 1e30, w_out=puzzle.w_out * 1e30)), Run()
