@@ -38,7 +38,7 @@ SEARCHES: dict[str, LocalSearch] = {
     "screened": LocalSearch((("adjacent", "first"), ("reorderings", "screened"))),
     "joint_screened": LocalSearch((("adjacent", "first"), ("joint_moves", "screened"))),
     "shortlisted": LocalSearch((("adjacent", "first"), ("reorderings", "shortlisted"))),
-    "joint_shortlisted": LocalSearch((("adjacent", "first"), ("joint_moves", "shortlisted"), ("adjacent", "pairs"))),
+    "joint_shortlisted": LocalSearch((("adjacent", "first"), ("joint_moves", "shortlisted"), ("adjacent", "combined"))),
 }
 
 

@@ -34,7 +34,9 @@ def first_improvement(evaluator: Evaluator, descent: Descent, moves: Neighbourho
 
 def best_improvement(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
     """Look at every move and take the best, the first of equals, if it improves."""
-    _take_best(evaluator, descent, moves, run)
+    losses = evaluator.losses(moves)
+    if losses.size and losses.min() < descent.loss:
+        take(evaluator, descent, moves, int(losses.argmin()), float(losses.min()), run)
 
 
 def screened_improvement(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
@@ -53,26 +55,55 @@ def shortlisted_improvement(
     _take_ranked(evaluator, descent, moves, run, 5 * 128)  # the shortlist, and the four times as many behind it
 
 
-def paired_improvement(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
-    """Look at all pairs of moves that do not touch each other and take the best pair, if it improves.
+def combined_improvement(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, floor: float) -> None:
+    """Take together those moves that help together, though none of them may help alone.
 
-    What two of them do to the predictions adds up where blocks add little each, and may cancel: an assembly that needs
-    both may be improved by neither.
+    What moves do to the predictions adds up where blocks add little each, so that the loss is quadratic in which of
+    them are made. Losses of all moves and of all pairs that do not touch each other give its terms; its lowest values
+    are looked for from the best pairs, and what is found there is evaluated exactly.
     """
+    if moves.size < 2:
+        return
     each = moves.take(slice(None))
     touched = _touched(each).astype(np.float32)
     a, b = np.nonzero(np.triu(touched @ touched.T == 0))
-    along = lambda halves: np.take_along_axis(halves[a], halves[b], axis=1)
-    pairs = Moves(along(each.ins), along(each.outs), np.minimum(each.first[a], each.first[b]))
-    _take_best(evaluator, descent, pairs, run, count=2)
+    pairs = np.zeros((len(a), each.size), np.bool_)
+    pairs[np.arange(len(a)), a] = pairs[np.arange(len(a)), b] = True
+    alone, both = evaluator.losses(each), evaluator.losses(_made_together(each, pairs))
+    if not (np.isfinite(alone).all() and np.isfinite(both).all()):
+        return
+    once = alone - descent.loss
+    twice = np.full((each.size, each.size), 1e6 * (descent.loss + alone.max()))
+    np.fill_diagonal(twice, 0.0)
+    twice[a, b] = twice[b, a] = both - alone[a] - alone[b] + descent.loss
+    begun = np.concatenate([np.eye(each.size, dtype=np.bool_), pairs[np.argsort(both, kind="stable")[:64]]])
+    sets = np.unique(_lowest(once, twice, begun), axis=0)
+    losses = evaluator.losses(_made_together(each, sets))
+    m = int(losses.argmin())
+    if losses[m] < descent.loss:
+        chosen = sets[m : m + 1]
+        take(evaluator, descent, _made_together(each, chosen), 0, float(losses[m]), run, count=int(chosen.sum()))
 
 
-def _take_best(
-    evaluator: Evaluator, descent: Descent, moves: Moves | Neighbourhood, run: Run, *, count: int = 1
-) -> None:
-    losses = evaluator.losses(moves)
-    if losses.size and losses.min() < descent.loss:
-        take(evaluator, descent, moves, int(losses.argmin()), float(losses.min()), run, count=count)
+def _lowest(once: NDArray[np.float64], twice: NDArray[np.float64], sets: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return where a quadratic function of sets, `[S, M]`, leads from some by the steepest single changes."""
+    sets = sets.copy()
+    for _ in range(sets.shape[1]):
+        change = np.where(sets, -1.0, 1.0) * (once + sets @ twice)
+        steepest = change.argmin(axis=1)
+        falling = np.flatnonzero(change[np.arange(len(sets)), steepest] < 0)
+        if not falling.size:
+            break
+        sets[falling, steepest[falling]] ^= True
+    return sets
+
+
+def _made_together(each: Moves, sets: NDArray[np.bool_]) -> Moves:
+    """Return as moves those that make several moves that do not touch each other, `[S, M]`, at once."""
+    blocks = each.ins.shape[1]
+    moved = lambda half: (np.arange(blocks) + sets @ (half - np.arange(blocks))).astype(np.int32)
+    first = np.where(sets, each.first, blocks).min(axis=1, initial=blocks)
+    return Moves(moved(each.ins), moved(each.outs), first.astype(np.int32))
 
 
 def _take_ranked(evaluator: Evaluator, descent: Descent, moves: Neighbourhood, run: Run, at_most: int) -> None:
@@ -137,5 +168,5 @@ SWEEPS: dict[str, Sweep] = {
     "best": best_improvement,
     "screened": screened_improvement,
     "shortlisted": shortlisted_improvement,
-    "pairs": paired_improvement,
+    "combined": combined_improvement,
 }
