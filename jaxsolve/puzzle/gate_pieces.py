@@ -82,7 +82,10 @@ def with_gates(puzzle: Puzzle, gates: Mapping[int, int]) -> Puzzle:
 
 
 def gates_answered(puzzle: Puzzle, permutation: Sequence[int]) -> Puzzle:
-    """Return a puzzle whose gates are those that an answer has; what is no answer leaves it as it is."""
+    """Return a puzzle whose gates are those that an answer has; what is no answer leaves it as it is.
+
+    What an answer leaves out is whose gate nobody knows: by size, then by id.
+    """
     given = puzzle.given
     if not given.gates:
         return puzzle
@@ -92,7 +95,10 @@ def gates_answered(puzzle: Puzzle, permutation: Sequence[int]) -> Puzzle:
     gates = dict(zip(blocks[every - 2 :: every], blocks[every - 3 :: every], strict=False))
     if gates == dict(given.gates):
         return puzzle.replace(given=replace(given, gated=True))
-    if {*gates, *gates.values()} != {*given.gates, *given.gates.values()}:
+    answered, pieces = {*gates, *gates.values()}, {*given.gates, *given.gates.values()}
+    if not answered <= pieces or len(answered) != 2 * len(gates):
         return puzzle
     sizes = {piece: len(bias) for piece, (_, bias) in first_layers(puzzle).items()}
+    left = sorted(pieces - answered, key=lambda piece: (sizes[piece], piece))
+    gates |= dict(zip(left[::2], left[1::2], strict=True))
     return with_gates(puzzle, gates) if all(sizes[a] == sizes[b] for a, b in gates.items()) else puzzle

@@ -110,6 +110,20 @@ def test_gates_are_those_of_the_answer():
         again.halves(wrong)
 
 
+def test_an_answer_that_leaves_blocks_out_has_gates_of_its_own():
+    one = dropped(gates="pieces", activation="silu")
+    puzzle, ids = one.puzzle, one.permutation
+    gates = dict(zip(ids[1:-1:3], ids[0:-1:3], strict=True))
+    turned = with_gates(puzzle, {gate: first for first, gate in gates.items()})
+    found = as_answered(turned, ids[3:])
+    assert {first: gate for first, gate in found.given.gates.items() if first in ids[4:-1:3]} == {
+        first: gate for first, gate in gates.items() if first != ids[1]
+    }
+    assert {*found.given.gates, *found.given.gates.values()} == {*gates, *gates.values()}
+    np.testing.assert_array_equal(found.halves_of(ids[3:]), np.delete(ids[3:-1], np.s_[::3]))
+    assert as_answered(turned, [99, *ids[1:]]) is turned, "that is no piece"
+
+
 def test_gates_in_one_piece_stand_in_front_but_for_sigmoids():
     for activation in ("silu", "sigmoid"):
         one = dropped(gates="packed", activation=activation)
