@@ -54,7 +54,7 @@ def sentence(row: Row) -> str:
         return f"{row['status']}: {row.get('error', '')}"
     right = "right" if row["right"] else f"{row['pairs_right']} of {row['pairs']} pairs"
     weights = f"{row['class']}, {row['pairs_by'][row['best']]} by {row['best']}"
-    return f"{row['status']}, {right} ({weights}), MSE {row['mse']:.3g}, {row['seconds']:.1f} s"
+    return f"{row['status']}, {right} ({weights}), MSE {shown(row['mse'])}, {row['seconds']:.1f} s"
 
 
 def tables(rows: Iterable[Row]) -> str:
