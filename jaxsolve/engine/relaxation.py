@@ -206,8 +206,11 @@ def gauss_newton_step(
     said: NormalEquations,
     errors: Float[Array, " R"],
     damping: Float[Array, ""],
-) -> Float[Array, " P"]:
-    """Return the damped Gauss-Newton step of the shares: what it would make of them need not be positive.
+    free: Float[Array, ""],
+) -> tuple[Float[Array, " P"], Float[Array, ""]]:
+    """Return the damped Gauss-Newton step of the shares, and that of the logarithm of what multiplies all of them.
+
+    What it would make of shares need not be positive.
 
     It minimises the mean of (errors + jacobian · change)² + damping · sum(change² / shares), a trust region in the
     metric of Fisher and Shahshahani, in which what has no share gets none (Levenberg 1944,
@@ -221,6 +224,8 @@ def gauss_newton_step(
         The network, and what `jacobian`, `normal_equations` and `mixed` say of it.
     damping
         In the squared units of the predictions.
+    free
+        How many times less a change of that factor costs than one of a share of 1; at 0 it stays as it is.
     """
 
     def pulled(own: Array, of_rows: Array) -> Array:
@@ -228,11 +233,12 @@ def gauss_newton_step(
         return lax.all_gather(by_tile, AXIS, tiled=True).sum(axis=0)
 
     rows, (tiles, _, tile) = len(errors), jacobian.shape
-    tight = jnp.sqrt(1e3 * rows * damping)
-    gram = jnp.block([[said.of_rows, tight * said.of_sums], [tight * said.of_sums.T, tight**2 * said.among_sums]])
+    tight, by_factor = jnp.sqrt(1e3 * rows * damping), said.of_sums[:, : len(mixture.ends)].sum(axis=1)
+    of_rows = said.of_rows + free * jnp.outer(by_factor, by_factor)
+    gram = jnp.block([[of_rows, tight * said.of_sums], [tight * said.of_sums.T, tight**2 * said.among_sums]])
     factor = jax.scipy.linalg.cho_factor(gram + rows * damping * jnp.eye(len(gram)))
     found = jax.scipy.linalg.cho_solve(factor, jnp.concatenate([-errors, jnp.zeros(len(said.among_sums))]))
-    of_rows = jnp.pad(found[:rows], (0, tiles * tile - rows)).reshape(tiles, tile)
-    pull = sharded(pulled, problem.over, (SHARDED, SHARDED), REPLICATED)(jacobian, of_rows)
+    in_tiles = jnp.pad(found[:rows], (0, tiles * tile - rows)).reshape(tiles, tile)
+    pull = sharded(pulled, problem.over, (SHARDED, SHARDED), REPLICATED)(jacobian, in_tiles)
     back = tight * sum(found[rows:][which] for which in _sums(mixture))
-    return mixture.shares * (pull + back)
+    return mixture.shares * (pull + back), free * by_factor @ found[:rows]

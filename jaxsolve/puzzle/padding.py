@@ -104,9 +104,14 @@ def read_as(puzzle: Puzzle, activation: str) -> Puzzle:
     if puzzle.given.packed and behind(activation) != behind(puzzle.activation):
         real = swapped(real)
     if ratio != 1.0:
-        real = real.replace(w_out=ratio * real.w_out, b_out=ratio * real.b_out)
+        real = multiplied(real, ratio)
     real = embedded(real.replace(activation=activation))
     return padded(real, puzzle.blocks - max(len(real.in_ids), len(real.out_ids))) if puzzle.padded else real
+
+
+def multiplied(puzzle: Puzzle, by: float) -> Puzzle:
+    """Return a puzzle whose blocks add so many times as much."""
+    return puzzle.replace(w_out=by * puzzle.w_out, b_out=by * puzzle.b_out)
 
 
 def fitting(puzzle: Puzzle, permutation: Sequence[int]) -> tuple[Puzzle, Assembly]:

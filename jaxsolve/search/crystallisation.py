@@ -21,6 +21,8 @@ class _Mixture(NamedTuple):
 
     weights: Weights
     """`[N, M]`"""
+    scale: float
+    """What multiplies all of them."""
     rows: "engine.Rows"
     placed: "engine.Mixture"
     pairs: tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -45,6 +47,8 @@ class Crystal(NamedTuple):
     """Mean squared error on rows that it has not seen."""
     room: int
     """Pairs that there is room for."""
+    scale: float = 1.0
+    """What blocks are multiplied by, besides what their form says."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ class GaussNewton:
     """
     least_damping: float = 1e-9
     """Least damping, in units of the variance of the predictions."""
+    free: float = 0.3
+    """How many times less a change of what multiplies all blocks costs than one of a weight of 1, where it is free."""
     sharpening: float = 1.05
     """Power to which weights are raised in each step: of mixtures that fit, those closest to an order are looked for.
 
@@ -89,6 +95,7 @@ class GaussNewton:
         least: float,
         room: int,
         unit: float,
+        scale: float | None = None,
     ) -> Crystal:
         """Let weights follow the steps of a round.
 
@@ -106,35 +113,41 @@ class GaussNewton:
             Pairs that there is room for already.
         unit
             The variance of the predictions, or 1.
+        scale
+            What blocks are multiplied by at first, besides what their form says, which is then free; None: by nothing.
         """
         room = max(room, engine.room_for((weights >= least).sum(axis=1)))
 
         def work(memory: float) -> Crystal:
             rows = self._rows_that_fit(whole, room, memory)
             count = lambda passes, pairs: run.spend(-(-passes * pairs * rows // (len(weights) * self.rows)))
-            return self._steps(_Mixing(whole, some, rows, room, least, count), weights, rng, unit)
+            return self._steps(_Mixing(whole, some, rows, room, least, count), weights, rng, unit, scale)
 
         return run.within_memory(whole, work)
 
-    def _steps(self, mixing: "_Mixing", weights: Weights, rng: np.random.Generator, unit: float) -> Crystal:
-        drawn = mixing.drawn(rng)
-        best, lowest = mixing.mixture(weights, next(drawn)), self.least_damping * unit
+    def _steps(
+        self, mixing: "_Mixing", weights: Weights, rng: np.random.Generator, unit: float, scale: float | None
+    ) -> Crystal:
+        drawn, free = mixing.drawn(rng), 0.0 if scale is None else self.free
+        best, lowest = mixing.mixture(weights, next(drawn), scale or 1.0), self.least_damping * unit
         damping = max(self.damping * min(best.loss, unit), lowest)
         for _ in range(self.steps):
             known, unseen = best, next(drawn)
             step = mixing.linearised(known)
-            best = mixing.mixture(known.weights**self.sharpening, unseen)
+            best = mixing.mixture(known.weights**self.sharpening, unseen, known.scale)
             for _ in range(6):  # dampings up to a thousand times as high
                 # a step leaves a tenth of each weight at least: none is lost in one
-                moved = np.maximum(known.weights + step(damping), 0.1 * known.weights)
-                after = mixing.mixture(moved**self.sharpening, unseen)
+                change, grown = step(damping, free)
+                moved = np.maximum(known.weights + change, 0.1 * known.weights)
+                scaled = known.scale * float(np.exp(np.clip(grown, -1.0, 1.0)))
+                after = mixing.mixture(moved**self.sharpening, unseen, scaled)
                 if after.loss < best.loss:
                     break
                 damping *= 4.0
             else:
                 break
             best, damping = after, max(damping / 2.0, lowest)
-        return Crystal(best.weights, best.loss, mixing.room)
+        return Crystal(best.weights, best.loss, mixing.room, best.scale)
 
     def _rows_that_fit(self, whole: "engine.Problem", room: int, memory: float) -> int:
         """Return on how many rows mixtures of all pairs that there is room for fit into memory, at least on one."""
@@ -168,32 +181,35 @@ class _Mixing:
             for first in range(0, len(rows) - self.rows + 1, self.rows):
                 yield engine.tiled(self.whole, rows[first : first + self.rows])
 
-    def mixture(self, weights: Weights, rows: "engine.Rows") -> _Mixture:
+    def mixture(self, weights: Weights, rows: "engine.Rows", scale: float) -> _Mixture:
         """Return the mixture of weights, balanced and without what hardly counts, and its errors on rows."""
         weights = self.some.balanced(np.where(weights >= self.least, weights, 0.0))
         where, which = np.nonzero(weights)
         self.count(1, len(where))
         halves = self.some.ins[which], self.some.outs[which]
-        shares = weights[where, which]
+        shares = scale * weights[where, which]
         placed, places = engine.mixture(self.whole, where, *halves, shares, self.room, self.some.parts)
         errors, states, last = engine.mixed(self.whole, rows, placed)
         errors = np.asarray(errors).ravel()[: self.rows * self.whole.outputs]
         loss = float(np.mean(np.asarray(errors, np.float64) ** 2))
-        return _Mixture(weights, rows, placed, (where, which), places, errors, states, last, loss)
+        return _Mixture(weights, scale, rows, placed, (where, which), places, errors, states, last, loss)
 
-    def linearised(self, known: _Mixture) -> Callable[[float], Weights]:
-        """Return the Gauss-Newton change of the weights, `[N, M]`, as a function of the damping."""
+    def linearised(self, known: _Mixture) -> Callable[[float, float], tuple[Weights, float]]:
+        """Return the Gauss-Newton change of the weights, `[N, M]`, and of the logarithm of their scale.
+
+        It is a function of the damping, and of how free the scale is.
+        """
         self.count(2, len(known.places))
         jacobian = engine.jacobian(self.whole, known.rows, known.placed, known.states, known.last)
         plain = replace(self.whole, activation="relu")  # no matter which: one program for all forms
         equations = engine.normal_equations(plain, known.placed, jacobian, count=len(known.errors))
 
-        def step(damping: float) -> Weights:
-            given = known.placed, jacobian, equations, known.errors
-            change = np.asarray(engine.gauss_newton_step(plain, *given, np.float32(damping)))[known.places]
-            table = np.zeros_like(known.weights)
+        def step(damping: float, free: float) -> tuple[Weights, float]:
+            given = known.placed, jacobian, equations, known.errors, np.float32(damping), np.float32(free)
+            shares, grown = map(np.asarray, engine.gauss_newton_step(plain, *given))
+            change, table = shares[known.places] / known.scale, np.zeros_like(known.weights)
             table[known.pairs] = np.where(np.isfinite(change), change, 0.0)  # what overflows says nothing
-            return table
+            return table, float(np.nan_to_num(grown, posinf=0.0, neginf=0.0))
 
         return step
 

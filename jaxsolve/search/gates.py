@@ -56,6 +56,8 @@ class GateRelaxation(OpenRelaxation):
     """Shares that the first round begins with: its time grows with them, and its memory, 4 bytes for each and row."""
     candidates: int = 250
     """Triples that share positions in later rounds, in units of N."""
+    free: float = 0.0
+    """Nothing multiplies all blocks: it would make up for a wrong form, and forms are told apart by what they leave."""
     hopeless: float = 1.0
     """Share of the variance that the mixture of the first round leaves at least where no other follows."""
 
@@ -76,7 +78,7 @@ class GateRelaxation(OpenRelaxation):
         few = puzzle.first_rows(self.most_rows)
         triples, unit = _triples(few), puzzle.variance or 1.0
         whole = engine.to_device(triples.puzzle, devices=devices)
-        read = lambda some, weights: _read(few, triples, some, weights)
+        read = lambda some, weights, scale: _read(few, triples, some, weights)
         best = self.opened(run, whole, triples.likelihood, triples.parts, unit, seed, read)
         told, assembly = best.found
         return GatedAnswer(with_gates(puzzle, told.given.gates), assembly, best.loss, best.error)
@@ -118,4 +120,4 @@ def _read(puzzle: Puzzle, triples: _Triples, some: Candidates, weights: Table) -
     by_piece = slots[0][:, triples.parts[:, 0]] * slots[1][:, triples.parts[:, 1]]
     unseen = 1e-4 * triples.likelihood / triples.likelihood.max()
     place = np.argsort(order).astype(np.float64)
-    return Answer((told, assembly), error_of(told, assembly), place, shares + by_piece.T + unseen)
+    return Answer((told, assembly), error_of(told, assembly), 1.0, place, shares + by_piece.T + unseen)

@@ -7,6 +7,9 @@ whose weights say nothing. What the mixture leaves tells one form of blocks from
 
 Where there are too many shares, each pair is in every second position, or every tenth: all are somewhere, and that is
 enough.
+
+What multiplies all blocks is free on the way: what is mixed adds less than blocks do. Where it is no part of the answer
+it ends at one, or the answer is found before.
 """
 
 from collections.abc import Callable
@@ -18,6 +21,7 @@ from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.puzzle import Puzzle, error_of
+from jaxsolve.puzzle.padding import multiplied
 from jaxsolve.run import OutOfTime, Run
 from jaxsolve.search.crystallisation import GaussNewton, rounded
 from jaxsolve.search.soft_permutation import Candidates
@@ -32,6 +36,8 @@ class Answer(NamedTuple):
     """An assembly, or what it is of some puzzle."""
     loss: float
     """Its mean squared error on the rows of the relaxation."""
+    scale: float
+    """What its blocks are multiplied by for that, besides what their form says."""
     place: Table
     """`[N]` where it has second halves"""
     shares: Table
@@ -46,6 +52,8 @@ class Opened(NamedTuple):
     loss: float
     error: float
     """Lowest mean squared error of a mixture, on rows that it has not seen."""
+    scale: float = 1.0
+    """What blocks are multiplied by for that answer, besides what their form says."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ class OpenRelaxation(GaussNewton):
         """Return whether every position may have a share of every pair."""
         return puzzle.blocks**3 <= self.most_shares
 
-    def assembly(self, puzzle: Puzzle, whole: "engine.Problem", run: Run, *, seed: int) -> Opened:
+    def assembly(self, puzzle: Puzzle, whole: "engine.Problem", run: Run, *, seed: int, scaled: bool = False) -> Opened:
         """Return the best assembly of all rounds.
 
         Parameters
@@ -88,6 +96,8 @@ class OpenRelaxation(GaussNewton):
             What counts and times.
         seed
             Draws rows.
+        scaled
+            Whether blocks may be x + c·f(x), with a c that the form does not say.
 
         Raises
         ------
@@ -96,11 +106,13 @@ class OpenRelaxation(GaussNewton):
         """
         few, halves = puzzle.first_rows(whole.rows), np.arange(puzzle.blocks, dtype=np.float64)
 
-        def read(some: Candidates, weights: Table) -> Answer:
+        def read(some: Candidates, weights: Table, scale: float) -> Answer:
             found, of_pairs = rounded(some, weights, halves)
+            errors = {one: error_of(multiplied(few, one), found) for one in ((1.0, scale) if scaled else (1.0,))}
+            fits = min(errors, key=errors.__getitem__)
             place = np.empty(len(halves))
             place[found.outs] = halves
-            return Answer(found, error_of(few, found), place, of_pairs + 1e-3)
+            return Answer(found, errors[fits], fits, place, of_pairs + 1e-3)
 
         return self.opened(run, whole, puzzle.possible.astype(np.float64), None, puzzle.variance or 1.0, seed, read)
 
@@ -112,7 +124,7 @@ class OpenRelaxation(GaussNewton):
         parts: NDArray[np.intp] | None,
         unit: float,
         seed: int,
-        read: Callable[[Candidates, Table], Answer],
+        read: Callable[[Candidates, Table, float], Answer],
     ) -> Opened:
         """Return where rounds come to.
 
@@ -127,27 +139,28 @@ class OpenRelaxation(GaussNewton):
         unit
             The variance of the predictions, or 1.
         read
-            Returns what a mixture has nearly become.
+            Returns what a mixture has nearly become, whose blocks are multiplied by a scale.
         """
         best: Answer | None = None
-        (some, weights), error, room = self._all(likelihood, parts), np.inf, 0
+        (some, weights), error, room, scale = self._all(likelihood, parts), np.inf, 0, 1.0
         for k in range(self.rounds):
             rng = np.random.default_rng([seed, k])
             fixed: dict[str, Any] = {"least": self.least_share, "room": room, "unit": unit}
             try:
-                crystal = self.crystallised(run, whole, some, weights, rng, **fixed)
+                crystal = self.crystallised(run, whole, some, weights, rng, **fixed, scale=scale)
             except OutOfTime:
                 if best is None:
                     raise
                 break
-            room, error, answer = crystal.room, min(error, crystal.error), read(some, crystal.weights)
+            room, scale, error = crystal.room, crystal.scale, min(error, crystal.error)
+            answer = read(some, crystal.weights, scale)
             best = answer if best is None or answer.loss < best.loss else best
             if best.loss <= self.near * unit or error > self.hopeless * unit:
                 break
             likely = np.where(likelihood > 0, answer.shares, 0.0)
             some, weights = self._around(likely, answer.place, self.width * self.narrowing**k, parts)
         assert best is not None
-        return Opened(best.found, best.loss, error)
+        return Opened(best.found, best.loss, error, best.scale)
 
     def _all(self, likelihood: Table, parts: NDArray[np.intp] | None) -> tuple[Candidates, Table]:
         """Return all pairs that there may be, and their weights in all positions, or as many as there is room for."""

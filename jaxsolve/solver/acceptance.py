@@ -18,7 +18,7 @@ from jaxsolve.certificate import (
     reachable,
     with_evidence,
 )
-from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, read_as, unused
+from jaxsolve.puzzle import Assembly, Puzzle, error_of, mean_squared_error, read_as, unused
 from jaxsolve.puzzle.units import AffineFit, affine_fit, matched, plainest
 from jaxsolve.run import OutOfTime, Run
 from jaxsolve.search import begin, descend
@@ -28,6 +28,7 @@ from jaxsolve.solver.config import NONE, Config
 from jaxsolve.solver.hypothesis import Hypothesis
 from jaxsolve.solver.initial import initial_of
 from jaxsolve.solver.portfolio import Portfolio
+from jaxsolve.solver.scales import Scaled, fitted
 
 SINGLED_OUT = 0.02
 """Share of the variance of the predictions up to which an answer is weighed at once: it may be identified."""
@@ -50,12 +51,17 @@ class Acceptance:
     """Times at most that the units of a table are fitted anew: each time they are nearer."""
     refitted: float = 0.9
     """Share of an answer's error below which an affine map that is known to be there is fitted anew."""
+    near_units: float = 2.0
+    """Slope of units that are near those of the table: a wrong activation may feign them, so that others are asked."""
     rows: int = 400
     """Rows that tell whether an answer may fit another activation better."""
     better: float = 0.9
     """Share of an answer's error that another activation leaves at most where it is read with that."""
     akin: float = 0.1
-    """Share of the variance that answers leave at most where activations that are nearly the same are told apart."""
+    """Share of the variance that answers leave at most where activations that are nearly the same are told apart, and
+    scales of the blocks."""
+    rescaled: float = 0.5
+    """Share of an answer's error that another scale leaves at most where it is read with that."""
 
 
 class Asked(Protocol):
@@ -94,6 +100,7 @@ class Judge:
 
     def settles(self, hypothesis: Hypothesis, attempt: Attempt) -> bool:
         """Search from one start, if it is to be searched from, and judge; return whether that ends the search here."""
+        hypothesis = self._owner(hypothesis, attempt)
         if attempt.search == NONE:
             attempt.announce(self.run)
             return False
@@ -140,6 +147,9 @@ class Judge:
         fit, known = affine_fit(puzzle, assembly), puzzle.units.link == "affine"
         if fit is None or fit.mse > numbers.correlated * variance:
             return False
+        near = 1 / self.numbers.near_units < fit.slope < self.numbers.near_units
+        if near and not known and self.portfolio.in_doubt():
+            return False
         share = self.numbers.refitted if known else numbers.other_units
         if fit.mse < share * attempt.mse and (known or attempt.mse > ODD * variance):
             self.refit = fit if fit.mse < ODD * variance else matched(puzzle, assembly)[0]
@@ -155,10 +165,10 @@ class Judge:
         shares = {"better": numbers.better, "close": numbers.akin}
         name = better_activation(puzzle, attempt.descent.assembly, attempt.mse, rows=numbers.rows, **shares)
         if name is None:
+            name = self._other_scale(attempt)
+        if name is None:
             return None
-        opened = {one.puzzle.activation: one for one in self.portfolio.hypotheses}
-        other = opened.get(name) or self.portfolio.add(name)
-        other.pairing = other.pairing or hypothesis.pairing
+        other = self._read_with(name, hypothesis)
         own = other.puzzle if puzzle is hypothesis.puzzle else read_as(puzzle, name)
         problem = engine.to_device(own, attempt.problem.rows, self.config.devices)
         with self.run.phase("seed"):
@@ -168,6 +178,33 @@ class Judge:
         anew = {"certificate": None, "mse": np.inf}
         other.attempts.append(replace(attempt, puzzle=own, problem=problem, descent=descent, **anew))
         return other
+
+    def _read_with(self, activation: str, hypothesis: Hypothesis) -> Hypothesis:
+        """Return the hypothesis of an activation, which has the pairs of another one if it has none."""
+        opened = {one.puzzle.activation: one for one in self.portfolio.hypotheses}
+        other = opened.get(activation) or self.portfolio.add(activation)
+        other.pairing = other.pairing or hypothesis.pairing
+        return other
+
+    def _owner(self, hypothesis: Hypothesis, attempt: Attempt) -> Hypothesis:
+        """Return the hypothesis of an attempt, which a relaxation of everything may have led to another scale."""
+        if attempt.puzzle.activation == hypothesis.puzzle.activation:
+            return hypothesis
+        other = self._read_with(attempt.puzzle.activation, hypothesis)
+        hypothesis.attempts.remove(attempt)
+        other.attempts.append(attempt)
+        return other
+
+    def _other_scale(self, attempt: Attempt) -> str | None:
+        """Return a form of another scale under which an answer that is nearly right fits much better."""
+        puzzle, numbers = attempt.puzzle, self.numbers
+        if puzzle.activation_given or attempt.mse > numbers.akin * puzzle.variance:
+            return None
+        if attempt.certificate is not None and attempt.certificate.exact:
+            return None
+        few, read = puzzle.first_rows(numbers.rows), Scaled(puzzle.activation, attempt.descent.assembly, attempt.mse)
+        own, scaled = error_of(few, read.assembly), fitted(few, read)
+        return scaled.form if scaled.loss < numbers.rescaled * own else None
 
     def _leaves_noise(self, hypothesis: Hypothesis, attempt: Attempt) -> bool:
         """Weigh the best answer so far; return whether noise is all that is left.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxsolve.architecture import respelled, same, unusual
+from jaxsolve.architecture import same, unusual
 from jaxsolve.certificate import Certificate
 from jaxsolve.puzzle import Assembly, Puzzle, mean_squared_error, read_as
 from jaxsolve.puzzle.padding import usual_forms
@@ -27,8 +27,8 @@ def rank_activations(
 
 def telling_forms(
     puzzle: Puzzle, assemblies: Sequence[Assembly], *, rows: int, bad: float, clearly: float, most: int
-) -> list[str]:
-    """Return unusual forms that some first orders fit clearly better than usual ones, the best first.
+) -> list[tuple[str, float]]:
+    """Return unusual forms that some first orders fit clearly better than usual ones, and their errors, lowest first.
 
     Parameters
     ----------
@@ -49,26 +49,7 @@ def telling_forms(
     if not lowest > least:
         return []
     ranked = _ranked(puzzle, unusual(embeds=puzzle.first is not None), assemblies, rows)
-    return [name for name, loss in ranked if loss < min(least, clearly * lowest) and same(name) == name][:most]
-
-
-def usual_scales(blocks: int) -> list[float]:
-    """Return what residuals of so many blocks are usually multiplied by, if by anything, the most usual first."""
-    n = blocks
-    return list(dict.fromkeys([0.5, 0.5**0.5, n**-0.5, (2 * n) ** -0.5, 0.1, 0.2, 0.25, 1 / n]))
-
-
-def likely_scales(
-    puzzle: Puzzle, assemblies: Sequence[Assembly], rows: int, *, most: int = 2, clearly: float = 0.5
-) -> list[str]:
-    """Return forms whose blocks are x + c·f(x) with a c that people choose, where some of these fit clearly better.
-
-    They are at most so many, and leave `clearly` times the error of the puzzle's own form at most.
-    """
-    names = [respelled(puzzle.activation, scale=c) for c in usual_scales(puzzle.blocks)]
-    ranked = _ranked(puzzle, names, assemblies, rows)
-    own = _ranked(puzzle, [puzzle.activation], assemblies, rows)[0][1]
-    return [name for name, loss in ranked if loss < clearly * own][:most]
+    return [(name, loss) for name, loss in ranked if loss < min(least, clearly * lowest) and same(name) == name][:most]
 
 
 def _ranked(

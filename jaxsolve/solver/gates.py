@@ -11,7 +11,7 @@ FORMS = "silu", "rms_norm+silu", "rms_norm+silu+rms_norm", "sigmoid", "layer_nor
 """What is tried where nobody has said what the form is: gates are found under many that are nearly right."""
 
 
-def gates_told(puzzle: Puzzle, config: Config, run: Run, *, enough: float = 0.1) -> GatedAnswer:
+def gates_told(puzzle: Puzzle, config: Config, run: Run, *, enough: float = 0.03) -> GatedAnswer:
     """Return a puzzle whose gates are told, and an assembly of it.
 
     Parameters

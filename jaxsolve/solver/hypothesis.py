@@ -21,10 +21,10 @@ from jaxsolve.solver.attempt import Attempt
 from jaxsolve.solver.config import AUTO, NONE, Config
 from jaxsolve.solver.initial import Start, first_orders, initial_of, paired_by, ranked_pairings
 from jaxsolve.solver.sites import Site, Sites
-from jaxsolve.solver.sounding import opened
+from jaxsolve.solver.sounding import from_nothing
 
-GIVEN, OPENED = "given", "open_relaxation"
-"""Where an assembly comes from that was given, and one that comes from nothing."""
+GIVEN, SCALED = "given", "scale"
+"""Where an assembly comes from that was given, and one that was found with a scale of the blocks."""
 TURNS = "all", "fewer", "error", "error", "action", "action"
 """Turns of sites by what they assume: that all blocks run, that fewer do, or that no first order is right, so that
 networks are grown by beams that rank in one way or the other. These have two in a row: one that keeps the pairs."""
@@ -78,10 +78,18 @@ class Hypothesis:
         What `first_start` gives for it, if it is there already.
     given
         An assembly to begin with.
+    named
+        Where it comes from.
     """
 
     def __init__(
-        self, puzzle: Puzzle, config: Config, run: Run, start: Start | None = None, given: Assembly | None = None
+        self,
+        puzzle: Puzzle,
+        config: Config,
+        run: Run,
+        start: Start | None = None,
+        given: Assembly | None = None,
+        named: str = GIVEN,
     ) -> None:
         self.puzzle, self.config, self.run = puzzle, config, run
         self.attempts: list[Attempt] = []
@@ -92,7 +100,7 @@ class Hypothesis:
         self.available = Sites(puzzle, config, run)
         """What opens sites."""
         self._numbers = config.given("attempts", Attempts())
-        self._start, self._given = start, given
+        self._start, self._given, self._named = start, given, named
         self._candidates = self._initial()
         self.taken = 0
         """Initial candidates so far."""
@@ -176,7 +184,9 @@ class Hypothesis:
                 with run.phase("seed"):
                     descent = begin(problem, self._given, run)
                 given, self._given = self._given, None
-                yield Attempt(self.puzzle, pairing, GIVEN, "joint_shortlisted", problem, descent, given, descent.loss)
+                yield Attempt(
+                    self.puzzle, pairing, self._named, "joint_shortlisted", problem, descent, given, descent.loss
+                )
             known = self._start.orders if self._start and pairing is self._start.pairing else {}
             for name, order in first_orders(paired, config, known):
                 with run.phase("seed"):
@@ -185,13 +195,10 @@ class Hypothesis:
                 if by_turns and config.search == AUTO:
                     most = self._numbers.first_evaluations
                 yield Attempt(self.puzzle, pairing, name, search, problem, descent, start, descent.loss, most)
-            if by_turns and (relaxed := opened(self.puzzle, config, run)) is not None:
-                with run.phase("seed"):
-                    descent = begin(problem, relaxed.found, run)
-                search = "joint_shortlisted" if config.search == AUTO else search
-                start, most = descent.assembly, self._numbers.first_evaluations
-                found = Attempt(self.puzzle, pairing, OPENED, search, problem, descent, start, descent.loss, most)
-                yield replace(found, relaxed_loss=relaxed.error)
+            if by_turns:
+                opening = from_nothing(self.puzzle, pairing, problem, config, run, self._numbers.first_evaluations)
+                if opening is not None:
+                    yield opening
 
     def _first_problem(self) -> "engine.Problem":
         """Return the problem of initial candidates; what evaluates it is compiled while the host pairs."""

@@ -9,7 +9,7 @@ import numpy as np
 from jaxsolve.ordering import QUICK_SEEDS, Order, Paired, seed_order, seriated_order
 from jaxsolve.ordering.norm_walk import walked
 from jaxsolve.pairing import PAIRINGS, Pairing, oriented, pair, placed, rank_pairings
-from jaxsolve.puzzle import Puzzle, conditioned, mean_squared_error
+from jaxsolve.puzzle import Assembly, Puzzle, conditioned, mean_squared_error
 from jaxsolve.puzzle.units import AffineFit, matched
 from jaxsolve.run import Run
 from jaxsolve.solver.config import AUTO, NONE, Config
@@ -49,6 +49,12 @@ class Start:
     """By the names of their seeds."""
     units: AffineFit | None = None
     """Map of the outputs of one of them to predictions that are in other units, where they look so."""
+
+    @property
+    def assemblies(self) -> list[Assembly]:
+        """The first orders of those pairs."""
+        whole = lambda half: np.asarray(half, np.int32)
+        return [Assembly(whole(order), whole(self.pairing.partner[order])) for order in self.orders.values()]
 
 
 def first_start(puzzle: Puzzle, config: Config) -> Start:

@@ -20,12 +20,13 @@ from jaxsolve.ordering import LINES
 from jaxsolve.puzzle import Assembly, Puzzle, read_as
 from jaxsolve.puzzle.padding import usual_forms
 from jaxsolve.run import Run
-from jaxsolve.solver.activations import akin, likely_scales, rank_activations, telling_forms
+from jaxsolve.solver.activations import akin, rank_activations, telling_forms
 from jaxsolve.solver.attempt import Attempt
 from jaxsolve.solver.config import AUTO, NONE, Config
-from jaxsolve.solver.hypothesis import Hypothesis
+from jaxsolve.solver.hypothesis import SCALED, Hypothesis
 from jaxsolve.solver.initial import Start
-from jaxsolve.solver.sounding import sounded
+from jaxsolve.solver.scales import Scaled, scaled_form
+from jaxsolve.solver.sounding import OPENED, sounded
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Policy:
     """Attempts under the best hypothesis of all usual ones before norms are tried, if none of them fits by then."""
     activations: int = 4
     """Activations that norms are tried with: those under which the error is lowest without them."""
+    nearly: float = 0.95
+    """Share of what first orders leave that they leave under another scale at most where that is searched later on."""
     rows: int = 400
     """Rows that tell which activation to try first."""
     telling_rows: int = 100
@@ -91,8 +94,8 @@ class Portfolio:
     """Hypotheses, and whose turn it is."""
 
     policy: Policy
-    opened: Callable[[Puzzle], Hypothesis]
-    """Makes a hypothesis."""
+    opened: Callable[[Puzzle, Assembly | None], Hypothesis]
+    """Makes a hypothesis that begins with an assembly, if there is one."""
     hypotheses: list[Hypothesis]
     """The first is the puzzle as it is read."""
     first_orders: list[Assembly] = field(default_factory=list)
@@ -108,6 +111,10 @@ class Portfolio:
     """Whether there is nothing left to try."""
     sound: Callable[[Puzzle], float | None] = lambda puzzle: None
     """Returns what a mixture of everything leaves of a puzzle; None: it has too many blocks for one."""
+    scaled: Callable[..., Scaled | None] = lambda puzzle, assemblies, **bounds: None
+    """Returns a form of another scale for which some assemblies speak, as `scaled_form` does."""
+    starts: dict[str, Assembly] = field(default_factory=dict)
+    """Assemblies that were found under forms to be tried."""
     refused: list[str] = field(default_factory=list)
     """Activations that sounded worse than others: they are tried after all."""
 
@@ -121,14 +128,18 @@ class Portfolio:
         cls, policy: Policy, puzzle: Puzzle, config: Config, run: Run, first: Start, start: Assembly | None = None
     ) -> "Portfolio":
         """Return the portfolio of one hypothesis: a puzzle as it is read, with its first start, and an assembly."""
-        opened = lambda puzzle: Hypothesis(puzzle, config, run)
-        orders = [Assembly(order, first.pairing.partner[order]) for order in first.orders.values()]
+        opened = lambda puzzle, start: Hypothesis(puzzle, config, run, given=start, named=SCALED)
+        orders = first.assemblies
         found = cls(policy, opened, [Hypothesis(puzzle, config, run, first, start)], orders)
         if AUTO in (config.order_seed, config.search):
             found.sound = lambda puzzle: sounded(puzzle, config, run)
+            found.scaled = lambda puzzle, orders, **bounds: scaled_form(puzzle, orders, config, run, **bounds)
         if policy.patience and puzzle.blocks > 1:
             bounds = {"rows": policy.telling_rows, "bad": policy.bad, "clearly": policy.telling, "most": policy.told}
-            found.waiting = telling_forms(puzzle, orders, **bounds)
+            forms = telling_forms(puzzle, orders, **bounds)
+            found.waiting = [name for name, _ in forms]
+            lowest = min((loss / puzzle.variance for _, loss in forms), default=policy.bad)
+            found.scale_waits(policy.bad, clearly=policy.clearly, most=lowest)
         if found.waiting:
             found.stage, found.visit = "told", None
         return found
@@ -143,7 +154,9 @@ class Portfolio:
             return None
         if self.visit is not None:
             return self.hypotheses[self.visit.hypothesis]
-        return min(self.hypotheses, key=lambda one: one.promise**self.policy.exponent * (1 + one.evaluations))
+        share = lambda one: self.policy.exponent * np.log(one.promise) + np.log(1 + one.evaluations)
+        with np.errstate(divide="ignore"):
+            return min(self.hypotheses, key=share)
 
     @property
     def _first(self) -> Puzzle:
@@ -151,13 +164,30 @@ class Portfolio:
 
     def _unusual(self) -> list[str]:
         """Return what is sounded where no usual form fits."""
-        scaled = likely_scales(self._first, self._whole_starts(), self.policy.rows, clearly=self.policy.clearly)
         best = sorted(self.hypotheses, key=lambda one: one.promise)
         likely = list(dict.fromkeys(bare(one.puzzle.activation) for one in best))[: self.policy.activations]
         named = unusual(embeds=self._first.first is not None)
         each = [[name for name in named if bare(name) == one] for one in likely]
         by_kind = zip(*(names for names in each if names), strict=True)  # of some, none are usual
-        return scaled + [name for some in by_kind for name in some]
+        return [name for some in by_kind for name in some]
+
+    def scale_waits(self, below: float, **asked: Any) -> bool:
+        """Let a form of another scale wait before all others, if there is one; return whether there is.
+
+        Parameters
+        ----------
+        below
+            Share of the variance that a short search leaves under it at most.
+        asked
+            What first orders have to leave under it, as `scaled_form` takes it.
+        """
+        found = self.scaled(self._first, self._whole_starts(), **asked)
+        heard = found is None or found.form in (one.puzzle.activation for one in self.hypotheses)
+        if found is None or heard or found.loss > below * self._first.variance:
+            return False
+        self.waiting.insert(0, found.form)
+        self.starts[found.form] = found.assembly
+        return True
 
     def _whole_starts(self) -> list[Assembly]:
         """Return where attempts began that run all blocks: where blocks were left out there are null halves."""
@@ -169,7 +199,11 @@ class Portfolio:
         if self.farther or self._first.activation_given:
             return False
         best = min(self.hypotheses, key=lambda one: one.promise)
-        lost = best.promise > self.policy.fitting * self._first.variance
+        # a mixture of everything that has become no answer says which form is better, and not that one fits
+        errors = [
+            one.mse if one.order_seed == OPENED else one.promise for two in self.hypotheses for one in two.attempts
+        ]
+        lost = min(errors, default=np.inf) > self.policy.fitting * self._first.variance
         return lost and len(best.attempts) >= self.policy.usual_attempts
 
     def exhausted(self) -> None:
@@ -217,7 +251,7 @@ class Portfolio:
 
     def _next_visit(self) -> None:
         """Go on to the next visit, or the next stage."""
-        first, patience = self.hypotheses[0], self.policy.patience
+        first, policy, patience = self.hypotheses[0], self.policy, self.policy.patience
         if self.stage == "told":
             if self.waiting:
                 self.add(self.waiting.pop(0))
@@ -234,6 +268,8 @@ class Portfolio:
             if not first.puzzle.activation_given and first.attempts:
                 ranked = rank_activations(first.puzzle, self._whole_starts(), self.policy.rows)
                 self.waiting = [name for name, _ in ranked if same(name) == name]
+                promise = min(one.promise for one in self.hypotheses) / first.puzzle.variance
+                self.scale_waits(policy.clearly * promise, clearly=policy.nearly, most=1.0, thorough=True)
         elif self.waiting:
             name = self.waiting.pop(0)
             before = min(one.promise for one in self.hypotheses)
@@ -245,7 +281,7 @@ class Portfolio:
 
     def _sounds(self, name: str, before: float) -> bool:
         """Return whether a mixture of everything fits a form clearly better than all others; or none is affordable."""
-        error = None if name in self.refused else self.sound(read_as(self._first, name))
+        error = None if name in (*self.refused, *self.starts) else self.sound(read_as(self._first, name))
         if error is None or error < self.policy.clearly * before:
             return True
         self.refused.append(name)
@@ -253,7 +289,7 @@ class Portfolio:
 
     def add(self, activation: str) -> Hypothesis:
         """Return a new hypothesis: the first one's puzzle read with another activation."""
-        self.hypotheses.append(self.opened(read_as(self.hypotheses[0].puzzle, activation)))
+        self.hypotheses.append(self.opened(read_as(self._first, activation), self.starts.get(activation)))
         return self.hypotheses[-1]
 
     def _elsewhere(self, hypothesis: Hypothesis, attempt: Attempt) -> bool:
@@ -278,6 +314,7 @@ class Portfolio:
         """Return what `restore` takes, the hypotheses apart, as plain values."""
         visit = None if self.visit is None else asdict(self.visit)
         lists = {"waiting": self.waiting, "refused": self.refused}
+        lists |= {"starts": {name: [half.tolist() for half in one] for name, one in self.starts.items()}}
         return {"stage": self.stage, "visit": visit, "farther": self.farther} | lists
 
     def restore(self, meta: dict[str, Any]) -> None:

@@ -117,7 +117,7 @@ def _begun(reading: Reading, config: Config, run: Run, first: Start | None, refi
     with run.phase("pair"):
         first = first or first_start(reading.puzzle, config)
     if first.units is not None and not reading.fits:
-        form = form_in_given_units(reading.puzzle, first.units, config, run)
+        form = form_in_given_units(reading.puzzle, first.units, first.assemblies, config, run)
         if form is None:
             reading.refit(reading.puzzle, first.units, reading.start)
         else:

@@ -126,6 +126,11 @@ def restored(of: Stored, reading: Reading, judge: Judge, begun: Callable[[], Jud
             judge = begun()
         judge.run.restore(meta)
         judge.refits, judge.weighed = int(meta["refits"]), float(meta["weighed"])
+        for name, halves in meta["portfolio"].get("starts", {}).items():
+            own = {
+                f"start.{part}": np.array(half, np.int32) for part, half in zip(("ins", "outs"), halves, strict=True)
+            }
+            judge.portfolio.starts[str(name)] = _assembly_of(own, "start", reading.puzzle.blocks)
         for one in meta["hypotheses"][1:]:
             judge.portfolio.add(str(one["activation"]))
         for k, one in enumerate(judge.portfolio.hypotheses):

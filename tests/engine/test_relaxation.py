@@ -82,9 +82,14 @@ class Device:
     def equations(self):
         return engine.normal_equations(self.problem, self.mixture, self.tiles, count=self.count)
 
-    def changes(self, damping):
+    def step(self, damping, free=0.0):
+        """Changes of the shares, and of the logarithm of what multiplies all of them."""
         given = self.problem, self.mixture, self.tiles, self.equations, self.errors, np.float32(damping)
-        return self.by_pair(np.asarray(engine.gauss_newton_step(*given)))
+        shares, grown = engine.gauss_newton_step(*given, np.float32(free))
+        return self.by_pair(np.asarray(shares)), float(grown)
+
+    def changes(self, damping):
+        return self.step(damping)[0]
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -166,8 +171,9 @@ def test_normal_equations_are_products_and_sums_of_derivatives_by_shares():
     np.testing.assert_allclose(found.equations.of_sums, sums, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("free", [0.0, 0.3, 3.0])
 @pytest.mark.parametrize("damping", [1e-4, 1e-2, 10.0])
-def test_gauss_newton_steps_minimise_what_they_say(damping):
+def test_gauss_newton_steps_minimise_what_they_say(damping, free):
     puzzle, _, ins, outs, shares = example(seed=9)
     shares[0, 0], shares[1] = 0.0, [0.0, 0.0, 1.0]
     slopes = derivatives(puzzle, ins, outs, shares).reshape(ROWS, -1)
@@ -181,10 +187,17 @@ def test_gauss_newton_steps_minimise_what_they_say(damping):
             np.diag(np.sqrt(damping / np.maximum(shares.ravel(), 1e-12))),
         ]
     )
+    by_factor = np.concatenate([slopes @ shares.ravel() / np.sqrt(ROWS), np.zeros(len(table) - ROWS)])
+    cost = np.eye(1, N * K + 1, N * K) * np.sqrt(damping / max(free, 1e-12))
+    table = np.concatenate([np.column_stack([table, by_factor]), cost])
     wanted = np.concatenate([-errors / np.sqrt(ROWS), np.zeros(len(table) - ROWS)])
-    expected = np.linalg.lstsq(table, wanted)[0].reshape(N, K)
-    found = np.where(shares > 0, Device(puzzle, ins, outs, shares).changes(damping), 0.0)
-    np.testing.assert_allclose(found, expected, rtol=2e-2, atol=2e-3 * np.abs(expected).max())
+    *expected, factor = np.linalg.lstsq(table, wanted)[0]
+    found, grown = Device(puzzle, ins, outs, shares).step(damping, free)
+    most = np.abs(expected).max()
+    found = np.where(shares > 0, found, 0.0)
+    np.testing.assert_allclose(found, np.reshape(expected, (N, K)), rtol=2e-2, atol=2e-3 * most)
+    assert grown == pytest.approx(factor, rel=2e-2, abs=2e-3 * most)
+    assert free or not grown
 
 
 def test_a_small_step_lowers_the_error_about_as_much_as_it_says():

@@ -6,7 +6,7 @@ import pytest
 from jaxsolve import engine
 from jaxsolve.engine import mixtures
 from jaxsolve.generation import Recipe, generate
-from jaxsolve.puzzle import as_answered, mean_squared_error
+from jaxsolve.puzzle import as_answered, mean_squared_error, read_as
 from jaxsolve.run import OutOfTime, Run
 from jaxsolve.search.gates import GateRelaxation
 from jaxsolve.search.open_relaxation import OpenRelaxation
@@ -21,9 +21,9 @@ def dropped(**options):
     return one.dropped
 
 
-def opened(puzzle, run=None, **numbers):
+def opened(puzzle, run=None, *, scaled=False, **numbers):
     search = OpenRelaxation(**numbers)
-    return search.assembly(puzzle, engine.to_device(puzzle), run or Run(), seed=0)
+    return search.assembly(puzzle, engine.to_device(puzzle), run or Run(), seed=0, scaled=scaled)
 
 
 @pytest.mark.parametrize("epochs", [0, 3])
@@ -52,6 +52,18 @@ def test_a_form_that_is_wrong_leaves_more():
     one = dropped(activation="tanh+tanh")
     wrong = one.puzzle.replace(activation="relu")
     assert opened(one.puzzle).error < 0.1 * opened(wrong, rounds=1).error
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.4])
+def test_what_multiplies_all_blocks_is_found_with_them(scale):
+    one = dropped(activation=f"{scale}*relu", epochs=(6,))
+    puzzle = read_as(one.puzzle, "relu")
+    found = opened(puzzle, scaled=True)
+    assert one.puzzle.permutation(found.found) == one.permutation
+    assert found.scale == pytest.approx(scale, rel=5e-3)
+    assert found.loss < 1e-3 * puzzle.variance
+    if scale != 1.0:
+        assert opened(puzzle).loss > found.loss, "a form that was given has no other scale"
 
 
 def test_it_ends_with_the_run():

@@ -167,6 +167,7 @@ def test_an_answer_is_read_anew_until_no_activation_fits_it_better(monkeypatch):
     following, searched = {relu: gelu, gelu: tanh_gelu}, []
     monkeypatch.setattr(Judge, "_reread", lambda self, hypothesis, _: following.get(hypothesis))
     monkeypatch.setattr(Judge, "_other_units", lambda *_: False)
+    monkeypatch.setattr(Judge, "_owner", lambda self, hypothesis, _: hypothesis)
     found = lambda self, attempt: searched.append(attempt.name) or attempt.name == "gelu_tanh"
     monkeypatch.setattr(Judge, "_search", found)
     judge = Judge(Config(), Run(), None)

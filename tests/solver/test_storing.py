@@ -8,6 +8,7 @@ from jaxsolve.puzzle import demo_puzzle, predict
 from jaxsolve.run import OutOfTime, Run, load_checkpoint, save_checkpoint
 from jaxsolve.solver import Config, solve
 from tests import reference
+from tests.solver.test_scales import dropped
 
 N = 6
 
@@ -77,6 +78,23 @@ def test_whatever_the_pairs_come_from(tmp_path, pairing):
         save_checkpoint(tmp_path, *kept[k])
         again = solve(puzzle, config, attempts(4 - k), resume=load_checkpoint(tmp_path))
         assert end_of(again) == end_of(whole)
+
+
+@pytest.mark.parametrize("asked", [{}, {"policy.bad": 1e9, "policy.clearly": 1.0}])
+def test_while_a_scale_of_the_blocks_is_found(tmp_path, asked):
+    puzzle, kept = dropped("0.3*relu")[0], []
+    noise = np.random.default_rng(0).normal(scale=0.3 * puzzle.y.std(), size=puzzle.rows)
+    puzzle, config = puzzle.replace(y=puzzle.y + noise, link_given=True), Config(options=asked)
+    run = attempts(4)
+    whole = solve(puzzle, config, run, keep=lambda stored: kept.append((stored, run.left)))
+    found = [bool(meta["portfolio"]["starts"]) for (meta, _), _ in kept]
+    scaled = [len(meta["hypotheses"]) > 1 for (meta, _), _ in kept]
+    assert any(found) == bool(asked), "asked for, it is found with first orders, and else with mixtures"
+    assert any(scaled)
+    stored, left = kept[scaled.index(True)]
+    save_checkpoint(tmp_path, *stored)
+    again = solve(puzzle, config, attempts(left), resume=load_checkpoint(tmp_path))
+    assert end_of(again) == end_of(whole)
 
 
 def test_while_networks_grow(tmp_path):
