@@ -22,6 +22,7 @@ SEEN = {
     "tanh": nn.Tanh,
     "none": nn.Identity,
     "layer_norm": lambda d: nn.LayerNorm(d, elementwise_affine=False),
+    "sigmoid": nn.Sigmoid,
     "rms_norm": lambda d: nn.RMSNorm(d, elementwise_affine=False),
 }
 
@@ -31,13 +32,23 @@ def seen(name, d):
 
 
 class Block(nn.Module):
-    def __init__(self, d, width, biased, before, act, scale):
+    def __init__(self, d, width, biased, before, act, scale, gates):
         super().__init__()
-        self.inp, self.out = nn.Linear(d, width, bias=biased), nn.Linear(width, d, bias=biased)
-        self.before, self.act, self.scale = before, act, scale
+        self.inp = nn.Linear(d, width * (2 if gates == "packed" else 1), bias=biased)
+        self.out = nn.Linear(width, d, bias=biased)
+        if gates == "pieces":
+            self.gate = nn.Linear(d, width, bias=biased)
+        self.before, self.act, self.scale, self.gates = before, act, scale, gates
 
     def forward(self, h):
-        return h + self.scale * self.out(self.act(self.inp(self.before(h))))
+        h_in = self.before(h)
+        hidden = self.inp(h_in)
+        if self.gates == "none":
+            return h + self.scale * self.out(self.act(hidden))
+        gate, own = (self.gate(h_in), hidden) if self.gates == "pieces" else hidden.chunk(2, dim=-1)
+        if self.gates == "packed" and isinstance(self.act, nn.Sigmoid):  # as nn.GLU has it
+            gate, own = own, gate
+        return h + self.scale * self.out(self.act(gate) * own)
 
 
 class Stack(nn.Module):
@@ -54,7 +65,7 @@ class Stack(nn.Module):
             self.first = nn.Linear(recipe.inputs, d, bias=outer)
         self.first_act = seen(first or "none", d)
         made = lambda width: Block(
-            d, width, recipe.biases == "all", seen(before, d), seen(act, d), float(number) if number else 1.0
+            d, width, recipe.biases == "all", seen(before, d), seen(act, d), float(number or 1.0), recipe.gates
         )
         self.blocks = nn.Sequential(*map(made, recipe.widths_of_blocks))
         self.seen = seen(last, d)
