@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxsolve.architecture import activation_of, canonical, form_of, usual
+from jaxsolve.architecture import activation_of, canonical, form_of, same, usual
 from jaxsolve.puzzle.gate_pieces import behind, swapped
 from jaxsolve.puzzle.given import Gates
 from jaxsolve.puzzle.open_roles import as_answered
@@ -27,6 +27,11 @@ def inputs_of(puzzle: Puzzle) -> Floats:
 def usual_forms(puzzle: Puzzle) -> list[str]:
     """Return the forms that are tried where nobody has said what the form is, that of the puzzle first."""
     return usual(puzzle.activation, embeds=puzzle.first is not None, gated=puzzle.gates is not None)
+
+
+def distinct_forms(puzzle: Puzzle) -> list[str]:
+    """Return those of the usual forms that more than the right answer tells apart."""
+    return [name for name in usual_forms(puzzle) if same(name) == name]
 
 
 def embedded(puzzle: Puzzle) -> Puzzle:

@@ -100,8 +100,9 @@ def _lowest(once: NDArray[np.float64], twice: NDArray[np.float64], sets: NDArray
 
 def _made_together(each: Moves, sets: NDArray[np.bool_]) -> Moves:
     """Return as moves those that make several moves that do not touch each other, `[S, M]`, at once."""
-    blocks = each.ins.shape[1]
-    moved = lambda half: (np.arange(blocks) + sets @ (half - np.arange(blocks))).astype(np.int32)
+    blocks, of = each.ins.shape[1], sets.astype(np.float32)  # whole numbers below 2²⁴ are exact, and products are fast
+    stay = np.arange(blocks, dtype=np.float32)
+    moved = lambda half: (stay + of @ (half - stay)).astype(np.int32)
     first = np.where(sets, each.first, blocks).min(axis=1, initial=blocks)
     return Moves(moved(each.ins), moved(each.outs), first.astype(np.int32))
 
@@ -154,13 +155,10 @@ def _touched(moves: Moves) -> NDArray[np.bool_]:
 def together(moves: Moves, chosen: list[int]) -> tuple[Moves, list[int]]:
     """Return as moves the first 1, 2, 4, … and all of some moves that do not touch each other, and how many."""
     sizes = sorted({1 << k for k in range(len(chosen).bit_length())} | {len(chosen)})
-    ins, outs = np.tile(np.arange(moves.ins.shape[1], dtype=np.int32), (2, len(sizes), 1))
-    for k, size in enumerate(sizes):
-        for m in chosen[:size]:
-            ins[k] = ins[k][moves.ins[m]]
-            outs[k] = outs[k][moves.outs[m]]
-    first = np.array([moves.first[chosen[:size]].min() for size in sizes], np.int32)
-    return Moves(ins, outs, first), sizes
+    sets = np.zeros((len(sizes), moves.size), np.bool_)
+    for some, size in zip(sets, sizes, strict=True):
+        some[chosen[:size]] = True
+    return _made_together(moves, sets), sizes
 
 
 SWEEPS: dict[str, Sweep] = {

@@ -18,7 +18,7 @@ import numpy as np
 from jaxsolve.architecture import bare, same, unusual
 from jaxsolve.ordering import LINES
 from jaxsolve.puzzle import Assembly, Puzzle, read_as
-from jaxsolve.puzzle.padding import usual_forms
+from jaxsolve.puzzle.padding import distinct_forms
 from jaxsolve.run import Run
 from jaxsolve.solver.activations import akin, rank_activations, telling_forms
 from jaxsolve.solver.attempt import Attempt
@@ -139,7 +139,7 @@ class Portfolio:
             forms = telling_forms(puzzle, orders, **bounds)
             found.waiting = [name for name, _ in forms]
             lowest = min((loss / puzzle.variance for _, loss in forms), default=policy.bad)
-            found.scale_waits(policy.bad, clearly=policy.clearly, most=lowest)
+            found.add_scale(policy.bad, clearly=policy.clearly, most=lowest)
         if found.waiting:
             found.stage, found.visit = "told", None
         return found
@@ -171,8 +171,8 @@ class Portfolio:
         by_kind = zip(*(names for names in each if names), strict=True)  # of some, none are usual
         return [name for some in by_kind for name in some]
 
-    def scale_waits(self, below: float, **asked: Any) -> bool:
-        """Let a form of another scale wait before all others, if there is one; return whether there is.
+    def add_scale(self, below: float, **asked: Any) -> None:
+        """Let a form of another scale wait before all others, if there is one.
 
         Parameters
         ----------
@@ -182,12 +182,11 @@ class Portfolio:
             What first orders have to leave under it, as `scaled_form` takes it.
         """
         found = self.scaled(self._first, self._whole_starts(), **asked)
-        heard = found is None or found.form in (one.puzzle.activation for one in self.hypotheses)
-        if found is None or heard or found.loss > below * self._first.variance:
-            return False
-        self.waiting.insert(0, found.form)
-        self.starts[found.form] = found.assembly
-        return True
+        if found is None or found.loss > below * self._first.variance:
+            return
+        if found.form not in (one.puzzle.activation for one in self.hypotheses):
+            self.waiting.insert(0, found.form)
+            self.starts[found.form] = found.assembly
 
     def _whole_starts(self) -> list[Assembly]:
         """Return where attempts began that run all blocks: where blocks were left out there are null halves."""
@@ -269,7 +268,7 @@ class Portfolio:
                 ranked = rank_activations(first.puzzle, self._whole_starts(), self.policy.rows)
                 self.waiting = [name for name, _ in ranked if same(name) == name]
                 promise = min(one.promise for one in self.hypotheses) / first.puzzle.variance
-                self.scale_waits(policy.clearly * promise, clearly=policy.nearly, most=1.0, thorough=True)
+                self.add_scale(policy.clearly * promise, clearly=policy.nearly, most=1.0, thorough=True)
         elif self.waiting:
             name = self.waiting.pop(0)
             before = min(one.promise for one in self.hypotheses)
@@ -305,9 +304,8 @@ class Portfolio:
     def in_doubt(self) -> bool:
         """Return whether the best answer may be bad for no other reason than its activation: others were not tried."""
         puzzle, best = self.hypotheses[0].puzzle, min(one.mse for one in self.hypotheses)
-        names = usual_forms(puzzle)
         heard = {one.puzzle.activation for one in self.hypotheses} | {*self.refused}
-        left = {name for name in names if same(name) == name} - heard
+        left = {*distinct_forms(puzzle)} - heard
         return bool(left) and not puzzle.activation_given and best > self.policy.fitting * puzzle.variance
 
     def stored(self) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from jaxsolve import engine
-from jaxsolve.architecture import form_of, respelled, same
+from jaxsolve.architecture import form_of, respelled
 from jaxsolve.puzzle import Assembly, Puzzle, error_of, predict, read_as
-from jaxsolve.puzzle.padding import multiplied, usual_forms
+from jaxsolve.puzzle.padding import distinct_forms, multiplied
 from jaxsolve.run import Run
 from jaxsolve.search import begin, descend
 from jaxsolve.solver.config import Config
@@ -88,13 +88,14 @@ def scaled_form(
         return None
     numbers = config.given("scales", Scales())
     few = puzzle.first_rows(numbers.telling_rows)
-    usual = [name for name in usual_forms(puzzle) if same(name) == name]
-    asked, ratio = (usual, numbers.fine) if thorough else ([puzzle.activation], numbers.coarse)
-    lowest = lambda ratio: min(_compared(few, assemblies, asked, ratio).values(), key=lambda one: one.loss).loss
-    least = lowest(ratio)
-    if least > most * puzzle.variance or not least < clearly * lowest(np.inf):
+    usual = distinct_forms(puzzle)
+    asked = usual if thorough else [puzzle.activation]
+    told = _compared(few, assemblies, asked, numbers.fine if thorough else numbers.coarse)
+    if told[0].loss > most * puzzle.variance:
         return None
-    told = sorted(_compared(few, assemblies, usual, numbers.fine).values(), key=lambda one: one.loss)
+    if not told[0].loss < clearly * _compared(few, assemblies, asked, np.inf)[0].loss:
+        return None
+    told = told if thorough else _compared(few, assemblies, usual, numbers.fine)
     likely = [one for one in told if one.loss <= numbers.likely * told[0].loss]
     rows = puzzle.first_rows(numbers.rows)
     best = told[0]._replace(loss=np.inf)
@@ -110,15 +111,16 @@ def scaled_form(
     return best
 
 
-def _compared(few: Puzzle, assemblies: Sequence[Assembly], names: Sequence[str], ratio: float) -> dict[str, Scaled]:
-    """Return what leaves least by the names of forms, of scales down to half of one over the number of blocks."""
-    scale, best = form_of(few.activation).scale, dict[str, Scaled]()
+def _compared(few: Puzzle, assemblies: Sequence[Assembly], names: Sequence[str], ratio: float) -> list[Scaled]:
+    """Return what leaves least under each form, of scales down to half of one over the number of blocks, best first."""
+    scale, found = form_of(few.activation).scale, list[Scaled]()
     count = int(np.log(2 * few.blocks) / np.log(ratio))
     for name in names:
         forms = [respelled(name, scale=scale * ratio**-k if k else scale) for k in range(1 + count)]
-        every = (Scaled(form, one, error_of(read_as(few, form), one)) for form in forms for one in assemblies)
-        best[name] = min(every, key=lambda one: one.loss)
-    return best
+        read = {form: read_as(few, form) for form in forms}
+        every = (Scaled(form, one, error_of(own, one)) for form, own in read.items() for one in assemblies)
+        found.append(min(every, key=lambda one: one.loss))
+    return sorted(found, key=lambda one: one.loss)
 
 
 def _searched(few: Puzzle, begun: Scaled, config: Config, run: Run, numbers: Scales) -> Scaled:

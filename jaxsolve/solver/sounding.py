@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from jaxsolve import engine
-from jaxsolve.architecture import bare, form_of, respelled, same, unusual
+from jaxsolve.architecture import bare, form_of, respelled, unusual
 from jaxsolve.pairing import Pairing
 from jaxsolve.puzzle import Assembly, Puzzle, read_as
-from jaxsolve.puzzle.padding import usual_forms
+from jaxsolve.puzzle.padding import distinct_forms
 from jaxsolve.puzzle.units import AffineFit, rescaled
 from jaxsolve.run import Run
 from jaxsolve.search import begin
@@ -118,8 +118,7 @@ def form_in_given_units(
         return None
     lowest, best = error / own.variance, None
     norms = [name for name in unusual(embeds=puzzle.first is not None) if bare(name) == "gelu" and "norm" in name]
-    usual = [name for name in usual_forms(puzzle) if same(name) == name]
-    for name in (*usual, *norms):
+    for name in (*distinct_forms(puzzle), *norms):
         if best is not None and name in norms and lowest < fits:
             break
         error = sounded(read_as(puzzle, name), config, run)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jaxsolve.puzzle import Assembly, demo_puzzle, padded, predict, read_as, read_puzzle, unpadded, write_puzzle
+from jaxsolve.puzzle import demo_puzzle, padded, predict, read_as, read_puzzle, unpadded, write_puzzle
 from jaxsolve.run import Run
 from jaxsolve.search import Descent
 from jaxsolve.solver import Attempt, Config, first_start, rank_activations, solve
@@ -94,9 +94,8 @@ def portfolio_of(script, made_with="relu", line="none"):
     puzzle = read_as(puzzle, "relu")
     start = first_start(puzzle, Config())
     like = Attempt(puzzle, start.pairing, line, "shortlisted", None, Descent(answer, 1.0), answer, 1.0)
-    orders = [Assembly(order, start.pairing.partner[order]) for order in start.orders.values()]
     opened = lambda puzzle, start: Scripted(puzzle, script, like)
-    return Portfolio(Policy(), opened, [opened(puzzle, None)], orders)
+    return Portfolio(Policy(), opened, [opened(puzzle, None)], start.assemblies)
 
 
 def turns_of(portfolio, most=16):
