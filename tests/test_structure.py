@@ -14,6 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [
     "errors",
     "files",
+    "formats",
     "backend",
     "architecture",
     "puzzle",

@@ -23,6 +23,8 @@ class Piece:
     """Whether the file has a bias; zeros stand for one that it has not."""
     gate: "Piece | None" = None
     """Of a first half, its gate: of another id, or of the same where both are in one piece."""
+    transposed: bool | None = False
+    """Whether the file has the weight as `[in, out]`; None: nothing tells, and it is as the file has it."""
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -13,9 +13,9 @@ from jaxsolve.cli import terminal
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import OutputError
 from jaxsolve.files import LOCK, FolderLock, write_new
+from jaxsolve.formats.source import PIECES
 from jaxsolve.puzzle import Assembly
 from jaxsolve.puzzle.padding import padded
-from jaxsolve.puzzle.source import PIECES
 from jaxsolve.records import Recorder, data_folder, new_folder, numbered, opened, to_json
 from jaxsolve.run.observer import Observer
 

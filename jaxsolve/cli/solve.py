@@ -17,10 +17,10 @@ from jaxsolve.cli.reasons import counted, reasons
 from jaxsolve.cli.run_store import RunStore, check_apart
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import OutputError, UsageError
+from jaxsolve.formats.source import TABLE
 from jaxsolve.ordering import SEEDS
 from jaxsolve.pairing import PAIRINGS
 from jaxsolve.puzzle import read_answer
-from jaxsolve.puzzle.source import TABLE
 from jaxsolve.search import SEARCHES
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxsolve.errors import PuzzleError, UsageError
-from jaxsolve.puzzle.limits import Limits
-from jaxsolve.puzzle.source import read_file
+from jaxsolve.formats.dialects import as_text
+from jaxsolve.formats.limits import Limits
+from jaxsolve.formats.source import read_file
 from jaxsolve.puzzle.table import LABEL, TARGET, names_in, read_table
 from jaxsolve.puzzle.types import Floats
 
@@ -95,10 +96,10 @@ def read_rows(path: Path, target: str | None, rng: np.random.Generator, rows: in
     """
     limits = Limits.from_environment()
     try:
-        line, _, body = read_file(path, path, limits).partition(b"\n")
+        line, _, body = as_text(read_file(path, path, limits), str(path), limits).partition(b"\n")
     except OSError as error:
         raise PuzzleError(f"{path}: cannot be read ({error.strerror or error})") from error
-    header = names_in(line, path, limits)
+    header, delimiter = names_in(line, path, limits)
     named = [name for name in header if name]
     labels = target or next((name for name in (LABEL, TARGET) if name in named), named[-1] if named else "")
     if labels not in named:
@@ -106,7 +107,7 @@ def read_rows(path: Path, target: str | None, rng: np.random.Generator, rows: in
     # read as a table whose predictions are the labels; what else is called so is none of its inputs
     ours = [TARGET if name == labels else "" if name in (LABEL, TARGET) else name for name in header]
     try:
-        table = read_table(_csv_line(ours) + b"\n" + body, str(path), limits)
+        table = read_table(_csv_line(ours, delimiter) + b"\n" + body, str(path), limits)
     except PuzzleError as error:
         raise PuzzleError(str(error).replace(repr(TARGET), repr(labels))) from error
     have = len(table.y)
@@ -119,8 +120,8 @@ def read_rows(path: Path, target: str | None, rng: np.random.Generator, rows: in
     return _single(_standardised(x), _standardised(label))
 
 
-def _csv_line(names: list[str]) -> bytes:
-    return ",".join('"' + name.replace('"', '""') + '"' for name in names).encode()
+def _csv_line(names: list[str], delimiter: str) -> bytes:
+    return delimiter.join('"' + name.replace('"', '""') + '"' for name in names).encode()
 
 
 def _standardised(values: Floats) -> Floats:

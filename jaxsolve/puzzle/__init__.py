@@ -1,8 +1,8 @@
 """Host: what is given and what is answered: the puzzle, its files and the network they make."""
 
+from jaxsolve.formats.limits import Limits
 from jaxsolve.puzzle.demo import demo_puzzle
 from jaxsolve.puzzle.given import GIVEN_UNITS, Units
-from jaxsolve.puzzle.limits import Limits
 from jaxsolve.puzzle.network import error_of, mean_squared_error, predict
 from jaxsolve.puzzle.open_roles import as_answered
 from jaxsolve.puzzle.padding import fitting, padded, read_as, running, unpadded, unused

@@ -10,13 +10,14 @@ from jaxsolve.architecture import canonical, form_of, respelled
 from jaxsolve.architecture.pieces import BlockPiece, NormPiece, Piece, missing_ids
 from jaxsolve.architecture.roles import Roles, assign_roles
 from jaxsolve.errors import PuzzleError
+from jaxsolve.formats.parameters import by_layer
 from jaxsolve.puzzle.gate_pieces import behind
 from jaxsolve.puzzle.given import Gates, Given, Layer, Normed
 from jaxsolve.puzzle.norm_pieces import norm_of
 from jaxsolve.puzzle.padding import embedded, padded, read_as
 from jaxsolve.puzzle.pieces import FLOATS, piece_of
-from jaxsolve.puzzle.source import TABLE
 from jaxsolve.puzzle.telling import DataTelling
+from jaxsolve.puzzle.transposing import settled
 from jaxsolve.puzzle.types import Floats, Puzzle
 
 AUTO = "auto"
@@ -34,6 +35,9 @@ def build_puzzle(
     activation_given: bool = True,
     label: Floats | None = None,
     expected_sha256: str | None = None,
+    notes: Sequence[str] = (),
+    names: Mapping[int, str] | None = None,
+    columns: Sequence[str] = (),
 ) -> Puzzle:
     """Return the puzzle of some pieces and a table, padded where there are more halves of one kind than of the other.
 
@@ -47,6 +51,10 @@ def build_puzzle(
         Inputs `[R, I]`, predictions `[R]` or `[R, K]`, and labels `[R]`.
     name, activation, activation_given, expected_sha256
         As `Puzzle` has them.
+    notes, names
+        What was odd when they were read, and `Given.names`.
+    columns
+        What the inputs are called, for errors.
 
     Raises
     ------
@@ -54,11 +62,12 @@ def build_puzzle(
         Pieces and table do not make a residual stack.
     """
     targets = y.reshape(len(y), -1)
+    pieces, turned = settled(pieces, x.shape[1], targets.shape[1])
     blocks = [piece for piece in pieces if isinstance(piece, BlockPiece)]
     layers = [piece for piece in pieces if isinstance(piece, Piece)]
     layers += [one.halves[k] for k in range(2) for one in blocks]  # of square ones, the first half is taken for that
     norms = [piece for piece in pieces if isinstance(piece, NormPiece)]
-    _check_features(layers, x.shape[1], targets.shape[1])
+    _check_features(layers, x.shape[1], targets.shape[1], columns)
     telling = DataTelling(x, targets)
     roles = assign_roles(layers, x.shape[1], targets.shape[1], telling, architecture=architecture)
     arrays = _arrays(roles, activation, single=y.ndim == 1)
@@ -72,9 +81,10 @@ def build_puzzle(
         activation_given=activation_given,
         expected_sha256=expected_sha256,
         dtype=max((piece.dtype for piece in pieces), key=FLOATS.index),
-        notes=_notes(pieces, len(roles.ins), len(roles.outs), gates=bool(arrays["given"].gates)),
+        notes=(*turned, *notes, *_notes(pieces, len(roles.ins), len(roles.outs), gates=bool(arrays["given"].gates))),
         link_given=y.ndim > 1,
     )
+    puzzle = puzzle.replace(given=replace(puzzle.given, names=dict(names or {})))
     puzzle = embedded(_with_blocks(puzzle, blocks) if blocks else puzzle)
     if puzzle.gates is not None and not activation_given:
         puzzle = read_as(puzzle, respelled(activation, activation="silu"))  # the usual one of gates
@@ -134,10 +144,7 @@ def from_state_dict(tensors: Mapping[str, Any], x: Any, y: Any, *, name: str = "
 
     Parameters and errors are those of `from_arrays`.
     """
-    layers = dict[str, dict[str, Any]]()
-    for key, tensor in tensors.items():
-        prefix, _, part = key.rpartition(".")
-        layers.setdefault(prefix, {})[part] = tensor
+    layers = by_layer({key: in_memory(tensor) for key, tensor in tensors.items()})
     return from_arrays(list(layers.values()), x, y, name=name, **options)
 
 
@@ -270,12 +277,15 @@ def _notes(pieces: Sequence[Piece | NormPiece | BlockPiece], ins: int, outs: int
     return tuple(notes)
 
 
-def _check_features(pieces: list[Piece], features: int, outputs: int) -> None:
+def _check_features(pieces: list[Piece], features: int, outputs: int, columns: Sequence[str]) -> None:
     """Compare the table with the width that the pieces agree on, which finds the readout."""
     widths = {piece.shape[1] for piece in pieces if piece.shape[0] == outputs}
     if any(piece.shape[1] == features for piece in pieces):
         return
     if widths and features not in widths:
-        raise PuzzleError(
-            f"{TABLE}: {features} input columns; the readout takes {' or '.join(map(str, sorted(widths)))} features"
-        )
+        named = "" if not columns else f" ({', '.join(columns)})" if len(columns) <= 8 else (
+            f" ({', '.join(columns[:4])}, … {', '.join(columns[-3:])})"
+        )  # fmt: skip
+        takes = " or ".join(map(str, sorted(widths)))
+        more = "; call the right ones measurement_0, measurement_1, …" if columns and features > min(widths) else ""
+        raise PuzzleError(f"the table has {features} input columns{named}; the readout takes {takes} features{more}")

@@ -130,6 +130,8 @@ class Given:
     """Whether somebody has told which first halves are gates, and of which others; else ids have."""
     packed: frozenset[int] = frozenset()
     """Ids of the first halves whose gates are in the same piece."""
+    names: Mapping[int, str] = field(default_factory=dict)
+    """What the files call pieces whose ids are not the numbers in their names."""
     whole: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     """What tensors of first and second halves begin with in pieces that are whole blocks, by their ids, which both
     halves have."""

@@ -1,140 +1,193 @@
-"""Host: piece files of every supported format."""
+"""Host: the pieces of a puzzle, from whatever files hold them."""
 
-import io
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxsolve.architecture.pieces import BlockPiece, NormPiece, Piece
 from jaxsolve.errors import PuzzleError
-from jaxsolve.puzzle.npz import read_npz
-from jaxsolve.puzzle.pth import read_pth
-from jaxsolve.puzzle.source import PIECES, Source, check_entries
+from jaxsolve.formats.parameters import by_layer, parameters, split
+from jaxsolve.formats.source import PIECES, Source
+from jaxsolve.formats.state_dicts import Tensors
+from jaxsolve.formats.tensors import may_hold, read_tensors, unread
+from jaxsolve.puzzle.numbering import natural, numbered, without_common
 
-Tensors = dict[str, np.ndarray[Any, Any]]
+AnyPiece = Piece | NormPiece | BlockPiece
 
-PIECE_FILE = re.compile(r"(?:pieces/)?piece_(\d+)\.(pth|npz)")
-PIECE_TENSOR = re.compile(r"(?:pieces[./])?piece_(\d+)[./]((?:.+\.)?(?:weight|bias))")
+PIECE = re.compile(r"(?:pieces\.)?(piece_\d+)(?:\..*)?")
 RUNNING = "running_mean", "running_var"
 COUNTER = "num_batches_tracked"
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
-def read_pieces(source: Source) -> list[Piece | NormPiece | BlockPiece]:
-    """Return all pieces of a puzzle, ascending by id.
+class Pile(NamedTuple):
+    """The pieces of a puzzle."""
+
+    pieces: list[AnyPiece]
+    """Ascending by their ids."""
+    names: dict[int, str]
+    """What the files call them, by their ids, where these are not in their names."""
+    notes: tuple[str, ...] = ()
+
+
+def read_pieces(source: Source) -> Pile:
+    """Return all pieces of a puzzle.
+
+    A piece is a file with one layer, or with both of a block; a layer in a file with many; or what tensors that are
+    called ``piece_K.…`` make. Ids are the numbers in their names or, where those do not tell them apart, their order.
 
     Raises
     ------
     PuzzleError
         No piece was found, an id appears twice, or a piece is unreadable, misshapen or not finite.
     """
-    pieces: dict[int, Piece | NormPiece | BlockPiece] = {}
+    files = _files(source)
+    tables = {file: tensors for file in files if (tensors := read_tensors(source, file)) is not None}
+    found = _labelled(tables)
+    if not found:
+        raise PuzzleError(f"{source.name}: no pieces found; {_what_is_there(source, files)}")
+    labels = without_common([label for label, _, _ in found])
+    ids = numbered(labels, [file for _, file, _ in found])
+    if ids is not None:
+        spelled = {
+            k: label for k, label in zip(ids, labels, strict=True) if not re.search(rf"(?<!\d)0*{k}(?!\d)", label)
+        }
+    else:
+        order = sorted(range(len(found)), key=lambda k: natural(labels[k]))
+        ids = [order.index(k) for k in range(len(found))]
+        spelled = dict(sorted(zip(ids, labels, strict=True)))
+    some = ", ".join(f"{k} is {spelled[k]}" for k in [*spelled][:3]) + ", …" * (len(spelled) > 3)
+    notes = (f"numbered by the order of their names: {some}; inspect lists them",) if spelled else ()
+    pieces = [piece_of(k, file, tensors) for k, (_, file, tensors) in zip(ids, found, strict=True)]
+    return Pile(sorted(pieces, key=lambda piece: piece.id), spelled, notes)
+
+
+def _files(source: Source) -> list[str]:
+    """Return the files that may hold pieces: below a folder for them, or else beside the table, or in one folder."""
+    files = [file for file in source.names() if may_hold(source, file)]
+    homes = dict[str, list[str]]()
+    for file in files:
+        parts = PurePosixPath(file).parts
+        homes.setdefault(parts[0] if len(parts) > 1 else "", []).append(file)
+    if PIECES in homes:
+        return [*homes[PIECES], *(file for file in homes.get("", []) if PIECE.fullmatch(PurePosixPath(file).stem))]
+    if len(homes) > 1 and "" not in homes:
+        shown = ", ".join(f"{home}/" for home in sorted(homes)[:3])
+        raise PuzzleError(f"{source.name}: tensors in {len(homes)} folders ({shown}); expected them in {PIECES}/")
+    return homes.get("") or next(iter(homes.values()), [])
+
+
+def _labelled(tables: Mapping[str, Tensors]) -> list[tuple[str, str, Tensors]]:
+    """Return what each piece is called, its file and its tensors."""
+    alone = {file: tensors for file, tensors in tables.items() if [*tensors] == [""]}
+    stems = {file: str(PurePosixPath(file).with_suffix("")).removeprefix(f"{PIECES}/") for file in tables}
+    layers = {file: by_layer(tensors) for file, tensors in tables.items() if file not in alone}
+    found = list[tuple[str, str, Tensors]]()
+    for file, own in layers.items():
+        named = dict[str, Tensors]()
+        for layer, parts in own.items():
+            match = PIECE.fullmatch(layer)
+            label = match[1] if match else layer
+            rest = layer.removeprefix("pieces.").removeprefix(label).lstrip(".") if match else ""
+            named.setdefault(label, {}).update({f"{rest}.{part}".lstrip("."): one for part, one in parts.items()})
+        if any(PIECE.fullmatch(label) for label in named):
+            found += [(label, file, tensors) for label, tensors in named.items()]
+        elif len(own) == 1 or (len(own) == 2 and len(layers) > 1 and _is_block(own)):
+            whole = {f"{layer}.{part}".lstrip("."): one for layer, parts in own.items() for part, one in parts.items()}
+            found.append((stems[file], file, whole))
+        else:
+            front = f"{stems[file]}." if len(layers) > 1 else ""
+            found += [(front + layer, file, tensors) for layer, tensors in own.items()]
+    every = by_layer({stems[file]: tensors[""] for file, tensors in alone.items()})
+    origin = {split(stems[file])[0] or stems[file]: file for file in alone}
+    return found + [(layer, origin.get(layer, layer), tensors) for layer, tensors in every.items()]
+
+
+def _is_block(layers: Mapping[str, Tensors]) -> bool:
+    """Whether two layers have the shapes of a block's halves."""
+    shapes = [parts["weight"].shape if "weight" in parts else () for parts in layers.values()]
+    return len(shapes[0]) == 2 and shapes[0] == shapes[1][::-1]
+
+
+def _what_is_there(source: Source, files: list[str]) -> str:
+    """Say what a puzzle without pieces holds instead, and the way out."""
+    if files:
+        return f"{files[0]} holds no tensors of a layer; expected {PIECES}/piece_K.pth, .npz or .safetensors"
     for file in source.names():
-        for piece_id, tensors in _tensors_of(source, file):
-            if piece_id in pieces:
-                raise PuzzleError(f"piece {piece_id} is given twice: {pieces[piece_id].file} and {file}")
-            pieces[piece_id] = piece_of(piece_id, file, tensors)
-    if not pieces:
-        raise PuzzleError(
-            f"{source.name}: no pieces found; expected {PIECES}/piece_K.pth, {PIECES}/piece_K.npz or one .safetensors"
-        )
-    return [pieces[piece_id] for piece_id in sorted(pieces)]
+        if other := unread(source, file):
+            count = sum(unread(source, one) == other for one in source.names())
+            many = f"{count} files such as {file} are" if count > 1 else f"{file} is"
+            return f"{many} {other[0]}, which is not read; {other[1]}"
+    return f"expected {PIECES}/piece_K.pth, {PIECES}/piece_K.npz or one .safetensors"
 
 
-def _tensors_of(source: Source, file: str) -> list[tuple[int, Tensors]]:
-    """Return the id and tensors of every piece in a file: none for files that hold no pieces."""
-    if match := PIECE_FILE.fullmatch(file):
-        number, data = _id_of(match[1], file), source.read(file)
-        return [(number, read_pth(data, file, source.limits) if match[2] == "pth" else _read_npz(source, data, file))]
-    if PurePosixPath(file).suffix == ".safetensors":
-        return _read_safetensors(source.read(file), file)
-    return []
-
-
-def _id_of(digits: str, file: str) -> int:
-    if len(digits) > 9:
-        raise PuzzleError(f"{file}: piece number {digits[:12]}… is too long; expected at most 9 digits")
-    return int(digits)
-
-
-def _read_npz(source: Source, data: bytes, file: str) -> Tensors:
-    check_entries(io.BytesIO(data), source.limits.entries, file)
-    try:
-        arrays = read_npz(io.BytesIO(data), lambda entries: source.unpacking(entries, file))
-    except (ValueError, OSError) as error:
-        raise PuzzleError(f"{file}: not a readable .npz file ({error})") from error
-    # NumPy stores bfloat16, which it does not know, as two bytes without a meaning
-    return {name: a.view("bfloat16") if a.dtype == "V2" else a for name, a in arrays.items()}
-
-
-def _read_safetensors(data: bytes, file: str) -> list[tuple[int, Tensors]]:
-    from safetensors import SafetensorError, deserialize
-
-    try:
-        entries = deserialize(data)
-    except (SafetensorError, ValueError) as error:
-        raise PuzzleError(f"{file}: not a readable .safetensors file ({error})") from error
-    types = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-    pieces: dict[int, Tensors] = {}
-    for name, entry in entries:
-        match = PIECE_TENSOR.fullmatch(name)
-        if not match:
-            raise PuzzleError(f"{file}: tensor {name!r}; expected names like piece_0.weight and piece_0.bias")
-        if entry["dtype"] not in types:
-            raise PuzzleError(f"{file}: tensor {name!r} has type {entry['dtype']}; expected one of {', '.join(types)}")
-        tensor = np.frombuffer(entry["data"], dtype=np.dtype(types[entry["dtype"]])).reshape(entry["shape"])
-        tensors = pieces.setdefault(_id_of(match[1], file), {})
-        if match[2] in tensors:
-            raise PuzzleError(f"{file}: the {match[2]} of piece {match[1]} is given twice")
-        tensors[match[2]] = tensor
-    return list(pieces.items())
-
-
-def piece_of(piece_id: int, file: str, tensors: Tensors) -> Piece | NormPiece | BlockPiece:
+def piece_of(piece_id: int, file: str, tensors: Tensors) -> AnyPiece:
     """Return a piece of its tensors, widened to float64; `PuzzleError` names `file` where they are none."""
-    prefixes = dict.fromkeys(name.rpartition(".")[0] for name in tensors)
-    if len(prefixes) == 2 and all(name.endswith("weight") or name.endswith("bias") for name in tensors):
-        return _block(piece_id, file, tensors, *prefixes)
-    parts = {name.rsplit(".", 1)[-1]: tensor for name, tensor in tensors.items()}
-    if {*RUNNING} & {*parts} or getattr(parts.get("weight"), "ndim", 0) == 1:
-        return _norm(piece_id, file, tensors)
-    layer: Tensors = {}
+    layers = by_layer(tensors)
+    if len(layers) == 2 and all({*parts} <= {"weight", "bias", "kernel"} for parts in layers.values()):
+        return _block(piece_id, file, layers)
+    if len(layers) != 1:
+        raise PuzzleError(f"{file}: holds {_shown(tensors)}; expected one weight and perhaps one bias")
+    try:
+        parts, kernel = parameters(next(iter(layers.values())))
+    except ValueError as error:
+        raise PuzzleError(f"{file}: {error}") from error
+    if {*RUNNING} & {*parts} or ("weight" in parts and parts["weight"].ndim == 1):
+        return _norm(piece_id, file, parts)
+    if "weight" not in parts or not {*parts} <= {"weight", "bias"}:
+        raise PuzzleError(f"{file}: holds {_shown(tensors)}; expected one weight and perhaps one bias")
+    _check_numbers(file, parts)
+    weight, bias = parts["weight"], parts.get("bias")
+    weight, told = _as_rows(weight, bias, kernel) if weight.ndim == 2 else (weight, None)
+    biases = np.zeros(weight.shape[:1], weight.dtype) if bias is None else bias
+    if weight.ndim != 2 or biases.shape != weight.shape[:1] or 0 in weight.shape:
+        raise PuzzleError(
+            f"{file}: weight {list(weight.shape)} and bias {list(biases.shape)}; "
+            "expected a linear layer, [out, in] and [out]"
+        )
+    dtype = max(weight.dtype.name, biases.dtype.name, key=FLOATS.index)
+    tables = weight.astype(np.float64), biases.astype(np.float64)
+    return Piece(piece_id, file, *tables, dtype, bias is not None, transposed=told)
+
+
+def _as_rows(weight: Any, bias: Any, kernel: bool) -> tuple[Any, bool | None]:
+    """Return a weight as `[out, in]`, and whether it was given as `[in, out]`: its bias tells, or its name.
+
+    Nothing tells where both are as long as each other, or there is no bias: None.
+    """
+    rows, columns = weight.shape
+    if bias is not None and rows != columns and bias.shape in ((rows,), (columns,)):
+        told = bias.shape == (columns,)
+    else:
+        told = True if kernel else None
+    return (weight.T if told else weight), told
+
+
+def _shown(tensors: Tensors) -> str:
+    return ", ".join(repr(name) for name in [*tensors][:6]) + ", …" * (len(tensors) > 6) or "nothing"
+
+
+def _check_numbers(file: str, tensors: Tensors) -> None:
+    """Refuse tensors that are no finite floating-point numbers."""
     for name, tensor in tensors.items():
-        part = name.rsplit(".", 1)[-1]
-        if part not in ("weight", "bias") or part in layer:
-            raise PuzzleError(
-                f"{file}: holds {', '.join(map(repr, tensors))}; expected one weight and perhaps one bias"
-            )
         if tensor.dtype.name not in FLOATS:
             raise PuzzleError(f"{file}: {name} has type {tensor.dtype.name}; expected one of {', '.join(FLOATS)}")
         if not np.isfinite(tensor.astype(np.float64)).all():
             raise PuzzleError(f"{file}: {name} holds NaN or infinite values; expected finite numbers")
-        layer[part] = tensor
-    if "weight" not in layer:
-        found = ", ".join(map(repr, tensors)) or "nothing"
-        raise PuzzleError(f"{file}: piece {piece_id} holds {found}; expected one weight and perhaps one bias")
-    weight = layer["weight"]
-    bias = layer["bias"] if "bias" in layer else np.zeros(weight.shape[:1], weight.dtype)
-    if weight.ndim != 2 or bias.shape != weight.shape[:1] or 0 in weight.shape:
-        raise PuzzleError(
-            f"{file}: weight {list(weight.shape)} and bias {list(bias.shape)}; "
-            "expected a linear layer, [out, in] and [out]"
-        )
-    dtype = max(weight.dtype.name, bias.dtype.name, key=FLOATS.index)
-    return Piece(piece_id, file, weight.astype(np.float64), bias.astype(np.float64), dtype, "bias" in layer)
 
 
-def _block(piece_id: int, file: str, tensors: Tensors, *names: str) -> BlockPiece:
-    """Return a piece of two layers, which tensors of two prefixes make."""
-    layers = [{name: table for name, table in tensors.items() if name.rpartition(".")[0] == one} for one in names]
-    halves = [piece_of(piece_id, file, layer) for layer in layers]
+def _block(piece_id: int, file: str, layers: Mapping[str, Tensors]) -> BlockPiece:
+    """Return a piece of two layers."""
+    halves = [piece_of(piece_id, file, parts) for parts in layers.values()]
     first, second = halves
     if not isinstance(first, Piece) or not isinstance(second, Piece) or first.shape != second.shape[::-1]:
         shapes = " and ".join(str(list(half.weight.shape)) for half in halves if not isinstance(half, BlockPiece))
         raise PuzzleError(f"{file}: two layers {shapes}; expected one, or a whole block's, [H, D] and [D, H]")
     dtype = max(first.dtype, second.dtype, key=FLOATS.index)
+    names = [*layers]
     return BlockPiece(piece_id, file, (first, second), (names[0], names[1]), dtype)
 
 

@@ -1,18 +1,33 @@
 """Host: from a folder or zip file to a `Puzzle`."""
 
 import re
-from pathlib import Path
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 
 from jaxsolve.architecture import canonical
 from jaxsolve.errors import PuzzleError
+from jaxsolve.formats.limits import Limits
+from jaxsolve.formats.source import TABLE, Source, is_table, open_source
 from jaxsolve.puzzle.build import AUTO, build_puzzle
-from jaxsolve.puzzle.limits import Limits
 from jaxsolve.puzzle.pieces import read_pieces
-from jaxsolve.puzzle.source import TABLE, Source, open_source
-from jaxsolve.puzzle.table import read_table
+from jaxsolve.puzzle.table import Table, read_table
 from jaxsolve.puzzle.types import Puzzle
 
 HASH_FILE = "expected_sha256"
+UNREAD_TABLES = (
+    ".xlsx",
+    ".xls",
+    ".ods",
+    ".json",
+    ".jsonl",
+    ".feather",
+    ".arrow",
+    ".dta",
+    ".sav",
+    ".bz2",
+    ".xz",
+    ".zst",
+)
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -49,15 +64,56 @@ def read_puzzle(
         raise PuzzleError("an empty name for the puzzle; expected a folder or zip file")
     limits = limits or Limits.from_environment()
     source = open_source(Path(path), limits)
+    pile = read_pieces(source)
+    table = _table(source, limits)
+
+    def built(table: Table) -> Puzzle:
+        return build_puzzle(
+            pile.pieces, table.x, table.y, name=source.name, activation=activation, activation_given=given,
+            architecture=architecture, label=table.label, expected_sha256=_expected(source),
+            notes=(*pile.notes, *table.notes), names=pile.names,
+            columns=table.inputs,
+        )  # fmt: skip
+
+    try:
+        return built(table)
+    except PuzzleError:
+        for names in _fewer(table):
+            with suppress(PuzzleError):
+                return built(table.without(names))
+        raise
+
+
+def _fewer(table: Table) -> list[tuple[str, ...]]:
+    """Return which columns that may be no inputs might be left out, together or one of them."""
+    together = [table.doubtful] if len(table.doubtful) > 1 else []
+    return [*((name,) for name in table.doubtful), *together] if len(table.doubtful) < len(table.inputs) else []
+
+
+def _table(source: Source, limits: Limits) -> Table:
+    """Return the table of a puzzle: the one that is called so, or that has predictions in it."""
     names = source.names()
-    if TABLE not in names:
-        raise PuzzleError(f"{path}: no {TABLE} beside the pieces; expected inputs and predictions in it")
-    pieces = read_pieces(source)
-    table = read_table(source.read(TABLE), TABLE, limits)
-    return build_puzzle(
-        pieces, table.x, table.y, name=source.name, activation=activation, activation_given=given,
-        architecture=architecture,        label=table.label, expected_sha256=_expected(source),
-    )  # fmt: skip
+    named = [name for name in names if is_table(name) and PurePosixPath(name).name.split(".")[0] == TABLE.split(".")[0]]
+    beside = [name for name in names if is_table(name) and "/" not in name]
+    found = ([TABLE] if TABLE in names else []) or named[:1] or beside
+    if not found:
+        others = [name for name in names if "/" not in name and PurePosixPath(name).suffix.lower() in UNREAD_TABLES]
+        hint = f"; {others[0]} is not read: save it as .csv" if others else ""
+        raise PuzzleError(f"{source.name}: no {TABLE} beside the pieces; expected inputs and predictions in it{hint}")
+    if len(found) == 1:
+        return read_table(source.read(found[0]), found[0], limits)
+    fitting, refused = dict[str, Table](), list[PuzzleError]()
+    for name in found:
+        try:
+            fitting[name] = read_table(source.read(name), name, limits)
+        except PuzzleError as error:
+            refused.append(error)
+    if not fitting:
+        raise refused[0]
+    if len(fitting) > 1:
+        some = ", ".join([*fitting][:3])
+        raise PuzzleError(f"{source.name}: {len(fitting)} tables of predictions ({some}); call one of them {TABLE}")
+    return next(iter(fitting.values()))
 
 
 def check_sha256(text: str, where: str) -> str:

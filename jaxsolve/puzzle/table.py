@@ -1,4 +1,4 @@
-"""Host: the table of inputs and original predictions (`historical_data.csv`)."""
+"""Host: the table of inputs and original predictions."""
 
 import csv
 import io
@@ -10,12 +10,23 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxsolve.errors import PuzzleError
-from jaxsolve.puzzle.limits import Limits
+from jaxsolve.formats import parquet
+from jaxsolve.formats.dialects import as_text, delimiter_of, plain
+from jaxsolve.formats.limits import Limits
+from jaxsolve.puzzle.numbering import natural
 from jaxsolve.puzzle.types import Floats
 
 TARGET, LABEL = "pred", "true"
-MEASUREMENT = re.compile(r"measurement_(\d{1,15})")
-OUTPUT = re.compile(r"pred_(\d{1,9})")
+TARGETS = (
+    TARGET, "prediction", "predictions", "y_pred", "ypred", "y_hat", "yhat", "predicted", "model_output", "output",
+    "outputs",
+)  # fmt: skip
+"""What the column of predictions may be called, capital or small; those of several outputs with numbers behind it."""
+LABELS = ("y_true", "label", "labels", "target", "targets", "ground_truth")
+"""What columns are called that are labels more often than inputs."""
+COUNTERS = ("id", "idx", "index", "row", "unnamed: 0")
+"""What columns are called that number the rows."""
+MEASUREMENT = re.compile(r"measurement_(\d{1,15})", re.IGNORECASE)
 
 
 class Table(NamedTuple):
@@ -27,14 +38,29 @@ class Table(NamedTuple):
     """`[R]` what the network answered; `[R, K]` where the columns are ``pred_0``, ``pred_1`` and so on."""
     label: Floats | None
     """`[R]` what it was trained on, if given."""
+    inputs: tuple[str, ...] = ()
+    """Names of the columns of `x`."""
+    doubtful: tuple[str, ...] = ()
+    """Those among them that may be none: they are called as labels, or number the rows."""
+    notes: tuple[str, ...] = ()
+    """What was odd about it."""
+
+    def without(self, names: tuple[str, ...]) -> "Table":
+        """Return the table without some of its inputs."""
+        kept = [k for k, name in enumerate(self.inputs) if name not in names]
+        said = f"left out of the inputs: {', '.join(map(repr, names))}"
+        inputs = tuple(self.inputs[k] for k in kept)
+        return self._replace(x=np.ascontiguousarray(self.x[:, kept]), inputs=inputs, notes=(*self.notes, said))
 
 
 def read_table(data: bytes, file: str, limits: Limits | None = None, *, chunk_cells: int = 1 << 20) -> Table:
-    """Parse the CSV table.
+    """Parse a table: text in any dialect, packed by gzip or not, or Parquet.
 
-    Predictions are ``pred`` or, of several outputs, ``pred_0…`` by number. Inputs are the columns ``measurement_0…``
-    by number or, if there are none, all numeric columns other than those and ``true`` in the order of the file.
-    `limits` say how many columns there may be. At most `chunk_cells` are held as text at a time.
+    Predictions are ``pred``, or what else they are called (`TARGETS`), or, of several outputs, ``pred_0…`` by number.
+    Inputs are the columns ``measurement_0…`` by number or, if there are none, all numeric columns other than those and
+    ``true``: by their numbers where they are alike but for these, or else in the order of the file. Rows without
+    anything in them are left out. `limits` say how many columns there may be. At most `chunk_cells` are held as text at
+    a time.
 
     Raises
     ------
@@ -42,74 +68,134 @@ def read_table(data: bytes, file: str, limits: Limits | None = None, *, chunk_ce
         The file is empty, is not such a table, or holds a value that is no finite number.
     """
     limits = limits or Limits()
-    header = _header(data, file, limits)
-    _check_rows(data, header, file, limits)
-    table = _read_plain(data, len(header))
-    columns = _read_any(data, header, file, chunk_cells) if table is None else dict(zip(header, table.T, strict=True))
-    inputs, targets = _input_columns(header, columns, file), _targets(header, file)
+    notes = list[str]()
+    if data.startswith(parquet.MAGIC):
+        columns = parquet.read_parquet(data, file, limits)
+        header = [*columns]
+        _require_targets(header, file, ",")
+        columns = {name: column for name, column in columns.items() if column.size or name in _targets(header, file)}
+    else:
+        header, columns = _read_text(as_text(data, file, limits), file, limits, chunk_cells, notes)
+    targets = _targets(header, file)
+    inputs = _input_columns(header, columns, targets, file, notes)
     for name in (*inputs, *targets):
         _require_numbers(columns[name], name, file)
-    label = columns.get(LABEL)
+    label = next((columns[name] for name in header if name.lower() == LABEL and name in columns), None)
     x = np.stack([columns[name] for name in inputs], axis=1)
     known = label is not None and np.isfinite(label).all()
-    y = columns[TARGET].copy() if targets == [TARGET] else np.stack([columns[name] for name in targets], axis=1)
-    return Table(np.ascontiguousarray(x), y, label if known else None)
+    single = len(targets) == 1 and targets[0].lower() in TARGETS
+    y = columns[targets[0]].copy() if single else np.stack([columns[name] for name in targets], axis=1)
+    if single and targets[0].lower() != TARGET:
+        notes.append(f"predictions are the column {targets[0]!r}")
+    doubtful = () if MEASUREMENT.fullmatch(inputs[0]) else tuple(n for n in inputs if _is_doubtful(n, columns[n]))
+    return Table(np.ascontiguousarray(x), y, label if known else None, tuple(inputs), doubtful, tuple(notes))
 
 
-def names_in(line: bytes, file: object, limits: Limits) -> list[str]:
-    """Return the names of columns in the first line of a table; `PuzzleError` if it is no text or has too many."""
-    if line.count(b",") >= limits.columns:
-        raise PuzzleError(f"{file}: {line.count(b',') + 1} columns; at most {limits.columns} are read")
+def _is_doubtful(name: str, column: Floats) -> bool:
+    """Return whether a column may be no input by its name or, as it numbers the rows, by its values."""
+    counts = len(column) > 2 and bool((np.diff(column) == 1).all())
+    return name.lower() in (*LABELS, *COUNTERS) or counts
+
+
+def _read_text(
+    data: bytes, file: str, limits: Limits, chunk_cells: int, notes: list[str]
+) -> tuple[list[str], dict[str, Floats]]:
+    """Return the header of a table, and its numeric columns by name."""
+    header, delimiter = _header(data, file, limits)
+    targets = _targets(header, file)
+    data = plain(data, delimiter, [k for k, name in enumerate(header) if _wanted(name, targets)])
+    _check_rows(data, header, file, limits, delimiter)
+    table = _read_plain(data, len(header), delimiter)
+    if table is not None:
+        gone = np.isnan(table).all(axis=1)
+        _note_blank(int(gone.sum()), notes)
+        return header, dict(zip(header, (table[~gone] if gone.any() else table).T, strict=True))
+    return header, _read_any(data, header, file, chunk_cells, delimiter=delimiter, notes=notes)
+
+
+def _wanted(name: str, targets: list[str]) -> bool:
+    """Return whether a column has to hold numbers."""
+    return bool(MEASUREMENT.fullmatch(name)) or name in targets
+
+
+def names_in(line: bytes, file: object, limits: Limits) -> tuple[list[str], str]:
+    """Return the names of columns in the first line of a table, and what separates them.
+
+    Raises
+    ------
+    PuzzleError
+        It is no text or has too many.
+    """
+    delimiter = delimiter_of(line)
+    count = line.count(delimiter.encode()) + 1
+    if count > limits.columns:
+        raise PuzzleError(f"{file}: {count} columns; at most {limits.columns} are read")
     try:
-        return [name.strip() for name in next(csv.reader([line.removeprefix(b"\xef\xbb\xbf").decode()]), [])]
+        cells = next(csv.reader([line.decode()], delimiter=delimiter), [])
     except (UnicodeDecodeError, csv.Error) as error:
         raise PuzzleError(f"{file}: not a CSV text file ({error})") from error
+    return [name.strip() for name in cells], delimiter
 
 
-def _header(data: bytes, file: str, limits: Limits) -> list[str]:
+def _header(data: bytes, file: str, limits: Limits) -> tuple[list[str], str]:
     if not data or data.isspace():
         raise PuzzleError(f"{file}: empty file; expected a header line and rows of numbers")
     end = data.find(b"\n") if b"\n" in data else len(data)
-    header = names_in(data[:end], file, limits)
+    header, delimiter = names_in(data[:end], file, limits)
     twice = [name for name, count in Counter(header).items() if name and count > 1]
     if twice:
         raise PuzzleError(f"{file}: column {twice[0]!r} appears twice")
-    if not _targets(header, file):
-        shown = (", ".join(header[:4]) + (", …" if len(header) > 4 else ""))[:200]
-        hint = "; expected columns separated by commas" if len(header) < 2 else ""
-        raise PuzzleError(f"{file}: no column {TARGET!r} with the network's predictions, but {shown!r}{hint}")
+    _require_targets(header, file, delimiter)
     if not re.compile(rb"\S").search(data, end):
         raise PuzzleError(f"{file}: a header but no rows of data")
-    return header
+    return header, delimiter
 
 
-def _check_rows(data: bytes, header: list[str], file: str, limits: Limits) -> None:
+def _require_targets(header: list[str], file: str, delimiter: str) -> None:
+    if _targets(header, file):
+        return
+    if header and all(re.fullmatch(r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?", name) for name in header):
+        raise PuzzleError(f"{file}: numbers in the first line; expected the names of columns, {TARGET!r} among them")
+    shown = (", ".join(header[:4]) + (", …" if len(header) > 4 else ""))[:200]
+    hint = "; expected columns separated by commas, semicolons or tabs" if len(header) < 2 else ""
+    raise PuzzleError(f"{file}: no column {TARGET!r} with the network's predictions, but {shown!r}{hint}")
+
+
+def _check_rows(data: bytes, header: list[str], file: str, limits: Limits, delimiter: str) -> None:
     """Refuse rows that parsers would fill up: all where the first is longer than the header, and far too short ones."""
     if len(header) * data.count(b"\n") > 2 * len(data) + limits.spare_cells:  # a cell takes a byte, were it empty
         raise PuzzleError(f"{file}: not a table of {len(header)} columns (most rows are shorter)")
     lines = io.TextIOWrapper(io.BytesIO(data), "utf-8", errors="replace", newline="")
     lines.readline()
     try:
-        fields = next((len(row) for row in csv.reader(lines, skipinitialspace=True) if row), 0)
+        fields = next((len(row) for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True) if row), 0)
     except csv.Error as error:
         raise PuzzleError(f"{file}: not a table of {len(header)} columns ({error})") from error
     if fields > len(header):
         raise PuzzleError(f"{file}: not a table of {len(header)} columns (the first row has {fields})")
 
 
-def _read_plain(data: bytes, columns: int) -> Floats | None:
+def _read_plain(data: bytes, columns: int, delimiter: str) -> Floats | None:
     """Return an all-numeric table, or nothing if it is not quite that: pandas, slower to load, then has a look."""
     try:
         lines = io.TextIOWrapper(io.BytesIO(data), "utf-8", newline="\n")
         lines.readline()
-        table = np.loadtxt(lines, delimiter=",", comments=None, ndmin=2)
+        table = np.loadtxt(lines, delimiter=delimiter, comments=None, ndmin=2)
     except ValueError:
         return None
     return table if table.shape[1] == columns else None
 
 
-def _read_any(data: bytes, header: list[str], file: str, chunk_cells: int = 1 << 20) -> dict[str, Floats]:
-    """Return the numeric columns of a table that has text, quotes, gaps or damage in it.
+def _read_any(
+    data: bytes,
+    header: list[str],
+    file: str,
+    chunk_cells: int = 1 << 20,
+    *,
+    delimiter: str = ",",
+    notes: list[str],
+) -> dict[str, Floats]:
+    """Return the numeric columns of a table that has text, quotes, gaps or damage in it; `notes` take what is odd.
 
     It is gone through in parts, for text takes many times the memory that its numbers do.
     """
@@ -117,23 +203,27 @@ def _read_any(data: bytes, header: list[str], file: str, chunk_cells: int = 1 <<
 
     measured = any(MEASUREMENT.fullmatch(name) for name in header)
     targets = _targets(header, file)
-    wanted = [bool(MEASUREMENT.fullmatch(name)) or name in targets for name in header]
+    wanted = [_wanted(name, targets) for name in header]
+    labels = [name.lower() == LABEL for name in header]
     parts: dict[int, list[Floats]] = {
-        k: [] for k, name in enumerate(header) if wanted[k] or name == LABEL or (name and not measured)
+        k: [] for k, name in enumerate(header) if wanted[k] or labels[k] or (name and not measured)
     }
     gaps: dict[int, int] = {}
     filled: set[int] = set()
-    start = 0
+    start = blank = 0
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frames = pd.read_csv(
-                io.BytesIO(data), header=None, skiprows=1, names=range(len(header)), index_col=False,
+                io.BytesIO(data), sep=delimiter, header=None, skiprows=1, names=range(len(header)), index_col=False,
                 skipinitialspace=True, low_memory=False, chunksize=max(1, chunk_cells // len(header)),
             )  # fmt: skip
-            for frame in frames:
+            for whole in frames:
+                rows = np.flatnonzero(~whole.isna().all(axis=1).to_numpy())
+                frame = whole if len(rows) == len(whole) else whole.iloc[rows]
+                blank += len(whole) - len(rows)
                 for k in [*parts]:
-                    if not (wanted[k] or header[k] == LABEL or pd.api.types.is_numeric_dtype(frame[k])):
+                    if not (wanted[k] or labels[k] or pd.api.types.is_numeric_dtype(frame[k])):
                         del parts[k]
                         continue
                     part = np.asarray(pd.to_numeric(frame[k], errors="coerce"), dtype=np.float64)
@@ -141,23 +231,31 @@ def _read_any(data: bytes, header: list[str], file: str, chunk_cells: int = 1 <<
                     if wanted[k] and missing.any():
                         row = int(missing.argmax())
                         cell = "an empty cell" if pd.isna(frame[k].iloc[row]) else repr(str(frame[k].iloc[row])[:80])
-                        raise _not_a_number(file, start + row, header[k], cell)
+                        raise _not_a_number(file, start + int(rows[row]), header[k], cell)
                     if not missing.all():
                         filled.add(k)
-                    if missing.any() and header[k] != LABEL:  # refused in the end, or no column of numbers at all
-                        gaps.setdefault(k, start + int(missing.argmax()))
+                    if missing.any() and not labels[k]:  # refused in the end, or no column of numbers at all
+                        gaps.setdefault(k, start + int(rows[int(missing.argmax())]))
                         parts[k].clear()
                     if k not in gaps:
                         parts[k].append(part)
-                start += len(frame)
+                start += len(whole)
     except (ValueError, pd.errors.ParserWarning, OverflowError) as error:
         raise PuzzleError(f"{file}: not a table of {len(header)} columns ({error})") from error
-    if not start:
+    if start == blank:
         raise PuzzleError(f"{file}: a header but no rows of data")
+    _note_blank(blank, notes)
     for k, row in gaps.items():
         if k in parts and k in filled:
             raise _not_a_number(file, row, header[k], "an empty cell")
     return {header[k]: np.concatenate(part) for k, part in parts.items() if k not in gaps}
+
+
+def _note_blank(rows: int, notes: list[str]) -> None:
+    """Say how many rows are empty, if any."""
+    if rows:
+        notes.append(f"{rows} rows of the table are" if rows > 1 else "a row of the table is")
+        notes[-1] += " empty and left out"
 
 
 def _not_a_number(file: str, row: int, name: str, cell: str) -> PuzzleError:
@@ -166,30 +264,50 @@ def _not_a_number(file: str, row: int, name: str, cell: str) -> PuzzleError:
 
 def _targets(header: list[str], file: str) -> list[str]:
     """Return the columns of predictions, those of several outputs by number."""
-    return [TARGET] if TARGET in header else _numbered(header, OUTPUT, "pred_", file)
+    small = {name.lower(): name for name in header[::-1]}
+    for target in TARGETS:
+        if target in small:
+            return [small[target]]
+        if found := _numbered(header, re.compile(rf"{target}_?(\d{{1,9}})", re.IGNORECASE), f"{target}_", file):
+            return found
+    return []
 
 
 def _numbered(header: list[str], pattern: re.Pattern[str], prefix: str, file: str) -> list[str]:
-    """Return the columns with such names by their numbers, which have to be all from 0 on."""
+    """Return the columns with such names by their numbers, which have to be all from 0 or 1 on."""
     numbers: dict[int, str] = {}
     for name in header:
         if match := pattern.fullmatch(name):
             if int(match[1]) in numbers:
                 raise PuzzleError(f"{file}: column {numbers[int(match[1])]!r} appears twice, also as {name!r}")
             numbers[int(match[1])] = name
-    absent = next((k for k in range(len(numbers)) if k not in numbers), None)
+    first = 0 if 0 in numbers else 1
+    absent = next((k for k in range(first, first + len(numbers)) if k not in numbers), None)
     if absent is not None:
         raise PuzzleError(f"{file}: column {prefix}{absent} is missing")
-    return [numbers[k] for k in range(len(numbers))]
+    return [numbers[k] for k in sorted(numbers)]
 
 
-def _input_columns(header: list[str], columns: dict[str, Floats], file: str) -> list[str]:
+def _input_columns(
+    header: list[str], columns: dict[str, Floats], targets: list[str], file: str, notes: list[str]
+) -> list[str]:
+    """Return the columns of inputs in their order, and add to `notes` if that is not the file's."""
     if measured := _numbered(header, MEASUREMENT, "measurement_", file):
         return measured
-    others = {TARGET, LABEL, *_targets(header, file)}
-    inputs = [name for name in header if name and name in columns and name not in others]
+    inputs = [
+        name
+        for name in header
+        if name and name in columns and name not in targets and name.lower() not in (TARGET, LABEL)
+    ]
     if not inputs:
         raise PuzzleError(f"{file}: no numeric input columns beside {TARGET!r} and {LABEL!r}")
+    numbered = sorted(inputs, key=natural)
+    if len({re.sub(r"\d+", "#", name) for name in inputs}) == 1 and numbered != inputs:
+        k = next(k for k, pair in enumerate(zip(inputs, numbered, strict=True)) if pair[0] != pair[1])
+        notes.append(
+            f"inputs are taken by their numbers, {numbered[k]!r} before {inputs[k]!r}, not as the file has them"
+        )
+        return numbered
     return inputs
 
 

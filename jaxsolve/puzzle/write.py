@@ -13,10 +13,10 @@ import numpy as np
 from jaxsolve.architecture import form_of
 from jaxsolve.errors import AnswerError, OutputError
 from jaxsolve.files import write_folder, write_new
+from jaxsolve.formats.limits import Limits
+from jaxsolve.formats.source import PIECES, TABLE
 from jaxsolve.puzzle.gate_pieces import first_layers
-from jaxsolve.puzzle.limits import Limits
 from jaxsolve.puzzle.padding import inputs_of, running, unpadded
-from jaxsolve.puzzle.source import PIECES, TABLE
 from jaxsolve.puzzle.table import LABEL, TARGET
 from jaxsolve.puzzle.types import Puzzle
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from jaxsolve.errors import OutputError, UsageError
 from jaxsolve.files import replace
-from jaxsolve.puzzle.npz import read_npz
+from jaxsolve.formats.npz import read_npz
 
 VERSION = 1
 """Version of the format; what an older program has written stays readable."""

@@ -1,5 +1,6 @@
 """What mutations begin with: files as they should be, and hostile ones of every published kind. All made, none stored."""
 
+import gzip
 import io
 import json
 import pickle
@@ -216,6 +217,90 @@ HEADERS = [
 ]  # fmt: skip
 
 
+def item(name: str, value: bytes) -> bytes:
+    return text(name) + value + b"s"
+
+
+def module(state: bytes, kind: str = "linear\nLinear") -> bytes:
+    """The opcodes of a module of PyTorch with these parameters."""
+    empty = b"ccollections\nOrderedDict\n)R"
+    rest = (
+        item("training", b"\x88")
+        + item("_buffers", b"}")
+        + item("_non_persistent_buffers_set", b"c__builtin__\nset\n]\x85R")
+    )
+    rest += (
+        item("_forward_hooks", empty)
+        + item("_modules", b"}")
+        + item("in_features", b"K\x02")
+        + item("eps", b"G" + bytes(8))
+    )
+    return b"ctorch.nn.modules." + kind.encode() + b"\n)\x81}" + item("_parameters", state) + rest + b"b"
+
+
+@cache
+def checkpoints() -> list[bytes]:
+    """Whole modules, and state dicts in what training keeps; and what only looks like them."""
+    state = tensor_pickle()[2:-1]
+    lists = b"](K\x01K\x02e"
+    around = (
+        b"}"
+        + item("epoch", b"K\x03")
+        + item("state_dict", state)
+        + item("optimizer_states", lists)
+        + item("loss", b"G" + bytes(8))
+    )
+    inner = (
+        b"}" + item("model", module(state)) + item("params", b"}" + item("Dense_0", state)) + item("batch_stats", b"}")
+    )
+    whole = [
+        module(state),
+        around,
+        inner,
+        b"](" + module(state) + module(state) + b"e",
+        module(b"}"),
+        b"]" + b"q\x01h\x01a" * 3,
+    ]
+    bad = [
+        module(state, "linear\n__init__"),
+        module(one) if (one := PAYLOADS[3]) else b"",
+        module(state, "linear\nLinear\n(tR0cos\nsystem"),
+    ]
+    bad += [b"}" + item("state_dict", module(payload)) for payload in PAYLOADS[:8]]
+    doubled = b"]q\x01" + b"".join(b"]q%c(h%ch%ce" % (k + 2, k + 1, k + 1) for k in range(60))
+    return [with_pickle(b"\x80\x02" + one + b".") for one in [*whole, *bad, doubled]]
+
+
+@cache
+def npys() -> list[bytes]:
+    buffer = io.BytesIO()
+    np.save(buffer, WEIGHT)
+    return [
+        buffer.getvalue(),
+        *(npy(header, bytes(24)) for header in HEADERS),
+        b"\x93NUMPY",
+        npy(HEADERS[0], version=b"\3\0"),
+    ]
+
+
+@cache
+def piles() -> list[bytes]:
+    """Files with all layers, under names of several libraries."""
+    named = []
+    for weight, bias, turn in (("layers.{}.weight", "layers.{}.bias", False), ("params/Dense_{}/kernel", "params/Dense_{}/bias", True),
+                               ("W{}", "b{}", False), ("b.{}.fc.weight_v", "b.{}.fc.bias", False), ("{}", "{}.x", False)):  # fmt: skip
+        tensors = {}
+        for number, own, add in layers(puzzle()):
+            tensors |= {weight.format(number): np.ascontiguousarray(own.T) if turn else own, bias.format(number): add}
+            tensors |= {f"b.{number}.fc.weight_g": np.ones((len(own), 1), np.float32)} if "weight_v" in weight else {}
+        named.append(save(tensors))
+    eighth = {f"l.{k}.{part}": one for k, own, add in layers(puzzle()) for part, one in
+              (("weight", np.int8(own)), ("scale", np.float32([0.5])), ("zero_point", np.int8([1])), ("bias", add))}  # fmt: skip
+    masks = {f"l.{k}.{part}": one for k, own, add in layers(puzzle()) for part, one in
+             (("weight_orig", own), ("weight_mask", own > 0), ("bias", add))}  # fmt: skip
+    return [*named, save(eighth), save(masks)]
+
+
 @cache
 def npzs() -> list[bytes]:
     good = {"weight": WEIGHT, "bias": np.ones(3, np.float32)}
@@ -264,6 +349,42 @@ def tables(folder: Path) -> list[bytes]:
         b"measurement_0,pred\n0x10,1_0\n", "measurement_\u0663,pred\n\u0661,\u0662\n".encode(), plain.decode().encode("utf-16"),
         b"measurement_0,pred\r" * 500 + b"\n1,2\n", b'"' + b"a" * 200_000 + b'",pred\n1,2\n',
     ]  # fmt: skip
+
+
+@cache
+def dialects(folder: Path) -> list[bytes]:
+    """Tables as spreadsheets and Fortran write them, and bombs."""
+    plain = tables(folder)[0].decode()
+    semicolons = plain.replace(",", ";").replace(".", ",")
+    fortran = plain.replace("e-", "D-")
+    generic = plain.replace("measurement_", "f").replace("pred", "y_pred")
+    bomb = gzip.compress(b"measurement_0,pred\n" + b"\n" * (80 << 20), 9)
+    return [
+        semicolons.encode(), gzip.compress(plain.encode()), b"\xff\xfe" + plain.encode("utf-16-le"), plain.encode("utf-16-be"),
+        plain.replace(",", "\t").encode(), fortran.encode(), generic.encode(), bomb, gzip.compress(plain.encode())[:-9],
+        gzip.compress(b"a,pred\n") + gzip.compress(b"1,2\n"), b"\xff\xfe\0\0" + plain.encode("utf-32-le"), b"\x1f\x8b", b"\xff\xfe\0",
+    ]  # fmt: skip
+
+
+@cache
+def parquets(folder: Path) -> list[bytes]:
+    """Parquet tables, packed and plain, of numbers and of text; those of text alone where PyArrow is not there."""
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet as pq
+    except ImportError:
+        return [b"PAR1" + bytes(20) + b"PAR1"]
+    rows = np.random.default_rng(0).normal(size=(50, 5))
+    own = {name: rows[:, k] for k, name in enumerate([*(f"measurement_{k}" for k in range(4)), "pred"])}
+    found = []
+    for more, options in (({}, {}), ({"who": ["me"] * 50}, {"compression": "gzip"}), ({}, {"compression": "none", "use_dictionary": False}),
+                          ({"n": np.arange(50), "flag": [True] * 50, "gap": [None, 1.0] * 25}, {"row_group_size": 7})):  # fmt: skip
+        buffer = io.BytesIO()
+        pq.write_table(pa.table(own | more), buffer, **options)
+        found.append(buffer.getvalue())
+    zeros = io.BytesIO()
+    pq.write_table(pa.table({"measurement_0": np.zeros(20 << 20), "pred": np.zeros(20 << 20)}), zeros)
+    return [*found, zeros.getvalue(), b"PAR1", b"PAR1" + b"\xff" * 40 + b"PAR1"]
 
 
 @cache

@@ -1,8 +1,10 @@
 """Every format that is read: files to begin with, how they are mutated, and the reader, as commands call it."""
 
+import gzip
 import io
 import random
 import shutil
+import zlib
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -12,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from jaxsolve.errors import JaxsolveError
+from jaxsolve.formats.pth import read_pth
+from jaxsolve.formats.source import Source
 from jaxsolve.puzzle import Limits, read_answer, read_puzzle, running, write_puzzle
 from jaxsolve.puzzle.pieces import read_pieces
-from jaxsolve.puzzle.pth import read_pth
-from jaxsolve.puzzle.source import Source
 from jaxsolve.puzzle.table import read_table
 from tests.fuzzing import corpus
 from tests.fuzzing.mutations import mutated, rejsoned, repickled, retyped, rewritten, rezipped
@@ -77,6 +79,9 @@ class Held(Source):
     def read(self, name: str) -> bytes:
         return self._data
 
+    def head(self, name: str, size: int) -> bytes:
+        return self._data[:size]
+
 
 def plainly(mutate: Callable[[random.Random, bytes], bytes]) -> Callable[[random.Random, bytes, Path], bytes]:
     return lambda rng, data, folder: mutate(rng, data)
@@ -103,6 +108,20 @@ WORDS = [
 
 def _table(rng: random.Random, data: bytes) -> bytes:
     return _CELLS(rng, data) if len(data) < 100_000 else mutated(rng, data)
+
+
+def _dialect(rng: random.Random, data: bytes) -> bytes:
+    """Mutate the text of a table below its packing or encoding."""
+    if data.startswith(b"\x1f\x8b"):
+        try:
+            text = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error):
+            return mutated(rng, data)
+        return gzip.compress(_table(rng, text), 1) if len(text) < 1 << 20 else mutated(rng, data)
+    if data.startswith(b"\xff\xfe"):
+        changed = _table(rng, data[2:].decode("utf-16-le", "replace").encode())
+        return b"\xff\xfe" + changed.decode("utf-8", "replace").encode("utf-16-le")
+    return retyped([*CELLS, b"1,5", b"1.000,5", b"1D+03", b"1,5d-9999"], b";\t\n")(rng, data)
 
 
 _CELLS, _TOML = retyped(CELLS, b",\n"), retyped(WORDS, b" \n=,[]")
@@ -340,7 +359,12 @@ FORMATS = {
     "zip": Format(corpus.archives, plainly(_deeper), _read_archive, 0.25),
     "npz": Format(lambda folder: corpus.npzs(), plainly(_NPZ), _piece("pieces/piece_0.npz")),
     "safetensors": Format(lambda folder: corpus.safetensors(), plainly(_header), _piece("all.safetensors")),
+    "checkpoints": Format(lambda folder: corpus.checkpoints(), plainly(_PTH), _piece("model.ckpt")),
+    "npy": Format(lambda folder: corpus.npys(), plainly(mutated), _piece("pieces/layer_3_weight.npy")),
+    "names": Format(lambda folder: corpus.piles(), plainly(_header), _piece("model.safetensors")),
     "csv": Format(corpus.tables, plainly(_table), _read_table),
+    "dialects": Format(corpus.dialects, plainly(_dialect), _read_table),
+    "parquet": Format(corpus.parquets, plainly(mutated), lambda data, folder, long: read_table(data, "given.parquet")),
     "record": Format(lambda folder: corpus.records(), plainly(_json_or_bytes), _read_record, 0.25),
     "trace": Format(
         lambda folder: corpus.traces(),

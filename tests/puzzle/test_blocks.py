@@ -148,17 +148,17 @@ def test_candidates_say_what_they_leave_over():
     assert one.words == "gated; leaves over 1 pieces, 1 of [3, 3]"
 
 
-def transposed(pieces, features):
-    """Layers as Conv1D of GPT-2 has them, [in, out], here without biases."""
-    return [replace(one, weight=one.weight.T, bias=np.zeros(one.shape[1])) for one in pieces]
+def taken_off(pieces, features):
+    """Blocks that are taken off the states, x - f(x)."""
+    sign = lambda one: -1.0 if one.shape[0] == features else 1.0
+    return [replace(one, weight=sign(one) * one.weight, bias=sign(one) * one.bias) for one in pieces]
 
 
 def test_an_architecture_of_ones_own_is_one_entry(monkeypatch):
-    one = dropped(blocks=6, train_rows=600, biases="none")
-    pieces = {k: (layer["weight"].T,) for k, layer in layers_of(one.puzzle)}
-    with pytest.raises(PuzzleError):
-        Puzzle.from_arrays(pieces, one.puzzle.x, one.puzzle.y)
-    monkeypatch.setitem(ARCHITECTURES, "conv1d", Architecture("weights [in, out]", transposed))
-    puzzle = Puzzle.from_arrays(pieces, one.puzzle.x, one.puzzle.y, activation="relu", architecture="conv1d")
+    one = dropped(blocks=6, train_rows=600)
+    sign = lambda layer: -1.0 if len(layer["weight"]) == one.puzzle.features else 1.0
+    pieces = {k: tuple(sign(layer) * layer[part] for part in ("weight", "bias")) for k, layer in layers_of(one.puzzle)}
+    monkeypatch.setitem(ARCHITECTURES, "taken off", Architecture("x - f(x)", taken_off))
+    puzzle = Puzzle.from_arrays(pieces, one.puzzle.x, one.puzzle.y, activation="relu", architecture="taken off")
     solution = solve(puzzle, Config(budget=60))
     assert solution.certificate.permutation == one.permutation

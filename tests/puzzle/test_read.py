@@ -225,7 +225,7 @@ DAMAGES = {
     "no pieces": (lambda f, p: shutil.rmtree(f / "pieces"), "no pieces found"),
     "no table": (lambda f, p: (f / "historical_data.csv").unlink(), "no historical_data.csv"),
     "empty table": (lambda f, p: (f / "historical_data.csv").write_bytes(b""), "historical_data.csv: empty file"),
-    "a column less": (lambda f, p: drop_column(f), "historical_data.csv: 3 input columns; the readout takes 4 features"),
+    "a column less": (lambda f, p: drop_column(f), "the table has 3 input columns .measurement_0, measurement_1, measurement_2.; the readout takes 4 features"),
     "a dangling link": (lambda f, p: (piece(f, of(p, "in")).unlink(), piece(f, of(p, "in")).symlink_to("nowhere")), r"piece_\d+.pth: cannot be read"),
     "a folder for a piece": (lambda f, p: (f / "pieces" / "piece_60.pth").mkdir(), "piece_60.pth: not a regular file"),
     "a pipe for a puzzle": (lambda f, p: (shutil.rmtree(f), os.mkfifo(f)), "neither a folder nor a regular file"),
@@ -333,7 +333,7 @@ def test_huge_piece_numbers_are_no_reason_to_count_up_to_them(folder):
     assert read_puzzle(folder).notes == ("piece numbers are not contiguous; missing: many",)
 
 
-@pytest.mark.parametrize("name", ["pieces/piece_60.pth", "pieces/piece_60.npz", "all.safetensors"])
+@pytest.mark.parametrize("name", ["pieces/piece_60.pth", "pieces/piece_60.npz", "pieces/all.safetensors"])
 def test_pipes_and_devices_are_not_waited_for(folder, name):
     os.mkfifo(folder / name)
     with pytest.raises(PuzzleError, match="not a regular file"):

@@ -19,6 +19,10 @@ PLAIN = "measurement_0,measurement_1,pred,true\n1,2,3,4\n5,6.5,7e-1,8\n"
 
 
 def read(text: str | bytes, **parameters):
+    return whole(text, **parameters)[:3]
+
+
+def whole(text: str | bytes, **parameters):
     return read_table(text.encode() if isinstance(text, str) else text, "t.csv", **parameters)
 
 
@@ -77,7 +81,7 @@ def test_the_quick_and_the_thorough_parser_agree_bit_for_bit():
     text = "measurement_0,measurement_1,pred\n" + "\n".join(",".join(map(repr, map(float, row))) for row in values)
     x, y, _ = read(text)
     np.testing.assert_array_equal(np.column_stack([x, y]), values)
-    slow = _read_any(text.encode(), ["measurement_0", "measurement_1", "pred"], "t.csv")
+    slow = _read_any(text.encode(), ["measurement_0", "measurement_1", "pred"], "t.csv", notes=[])
     np.testing.assert_array_equal(np.column_stack(list(slow.values())), values)
 
 
@@ -92,7 +96,8 @@ def test_the_quick_and_the_thorough_parser_agree_bit_for_bit():
         ("name,pred\nfoo,1\n", "no numeric input columns"),
         ("measurement_0,measurement_0,pred\n1,2,3\n", "'measurement_0' appears twice"),
         ("measurement_0,measurement_00,pred\n1,2,3\n", "'measurement_0' appears twice, also as 'measurement_00'"),
-        ("measurement_0;pred\n1;2\n", "expected columns separated by commas"),
+        ("measurement_0:pred\n1:2\n", "expected columns separated by commas, semicolons or tabs"),
+        ("0.5,1.5,2\n1,2,3\n", "numbers in the first line; expected the names of columns, 'pred' among them"),
         ("measurement_0,pred\n1,1e308\n", "data row 1, column 'pred': 1e+308"),
         ("a,b,pred\n1,2,3\n4,,6\n", "data row 2, column 'b': an empty cell"),
         ("measurement_0,measurement_2,pred\n1,2,3\n", "measurement_1 is missing"),

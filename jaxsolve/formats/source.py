@@ -1,27 +1,34 @@
 """Host: a folder or a zip file as a flat set of named bytes, with limits against archive bombs.
 
 Nothing is ever unpacked to disk. Names are relative to the folder that holds the puzzle, which may be
-the folder or archive itself or one enclosing folder inside it, as the famous puzzle was published.
+the folder or archive itself or one enclosing folder inside it, as the famous puzzle was published. It is told by
+what it holds: pieces, or a table.
 """
 
 import os
+import re
 import stat
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from jaxsolve.errors import PuzzleError
-from jaxsolve.puzzle.limits import Limits
+from jaxsolve.formats.limits import Limits
 
 TABLE = "historical_data.csv"
+"""The table of a puzzle as it was published; others are read, too."""
 PIECES = "pieces"
+TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".parquet")
+"""What the names of tables end with."""
 
 ENTRY = b"PK\1\2"
 """What every entry in the directory of an archive begins with."""
 
 ADVICE = f"point jaxsolve at the folder or zip that holds {PIECES}/ and {TABLE}"
+DEPTH = 3
+"""Names have at most so many parts below the folder that holds the puzzle: pieces/layer_3/weight.npy."""
 
 
 class Source(ABC):
@@ -40,6 +47,10 @@ class Source(ABC):
     @abstractmethod
     def read(self, name: str) -> bytes:
         """Return the contents of one file; `PuzzleError` if it cannot be read."""
+
+    @abstractmethod
+    def head(self, name: str, size: int) -> bytes:
+        """Return what a file begins with; `PuzzleError` if it cannot be read."""
 
     def unpacking(self, infos: Sequence[zipfile.ZipInfo], where: object) -> None:
         """Refuse an archive by what its directory says, before anything of it is unpacked."""
@@ -82,17 +93,25 @@ def is_junk(name: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
 
 
+def is_table(name: str) -> bool:
+    """Whether a file is called as tables are."""
+    return name.lower().endswith(TABLES)
+
+
 def _base_of(names: Iterable[str], where: object) -> str:
     """Return the prefix of the folder that holds the puzzle: empty, or one enclosing folder and a slash."""
-    bases: set[str] = set()
+    sure, likely = set[str](), set[str]()
     for name in names:
         parts = PurePosixPath(name).parts
         for depth in (0, 1):
-            rest = parts[depth:]
+            rest, base = parts[depth:], "".join(f"{part}/" for part in parts[:depth])
             if rest == (TABLE,) or rest[:1] == (PIECES,):
-                bases.add("".join(f"{part}/" for part in parts[:depth]))
+                sure.add(base)
+            elif len(rest) == 1 and is_table(rest[0]):
+                likely.add(base)
+    bases = sure or likely
     if not bases:
-        raise PuzzleError(f"{where}: holds neither {PIECES}/ nor {TABLE}; {ADVICE}")
+        raise PuzzleError(f"{where}: holds neither {PIECES}/ nor {TABLE} nor another table; {ADVICE}")
     if "" in bases:
         return ""
     if len(bases) > 1:
@@ -104,20 +123,31 @@ def _base_of(names: Iterable[str], where: object) -> str:
 class _Folder(Source):
     def __init__(self, path: Path, limits: Limits) -> None:
         super().__init__(title(path.resolve().name), limits)
-        found = [path.joinpath(part) for part in (TABLE, PIECES)]
-        found += [file for part in (TABLE, PIECES) for file in path.glob(f"*/{part}")]
-        names = (file.relative_to(path).as_posix() for file in found if file.exists())
-        self._root = path / _base_of((name for name in names if not is_junk(name)), path)
+        self._root = path
+        self._root = path / _base_of((name for name, _ in self._below(2)), path)
 
     def names(self) -> list[str]:
-        try:
-            found = [*self._root.iterdir()]
-            if (self._root / PIECES).is_dir():
-                found += (self._root / PIECES).iterdir()
-        except OSError as error:
-            raise PuzzleError(f"{self.name}: cannot be listed ({error.strerror or error})") from error
-        names = (file.relative_to(self._root).as_posix() for file in found)
-        return sorted(name for name in names if not is_junk(name))
+        piece = re.compile(r"piece_\d+\..*")  # what is called so and is a folder is said to be none
+        return sorted(name for name, folder in self._below(DEPTH) if not folder or piece.fullmatch(Path(name).name))
+
+    def _below(self, depth: int) -> Iterator[tuple[str, bool]]:
+        """Yield the names of what is in the root, down to some depth, and whether each is a folder."""
+        todo, found = [(self._root, depth)], 0
+        while todo:
+            here, left = todo.pop()
+            try:
+                entries = [(Path(entry.path), entry.is_dir()) for entry in os.scandir(here)]
+            except OSError as error:
+                if here != self._root:  # somebody else's, beside the puzzle
+                    continue
+                raise PuzzleError(f"{self.name}: cannot be listed ({error.strerror or error})") from error
+            found += len(entries)
+            if found > self.limits.entries:
+                raise PuzzleError(f"{self._root}: more than {self.limits.entries} files; {ADVICE}")
+            for path, folder in entries:
+                if not is_junk(path.name):
+                    yield path.relative_to(self._root).as_posix(), folder
+                    todo += [(path, left - 1)] if folder and left > 1 else []
 
     def read(self, name: str) -> bytes:
         try:
@@ -126,6 +156,13 @@ class _Folder(Source):
             raise PuzzleError(f"{name}: cannot be read ({error.strerror or error})") from error
         self._packed += len(data)
         return data
+
+    def head(self, name: str, size: int) -> bytes:
+        try:
+            with open_regular(self._root / name, name) as file:
+                return file.read(size)
+        except OSError as error:
+            raise PuzzleError(f"{name}: cannot be read ({error.strerror or error})") from error
 
 
 class _Zip(Source):
@@ -155,11 +192,19 @@ class _Zip(Source):
         return sorted(self._infos)
 
     def read(self, name: str) -> bytes:
+        return self._part(name, -1)
+
+    def head(self, name: str, size: int) -> bytes:
+        return self._part(name, size)
+
+    def _part(self, name: str, size: int) -> bytes:
+        """Return what a file begins with; -1: all of it."""
         info = self._infos[name]
         if info.flag_bits & 0x1:
             raise PuzzleError(f"{name}: encrypted; unpack the archive and point jaxsolve at the folder")
         try:
-            return self._archive.read(info)
+            with self._archive.open(info) as file:
+                return file.read(size)
         except Exception as error:  # zlib, lzma, bz2 and zipfile each raise kinds of their own on damage
             raise PuzzleError(f"{name}: damaged inside the zip file ({error})") from error
 
@@ -171,15 +216,22 @@ def title(name: str) -> str:
 
 def read_file(path: Path, name: object, limits: Limits) -> bytes:
     """Return the contents of a file; `PuzzleError` if it is no regular file or too long, `OSError` if that fails."""
+    with open_regular(path, name) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limits.file_bytes:
+            raise PuzzleError(f"{name}: {size} bytes; at most {limits.file_bytes} are read")
+        return file.read(size)
+
+
+def open_regular(path: Path, name: object) -> IO[bytes]:
+    """Open a file to be read; `PuzzleError` if it is no regular one, `OSError` if that fails."""
     if stat.S_ISDIR(path.stat().st_mode):
         raise PuzzleError(f"{name}: not a regular file")
-    with open(path, "rb", opener=_at_once) as file:
-        facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode):  # a pipe would be waited for, a device has no end
-            raise PuzzleError(f"{name}: not a regular file")
-        if facts.st_size > limits.file_bytes:
-            raise PuzzleError(f"{name}: {facts.st_size} bytes; at most {limits.file_bytes} are read")
-        return file.read(facts.st_size)
+    file = open(path, "rb", opener=_at_once)  # noqa: SIM115  (whoever called closes it)
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # a pipe would be waited for, a device has no end
+        file.close()
+        raise PuzzleError(f"{name}: not a regular file")
+    return file
 
 
 def _at_once(path: str, flags: int) -> int:

@@ -1,5 +1,6 @@
-"""Host: NumPy archives from files that may be hostile: no pickles, and no memory for what is not there."""
+"""Host: NumPy arrays, alone and in archives, that may be hostile: no pickles, no memory for what is not there."""
 
+import io
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -37,15 +38,28 @@ def read_npz(
         raise ValueError(error) from error
 
 
+def read_npy(data: bytes) -> np.ndarray[Any, Any]:
+    """Return the array of a file; `ValueError` if it is damaged, no array of numbers, or claims more than it has."""
+    try:
+        _check_claim(io.BytesIO(data), len(data), "it")
+        return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except Exception as error:  # numpy raises many kinds on damage
+        raise ValueError(error) from error
+
+
 def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray[Any, Any]:
-    """Return an array whose header claims just the size that its entry has, which is known before memory is taken."""
     with archive.open(entry) as stream:
-        version = np.lib.format.read_magic(stream)
-        if version not in HEADERS:
-            raise ValueError(f"{entry.filename} has version {version} of NumPy's format")
-        shape, _, dtype = HEADERS[version](stream)
-        claimed = stream.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if claimed != entry.file_size:
-        raise ValueError(f"{entry.filename} has {entry.file_size} bytes; its header says {claimed}")
+        _check_claim(stream, entry.file_size, entry.filename)
     with archive.open(entry) as stream:
         return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _check_claim(stream: IO[bytes], size: int, name: str) -> None:
+    """Refuse an array whose header claims another size than its bytes have, before memory is taken for it."""
+    version = np.lib.format.read_magic(stream)
+    if version not in HEADERS:
+        raise ValueError(f"{name} has version {version} of NumPy's format")
+    shape, _, dtype = HEADERS[version](stream)
+    claimed = stream.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if claimed != size:
+        raise ValueError(f"{name} has {size} bytes; its header says {claimed}")

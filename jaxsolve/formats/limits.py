@@ -27,11 +27,11 @@ class Limits:
     """Of a table."""
     spare_cells: int = 1 << 20
     """Of a table's rows that end too early, or are empty lines."""
-    pth_entries: int = 256
-    """Of a .pth file."""
+    pth_entries: int = 4096
+    """Of a .pth file: those of 500 blocks, each tensor in one of its own."""
     pickle_bytes: int = 1 << 20
     """Of the pickle in a .pth file."""
-    opcodes: int = 20_000
+    opcodes: int = 100_000
     """Of that pickle."""
     pickle_depth: int = 64
     """Of what that pickle nests."""

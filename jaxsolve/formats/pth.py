@@ -1,11 +1,12 @@
-"""Host: PyTorch state dicts (`.pth`) read without PyTorch and without running anything.
+"""Host: what `torch.save` writes, read without PyTorch and without running anything.
 
 A `.pth` file is a zip archive with a pickle (`data.pkl`) and raw tensor storages (`data/0`, …), laid out
 as in the serialization notes of PyTorch (https://docs.pytorch.org/docs/stable/notes/serialization.html).
 The pickle is not loaded but *interpreted*: a fixed list of opcodes over a fixed list of globals, each of
-which stands for data and is never called. Everything else is refused. The defences answer published
-attacks: CVE-2025-32434 and CVE-2026-24747 (loader holes), memo bombs, stride-0 tensors that claim
-terabytes, deflate bombs, and storages whose size is not what the tensor says.
+which stands for data and is never called. So are modules of `torch.nn`: what is left of them are their parameters and
+buffers. Everything else is refused. The defences answer published attacks: CVE-2025-32434 and CVE-2026-24747 (loader
+holes), memo bombs, stride-0 tensors that claim terabytes, deflate bombs, and storages whose size is not what the
+tensor says.
 """
 
 import io
@@ -20,8 +21,9 @@ import ml_dtypes
 import numpy as np
 
 from jaxsolve.errors import PuzzleError
-from jaxsolve.puzzle.limits import Limits
-from jaxsolve.puzzle.source import check_entries
+from jaxsolve.formats.limits import Limits
+from jaxsolve.formats.source import check_entries
+from jaxsolve.formats.state_dicts import Module, tensors_in
 
 PLAIN = re.compile(r"(?!.*(?:^|/)\.\.?(?:/|$))[^/\\:\x00-\x1f][^\\:\x00-\x1f]*")
 """Names of entries: relative, of plain parts."""
@@ -34,7 +36,15 @@ STORAGES: dict[str, np.dtype[Any]] = {
     "torch HalfStorage": np.dtype(np.float16),
     "torch BFloat16Storage": np.dtype(ml_dtypes.bfloat16),
     "torch LongStorage": np.dtype(np.int64),  # batches that a norm has seen
+    "torch IntStorage": np.dtype(np.int32),
+    "torch ShortStorage": np.dtype(np.int16),
+    "torch CharStorage": np.dtype(np.int8),  # weights in eight bits
+    "torch ByteStorage": np.dtype(np.uint8),
+    "torch BoolStorage": np.dtype(np.bool_),  # masks of pruned weights
 }
+MODULE = re.compile(r"torch\.nn\.modules\.[a-z0-9_]+ [A-Za-z0-9]+")
+SET = "__builtin__ set"
+OUT = "save layer.state_dict()"
 CALLABLES = frozenset({"collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter"})
 
 
@@ -56,7 +66,10 @@ class _Storage:
 
 
 def read_pth(data: bytes, name: str, limits: Limits | None = None) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the tensors of a state dict saved with ``torch.save``, as views of the file that cannot be written to.
+    """Return the tensors in a file of ``torch.save``, as views of the file that cannot be written to.
+
+    State dicts, checkpoints with one in them, modules of `torch.nn`, and tensors alone are read. Names of what is
+    nested are joined by dots; a tensor alone has an empty one, those of a list or tuple have their numbers.
 
     Parameters
     ----------
@@ -70,7 +83,7 @@ def read_pth(data: bytes, name: str, limits: Limits | None = None) -> dict[str, 
     Raises
     ------
     PuzzleError
-        The file is not such a state dict, or holds anything beyond tensors of floating-point numbers.
+        The file is nothing of these, or holds anything beyond tensors and plain values.
     """
     limits = limits or Limits()
     try:
@@ -98,12 +111,13 @@ def _read(data: bytes, limits: Limits) -> dict[str, np.ndarray[Any, Any]]:
     if len(pickle) > limits.pickle_bytes:
         raise _Refused(f"a pickle of {len(pickle)} bytes; at most {limits.pickle_bytes} are read")
     state = _Interpreter(lambda key: entries.get(f"{root}data/{key}"), limits).run(pickle)
-    if not isinstance(state, dict):
-        raise _Refused(f"holds {_kind(state)}; expected a state dict: save layer.state_dict()")
-    for key, value in state.items():
-        if not (isinstance(key, str) and isinstance(value, np.ndarray)):
-            raise _Refused(f"{key!r} is {_kind(value)}; expected names with tensors")
-    return state
+    try:
+        tensors = tensors_in(state, most=limits.opcodes)
+    except ValueError as error:
+        raise _Refused(f"{error} in its pickle") from None
+    if not tensors and state != {}:
+        raise _Refused(f"holds {_kind(state)} without tensors; expected a state dict: {OUT}")
+    return tensors
 
 
 def _entries(data: bytes) -> dict[str, bytes]:
@@ -113,6 +127,8 @@ def _entries(data: bytes) -> dict[str, bytes]:
             infos = archive.infolist()
             if len({info.filename for info in infos}) != len(infos):
                 raise _Refused("the same entry twice; expected a file saved by torch.save")
+            if any(info.filename.endswith("/constants.pkl") for info in infos):
+                raise _Refused("a TorchScript program; load it with torch.jit.load and torch.save its state_dict()")
             for info in infos:
                 # torch.save never compresses; refusing what it never writes leaves no room for bombs
                 if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
@@ -140,6 +156,7 @@ def _kind(value: object) -> str:
         tuple: "a tuple",
         np.ndarray: "a tensor",
         _Storage: "a storage",
+        Module: "a module",
     }
     if type(value) in names:
         return names[type(value)]
@@ -174,15 +191,17 @@ class _Interpreter:
                 if argument != 2:
                     raise _Refused(f"pickle protocol {argument}; torch.save writes 2")
             case "GLOBAL":
-                if argument not in STORAGES and argument not in CALLABLES:
-                    raise _Refused(f"refers to {argument.replace(' ', '.')}, which no state dict of a layer needs")
+                plain = argument in STORAGES or argument in CALLABLES or argument == SET
+                if not plain and not MODULE.fullmatch(argument):
+                    name = argument.replace(" ", ".")
+                    raise _Refused(f"refers to {name}, which no state dict of a layer needs; {OUT}")
                 self.stack.append(_Global(argument))
-            case "BINUNICODE" | "BININT" | "BININT1" | "BININT2" | "LONG1":
+            case "BINUNICODE" | "BININT" | "BININT1" | "BININT2" | "LONG1" | "BINFLOAT":
                 self.stack.append(argument)
             case "NONE" | "NEWTRUE" | "NEWFALSE":
                 self.stack.append({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[opcode])
-            case "EMPTY_TUPLE" | "EMPTY_DICT":
-                self.stack.append(() if opcode == "EMPTY_TUPLE" else {})
+            case "EMPTY_TUPLE" | "EMPTY_DICT" | "EMPTY_LIST":
+                self.stack.append({"EMPTY_TUPLE": (), "EMPTY_DICT": {}, "EMPTY_LIST": []}[opcode])
             case "MARK":
                 if len(self.marks) >= self.limits.pickle_depth:
                     raise _Refused(f"a pickle nested deeper than {self.limits.pickle_depth}")
@@ -200,6 +219,16 @@ class _Interpreter:
                 self._set_items([key, value])
             case "SETITEMS":
                 self._set_items(self._since_mark())
+            case "APPEND" | "APPENDS":
+                items = [self._pop()] if opcode == "APPEND" else self._since_mark()
+                if not isinstance(self.stack[-1], list):
+                    raise _Refused("appends to something that is no list")
+                self.stack[-1].extend(items)
+            case "NEWOBJ":
+                arguments, kind = self._pop(), self._pop()
+                if not isinstance(kind, _Global) or not MODULE.fullmatch(kind.name) or arguments != ():
+                    raise _Refused(f"makes an object, which no state dict of a layer needs; {OUT}")
+                self.stack.append(Module())
             case "BINPERSID":
                 self.stack.append(self._storage(self._pop()))
             case "REDUCE":
@@ -208,12 +237,25 @@ class _Interpreter:
             case "BUILD":
                 # torch attaches the module version to the dictionary; tensors have no state of their own
                 attributes = self._pop()
+                if isinstance(self.stack[-1], Module) and isinstance(attributes, dict):
+                    self.stack[-1].state.update(self._parts(attributes))
+                    return
                 if not (isinstance(attributes, dict) and isinstance(self.stack[-1], dict)):
                     raise _Refused("sets attributes on objects, which no state dict of a layer needs")
                 if set(attributes) - {"_metadata"}:
                     raise _Refused("sets attributes on objects, which no state dict of a layer needs")
             case _:
                 raise _Refused(f"pickle opcode {opcode}, which no state dict of a layer needs")
+
+    def _parts(self, attributes: dict[Any, Any]) -> dict[Any, Any]:
+        """Return the parameters, buffers and modules among the attributes of a module."""
+        found = dict[Any, Any]()
+        for kind in ("_parameters", "_buffers", "_modules"):
+            inner = attributes.get(kind, {})
+            if not isinstance(inner, dict) or found.keys() & inner.keys():
+                raise _Refused("a damaged module")
+            found |= inner
+        return found
 
     def _pop(self) -> Any:
         if self.marks and len(self.stack) <= self.marks[-1]:
@@ -231,7 +273,7 @@ class _Interpreter:
         if not isinstance(target, dict) or len(items) % 2:
             raise _Refused("sets items on something that is no dictionary")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            if not isinstance(key, str) or len(key) > self.limits.pickle_name:
+            if type(key) not in (str, int) or len(str(key)) > self.limits.pickle_name:
                 raise _Refused(f"a dictionary key that is {_kind(key)}; expected a name")
             if key in target:
                 raise _Refused(f"{key!r} twice")
@@ -242,9 +284,7 @@ class _Interpreter:
             case ("storage", _Global(name), str(key), str(_), int(count)) if name in STORAGES:
                 dtype, data = STORAGES[name], self.storage(key)
             case _:
-                raise _Refused(
-                    "a tensor storage that is not torch's FloatStorage, Double-, Half-, BFloat16- or LongStorage"
-                )
+                raise _Refused("a tensor storage of no type that is read: floats, integers and flags of PyTorch")
         if data is None:
             raise _Refused(f"its pickle refers to the storage data/{key}, which is missing")
         if len(data) != count * dtype.itemsize:
@@ -255,6 +295,8 @@ class _Interpreter:
         match function, arguments:
             case _Global("collections OrderedDict"), ():
                 return {}
+            case _Global(name), ([],) if name == SET:
+                return None
             case _Global("torch._utils _rebuild_tensor_v2"), (_Storage(), _, _, _, _, _, *more):
                 if any(more):  # a negated or conjugated view: its storage holds other numbers than it shows
                     raise _Refused("a tensor with metadata; save a plain copy of it: tensor.clone()")

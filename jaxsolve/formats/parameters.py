@@ -1,0 +1,160 @@
+"""Host: the parameters of layers, by whatever names libraries give them, as PyTorch has them.
+
+A layer is what tensors have in common that are called alike but for the parameter: ``fc1.weight`` and ``fc1.bias``,
+``dense/kernel:0``, ``params.Dense_0.kernel``, ``W3`` and ``b3``, ``layer_3_weight``. Weights may be in parts: as
+PyTorch's weight_norm keeps them (Salimans & Kingma 2016, https://arxiv.org/abs/1602.07868), with the mask of a pruned
+one, or as whole numbers with what they are multiplied by.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxsolve.formats.state_dicts import STATISTICS, Tensors
+
+NAMES = {
+    "weight": "weight", "weights": "weight", "w": "weight", "kernel": "kernel", "bias": "bias", "biases": "bias",
+    "b": "bias", "gamma": "weight", "beta": "bias", "running_mean": "running_mean", "running_var": "running_var",
+    "moving_mean": "running_mean", "moving_variance": "running_var", "mean": "running_mean", "var": "running_var",
+    "num_batches_tracked": "num_batches_tracked", "scale": "scale", "scales": "scale", "weight_scale": "scale",
+    "weight_scales": "scale", "scb": "eighth", "zero_point": "zero", "zero_points": "zero",
+    "weight_zero_point": "zero", "weight_g": "weight_g", "weight_v": "weight_v", "weight_orig": "weight_orig",
+    "weight_mask": "weight_mask", "bias_orig": "bias_orig", "bias_mask": "bias_mask", "qweight": "weight",
+    "weight_int8": "weight", "weight_q": "weight", "weight_quantized": "weight", "w_scale": "scale",
+}  # fmt: skip
+"""Parameters by the last word of their names in PyTorch, NumPy, Flax, Haiku, Keras, TensorFlow and bitsandbytes."""
+KNOWN = {*NAMES.values()}
+NUMBER = re.compile(r"(arr_)?\d*")
+"""What NumPy and lists call what has no name."""
+WORD = re.compile(r"(.+?)(\d*)")
+COLLECTIONS = {"params", STATISTICS}
+"""Words in Flax's names that are no layers."""
+PARAMETRISED = {"original0": "weight_g", "original1": "weight_v"}
+"""What weight_norm calls its parts as a parametrisation."""
+WHOLE = ("int8", "uint8", "int16", "int32")
+
+
+class Layer(NamedTuple):
+    """The parameters of one layer."""
+
+    tensors: Tensors
+    """By PyTorch's names."""
+    kernel: bool
+    """Whether its weight is called a kernel, which is `[in, out]`."""
+
+
+def by_layer(tensors: Mapping[str, np.ndarray]) -> dict[str, Tensors]:
+    """Return tensors by what their layers are called, and in these by their parameters, in their order.
+
+    Tensors that have numbers for names are layers in turn, each matrix with the vector after it; so are those of which
+    none is called as parameters are. Others keep their names, in the layer that they belong to.
+    """
+    told = {name: split(name) for name in tensors}
+    plain = len(tensors) > 2 and not any(part in KNOWN for _, part in told.values())
+    found, last = dict[str, Tensors](), ""
+    for name, tensor in tensors.items():
+        layer, part = told[name]
+        if plain or NUMBER.fullmatch(part):
+            name = ".".join(filter(None, [layer, part]))
+            last = last if tensor.ndim == 1 and last and [*found[last]] == ["weight"] else name
+            layer, part = last, "bias" if last != name else "weight"
+        elif part in found.get(layer, {}):
+            part = name
+        found.setdefault(layer, {})[part] = tensor
+    return found
+
+
+def split(name: str) -> tuple[str, str]:
+    """Return what a tensor's layer is called, and which parameter it is, by PyTorch's name if there is one."""
+    words = [word for word in re.split(r"[./]", name.removesuffix(":0")) if word and word not in COLLECTIONS]
+    if words[-3:-1] == ["parametrizations", "weight"] and words[-1] in PARAMETRISED:
+        return ".".join(words[:-3]), PARAMETRISED[words[-1]]
+    if not words:
+        return "", ""
+    *before, last = words
+    if last.lower() in NAMES:
+        part = NAMES[last.lower()]
+        before = before[:-1] if part in ("scale", "zero") and before[-1:] == ["weight"] else before
+        return ".".join(before), part
+    parts = re.split(r"[_\-]", last)
+    for size in (2, 1):  # weight_scale before scale
+        for first, end in ((len(parts) - size, len(parts)), (0, size)):
+            word = WORD.fullmatch("_".join(parts[first:end])) if first >= 0 else None
+            if word and word[1].lower() in NAMES and len(parts) + len(word[2]) > size:
+                rest = [*parts[:first], *([word[2]] if word[2] else []), *parts[end:]]
+                return ".".join([*before, "_".join(rest)]), NAMES[word[1].lower()]
+    return ".".join(before), last
+
+
+def parameters(parts: Mapping[str, np.ndarray]) -> Layer:
+    """Return the parameters of a layer by PyTorch's names; what is none of them keeps its own.
+
+    Raises
+    ------
+    ValueError
+        Parts of a weight are not there, or do not fit.
+    """
+    found = {name: np.asarray(tensor) for name, tensor in parts.items()}
+    if "scale" in found and "weight" not in found and "kernel" not in found:
+        found["weight"] = found.pop("scale")  # of a norm
+    kernel = "kernel" in found
+    if kernel:
+        found = {name if name != "kernel" else "weight": tensor for name, tensor in found.items()}
+    if "weight_v" in found and "weight_g" in found:
+        found["weight"] = _normalised(found.pop("weight_v"), found.pop("weight_g"))
+    for part in ("weight", "bias"):
+        if f"{part}_orig" in found and f"{part}_mask" in found:
+            own, mask = found.pop(f"{part}_orig"), found.pop(f"{part}_mask")
+            if own.shape != mask.shape:
+                raise ValueError(f"{part}_orig {list(own.shape)} and {part}_mask {list(mask.shape)} of other shapes")
+            found[part] = own * mask.astype(own.dtype)
+    if "weight" in found and found["weight"].dtype.name in WHOLE:
+        found["weight"] = _dequantised(found)
+        found = {name: tensor for name, tensor in found.items() if name not in ("scale", "eighth", "zero")}
+    return Layer({name: _squeezed(name, tensor, kernel) for name, tensor in found.items()}, kernel)
+
+
+def _normalised(direction: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Return the weight that weight_norm makes of its direction and the norms of rows or columns."""
+    axes = tuple(axis for axis, n in enumerate(size.shape) if n == 1) if size.ndim == direction.ndim else (1,)
+    norms = np.sqrt((direction.astype(np.float64) ** 2).sum(axis=axes, keepdims=True))
+    size = size if size.ndim == direction.ndim else size.reshape(-1, *[1] * (direction.ndim - 1))
+    if size.shape != norms.shape or not norms.all():
+        raise ValueError(f"weight_v {list(direction.shape)} with weight_g {list(size.shape)}, or a direction of zeros")
+    return (direction * (size / norms)).astype(direction.dtype)
+
+
+def _dequantised(found: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the weight of whole numbers with a scale: of all, of rows, of columns, or of what its shape says."""
+    weight = found["weight"]
+    # of LLM.int8() (Dettmers et al. 2022, https://arxiv.org/abs/2208.07339) the scale is that of 127
+    scale = found["scale"] if "scale" in found else found["eighth"] / 127 if "eighth" in found else None
+    if scale is None:
+        raise ValueError(
+            f"a weight of type {weight.dtype.name} without its scale; save that beside it, as weight_scale"
+        )
+
+    def spread(side: np.ndarray) -> np.ndarray:
+        if side.size == 1:
+            return side.reshape(())
+        if side.ndim == 1 and weight.ndim == 2 and side.size in weight.shape:
+            return side[:, None] if side.size == weight.shape[0] else side
+        if side.ndim != weight.ndim or any(n not in (1, m) for n, m in zip(side.shape, weight.shape, strict=True)):
+            raise ValueError(f"a scale {list(side.shape)} of a weight {list(weight.shape)}; expected one a row")
+        return side
+
+    zero = spread(found["zero"]).astype(np.float64) if "zero" in found else 0.0
+    dtype = scale.dtype if scale.dtype.kind == "f" or scale.dtype.name == "bfloat16" else np.dtype(np.float32)
+    return ((weight - zero) * spread(scale).astype(np.float64)).astype(dtype)
+
+
+def _squeezed(name: str, tensor: np.ndarray, kernel: bool) -> np.ndarray:
+    """Return a tensor without the axes that convolutions of one point have, and biases as vectors."""
+    if name == "bias" and tensor.ndim == 2 and 1 in tensor.shape:
+        return tensor.reshape(-1)
+    if name != "weight" or tensor.ndim not in (3, 4):
+        return tensor
+    rows, columns = tensor.shape[-2:] if kernel else tensor.shape[:2]
+    return tensor.reshape(rows, columns) if tensor.size == rows * columns else tensor
