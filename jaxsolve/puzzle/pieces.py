@@ -45,8 +45,7 @@ def read_pieces(source: Source) -> Pile:
         No piece was found, an id appears twice, or a piece is unreadable, misshapen or not finite.
     """
     files = _files(source)
-    tables = {file: tensors for file in files if (tensors := read_tensors(source, file)) is not None}
-    found = _labelled(tables)
+    found = _labelled(_read(source, files))
     if not found:
         raise PuzzleError(f"{source.name}: no pieces found; {_what_is_there(source, files)}")
     labels = without_common([label for label, _, _ in found])
@@ -57,10 +56,13 @@ def read_pieces(source: Source) -> Pile:
         }
     else:
         order = sorted(range(len(found)), key=lambda k: natural(labels[k]))
-        ids = [order.index(k) for k in range(len(found))]
-        spelled = dict(sorted(zip(ids, labels, strict=True)))
+        places = {k: place for place, k in enumerate(order)}
+        ids = [places[k] for k in range(len(found))]
+        spelled = {place: labels[k] for k, place in places.items()}
     some = ", ".join(f"{k} is {spelled[k]}" for k in [*spelled][:3]) + ", …" * (len(spelled) > 3)
     notes = (f"numbered by the order of their names: {some}; inspect lists them",) if spelled else ()
+    left = [file for file in source.names() if "/" not in file and file not in files and may_hold(source, file)]
+    notes += (f"not read, for there is {PIECES}/: {', '.join(left[:3])}" + ", …" * (len(left) > 3),) if left else ()
     pieces = [piece_of(k, file, tensors) for k, (_, file, tensors) in zip(ids, found, strict=True)]
     return Pile(sorted(pieces, key=lambda piece: piece.id), spelled, notes)
 
@@ -78,6 +80,24 @@ def _files(source: Source) -> list[str]:
         shown = ", ".join(f"{home}/" for home in sorted(homes)[:3])
         raise PuzzleError(f"{source.name}: tensors in {len(homes)} folders ({shown}); expected them in {PIECES}/")
     return homes.get("") or next(iter(homes.values()), [])
+
+
+def _read(source: Source, files: list[str]) -> dict[str, Tensors]:
+    """Return the tensors of files that hold some; what most of the others are refused for is said once."""
+    tables, refused = dict[str, Tensors](), dict[str, list[str]]()
+    for file in files:
+        try:
+            tensors = read_tensors(source, file)
+        except PuzzleError as error:
+            refused.setdefault(str(error).removeprefix(f"{file}: "), []).append(file)
+            continue
+        if tensors is not None:
+            tables[file] = tensors
+    if refused:
+        reason, some = max(refused.items(), key=lambda one: len(one[1]))
+        more = f" and {len(some) - 1} more files" if len(some) > 1 else ""
+        raise PuzzleError(f"{some[0]}{more}: {reason}")
+    return tables
 
 
 def _labelled(tables: Mapping[str, Tensors]) -> list[tuple[str, str, Tensors]]:

@@ -317,7 +317,7 @@ def test_limits_of_the_environment_and_of_an_argument(folder, given, monkeypatch
     with pytest.raises(PuzzleError, match=r"historical_data\.csv: 5 columns; at most 4 are read"):
         read_puzzle(folder)
     assert_same(read_puzzle(folder, limits=Limits()), given)
-    with pytest.raises(PuzzleError, match=r"piece_0\.pth: \d+ bytes; at most 100 are read"):
+    with pytest.raises(PuzzleError, match=r"piece_0\.pth and 2 more files: \d+ bytes; at most 100 are read"):
         read_puzzle(folder, limits=Limits(file_bytes=100))
     with pytest.raises(PuzzleError, match="more than 3 entries"):
         read_puzzle(zipped(folder, folder / "z.zip"), limits=Limits(entries=3))

@@ -14,6 +14,7 @@ from jaxsolve.errors import PuzzleError
 from jaxsolve.puzzle import Limits, Puzzle, read_puzzle, write_puzzle
 from jaxsolve.puzzle.write import layers_of, pth_bytes
 from tests import reference
+from tests.fuzzing import corpus
 
 ROWS = 9
 
@@ -305,7 +306,10 @@ def text_file(folder: Path, name: str, data: bytes | str = b"x") -> None:
     (folder / name).write_bytes(data if isinstance(data, bytes) else data.encode())
 
 
+OWN = b"\x80\x02cnets\nNet\n)\x81}b."
 REFUSALS = {
+    "modules of one's own": (lambda f: [text_file(f, f"layer_{k}.pt", corpus.with_pickle(OWN)) for k in range(3)],
+                             r"layer_0.pt and 2 more files: refers to nets.Net, which no state dict of a layer needs; save layer.state_dict"),
     "keras": (lambda f: [text_file(f, f"layer_{k}.h5", b"\x89HDF\r\n\x1a\n") for k in range(3)],
               "3 files such as layer_0.h5 are HDF5, which is not read; save the arrays of each layer with numpy.savez"),
     "onnx": (lambda f: text_file(f, "net.onnx"), "net.onnx is ONNX, which is not read"),
@@ -373,6 +377,14 @@ def test_state_dicts_in_memory_have_the_same_spellings(given):
     tensors = {f"Dense_{k}.{part}": one for k, layer in layers(given).items() for part, one in kernel(layer).items()}
     found = Puzzle.from_state_dict(tensors, given.x, given.y)
     np.testing.assert_array_equal(found.w_in, given.w_in)
+
+
+def test_files_beside_a_folder_for_pieces_are_not_read_and_named(given, folder):
+    FILES["pt"](folder, layers(given))
+    text_file(folder, "best.ckpt")
+    found = read_puzzle(folder)
+    same(found, given)
+    assert found.notes == ("not read, for there is pieces/: best.ckpt",)
 
 
 def test_limits_hold_for_folders(given, folder):
