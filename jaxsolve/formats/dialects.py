@@ -30,7 +30,8 @@ def as_text(data: bytes, name: str, limits: Limits) -> bytes:
     bom = next((bom for bom in BOMS if data.startswith(bom)), b"")
     encoding = BOMS.get(bom) or ("utf-16-le" if data[1:2] == b"\0" else "utf-16-be" if data[:1] == b"\0" else "utf-8")
     if encoding == "utf-8":
-        return data.removeprefix(bom)
+        data = data.removeprefix(bom)
+        return data if b"\n" in data else data.replace(b"\r", b"\n")
     try:
         return data.removeprefix(bom).decode(encoding).encode()
     except UnicodeError as error:

@@ -57,7 +57,7 @@ def by_layer(tensors: Mapping[str, np.ndarray]) -> dict[str, Tensors]:
     for name, tensor in tensors.items():
         layer, part = told[name]
         if plain or NUMBER.fullmatch(part):
-            name = ".".join(filter(None, [layer, part]))
+            name = ".".join(filter(None, [layer, str(len(found)) if part.startswith("arr_") else part]))
             last = last if tensor.ndim == 1 and last and [*found[last]] == ["weight"] else name
             layer, part = last, "bias" if last != name else "weight"
         elif part in found.get(layer, {}):
@@ -104,6 +104,8 @@ def parameters(parts: Mapping[str, np.ndarray]) -> Layer:
         found = {name if name != "kernel" else "weight": tensor for name, tensor in found.items()}
     if "weight_v" in found and "weight_g" in found:
         found["weight"] = _normalised(found.pop("weight_v"), found.pop("weight_g"))
+    if "weight" in found and "weight_mask" in found:
+        found |= {"weight_orig": found.pop("weight")}
     for part in ("weight", "bias"):
         if f"{part}_orig" in found and f"{part}_mask" in found:
             own, mask = found.pop(f"{part}_orig"), found.pop(f"{part}_mask")

@@ -23,12 +23,15 @@ KINDS = {
 }  # fmt: skip
 """Suffixes of files that are taken for tensors even if they do not look like any."""
 ARRAYS = "save the arrays of each layer with numpy.savez"
+UNPACK = "unpack it"
 UNREAD = {
     ".h5": ("HDF5", ARRAYS), ".hdf5": ("HDF5", ARRAYS), ".keras": ("Keras", ARRAYS), ".pb": ("TensorFlow", ARRAYS),
     ".tflite": ("TensorFlow Lite", ARRAYS), ".index": ("TensorFlow checkpoint", ARRAYS), ".onnx": ("ONNX", ARRAYS),
     ".msgpack": ("Flax", ARRAYS), ".gguf": ("GGUF", ARRAYS), ".mat": ("MATLAB", ARRAYS),
     ".pkl": ("pickle, which may hold a program", ARRAYS), ".pickle": ("pickle, which may hold a program", ARRAYS),
-    ".joblib": ("pickle, which may hold a program", ARRAYS),
+    ".joblib": ("pickle, which may hold a program", ARRAYS), ".json": ("JSON", ARRAYS),
+    ".zip": ("an archive in the puzzle", UNPACK), ".tar": ("an archive in the puzzle", UNPACK),
+    ".tgz": ("an archive in the puzzle", UNPACK), ".7z": ("an archive in the puzzle", UNPACK),
 }  # fmt: skip
 """What files of other formats are, and the way out."""
 TYPES = {

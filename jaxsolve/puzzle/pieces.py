@@ -10,9 +10,9 @@ import numpy as np
 from jaxsolve.architecture.pieces import BlockPiece, NormPiece, Piece
 from jaxsolve.errors import PuzzleError
 from jaxsolve.formats.parameters import by_layer, parameters, split
-from jaxsolve.formats.source import PIECES, Source
+from jaxsolve.formats.source import PIECES, Source, is_table
 from jaxsolve.formats.state_dicts import Tensors
-from jaxsolve.formats.tensors import may_hold, read_tensors, unread
+from jaxsolve.formats.tensors import ARRAYS, may_hold, read_tensors, unread
 from jaxsolve.puzzle.numbering import natural, numbered, without_common
 
 AnyPiece = Piece | NormPiece | BlockPiece
@@ -20,6 +20,10 @@ AnyPiece = Piece | NormPiece | BlockPiece
 PIECE = re.compile(r"(?:pieces\.)?(piece_\d+)(?:\..*)?")
 RUNNING = "running_mean", "running_var"
 COUNTER = "num_batches_tracked"
+SHARD = re.compile(r"-\d{5}-of-\d{5}")
+"""What the names of the parts of one file have."""
+TRAINING = re.compile(r"(training_args|optimizer|scheduler|scaler|rng_state|trainer_state)\b.*")
+"""What files are called that trainers keep beside a network."""
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
@@ -62,14 +66,15 @@ def read_pieces(source: Source) -> Pile:
     some = ", ".join(f"{k} is {spelled[k]}" for k in [*spelled][:3]) + ", …" * (len(spelled) > 3)
     notes = (f"numbered by the order of their names: {some}; inspect lists them",) if spelled else ()
     left = [file for file in source.names() if "/" not in file and file not in files and may_hold(source, file)]
-    notes += (f"not read, for there is {PIECES}/: {', '.join(left[:3])}" + ", …" * (len(left) > 3),) if left else ()
+    notes += (f"not read, as no pieces: {', '.join(left[:3])}" + ", …" * (len(left) > 3),) if left else ()
     pieces = [piece_of(k, file, tensors) for k, (_, file, tensors) in zip(ids, found, strict=True)]
     return Pile(sorted(pieces, key=lambda piece: piece.id), spelled, notes)
 
 
 def _files(source: Source) -> list[str]:
     """Return the files that may hold pieces: below a folder for them, or else beside the table, or in one folder."""
-    files = [file for file in source.names() if may_hold(source, file)]
+    named = [file for file in source.names() if not TRAINING.fullmatch(PurePosixPath(file).name)]
+    files = [file for file in named if may_hold(source, file)]
     homes = dict[str, list[str]]()
     for file in files:
         parts = PurePosixPath(file).parts
@@ -92,7 +97,7 @@ def _read(source: Source, files: list[str]) -> dict[str, Tensors]:
             refused.setdefault(str(error).removeprefix(f"{file}: "), []).append(file)
             continue
         if tensors is not None:
-            tables[file] = tensors
+            tables.setdefault(SHARD.sub("", file), {}).update(tensors)
     if refused:
         reason, some = max(refused.items(), key=lambda one: len(one[1]))
         more = f" and {len(some) - 1} more files" if len(some) > 1 else ""
@@ -141,6 +146,9 @@ def _what_is_there(source: Source, files: list[str]) -> str:
             count = sum(unread(source, one) == other for one in source.names())
             many = f"{count} files such as {file} are" if count > 1 else f"{file} is"
             return f"{many} {other[0]}, which is not read; {other[1]}"
+    tables = [file for file in source.names() if is_table(file)]
+    if len(tables) > 2:
+        return f"{len(tables)} files such as {tables[0]} are text, which is read as a table only; {ARRAYS}"
     return f"expected {PIECES}/piece_K.pth, {PIECES}/piece_K.npz or one .safetensors"
 
 

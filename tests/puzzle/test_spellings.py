@@ -128,6 +128,13 @@ FILES = {
     "npy letters": npy_pairs("{2}{0}.npy"),
     "npy folders": npy_pairs("pieces/layer_{}/{}.npy"),
     "npz without names": file_each("pieces/piece_{}.npz", lambda la: {"arr_0": la["weight"], "arr_1": la["bias"]}, as_npz),
+    "npz in order": lambda folder, own: np.savez(folder / "w.npz", *(one for k in sorted(own) for one in own[k].values())),
+    "shards": lambda folder, own: shards(folder, own),
+    "beside a trainer's files": lambda folder, own: (
+        all_in_one("model.safetensors", "layers.{}.{}", save=as_safetensors)(folder, own),
+        text_file(folder, "optimizer.pt"), text_file(folder, "training_args.bin"), text_file(folder, "config.json"),
+    ),
+    "weight and mask": file_each("pieces/piece_{}.pth", lambda la: la | {"weight_mask": np.ones_like(la["weight"])}),
     "pruned": file_each("pieces/piece_{}.pth", masked),
     "weight_norm": file_each("pieces/piece_{}.pth", weight_normed),
     "weight_norm as a parametrisation": file_each("pieces/piece_{}.pth", parametrised),
@@ -141,8 +148,16 @@ def test_files_of_pieces(given, folder, name):
     found = read_puzzle(folder)
     same(found, given, **({"rtol": 1e-6} if "weight_norm" in name else {}))
     turned = "7 of 7 weights are [in, out] and read transposed"
-    assert found.notes == ((turned,) if name in ("flax", "keras", "haiku", "conv1d") else ())
+    notes = dict.fromkeys(("flax", "keras", "haiku", "conv1d"), (turned,))
+    notes["beside a trainer's files"] = ("not read, as no pieces: optimizer.pt, training_args.bin",)
+    assert found.notes == notes.get(name, ())
     assert not found.given.names
+
+
+def shards(folder, own):
+    tensors = [(f"layers.{k}.{part}", one) for k, layer in own.items() for part, one in layer.items()]
+    for k in range(2):
+        as_safetensors(folder / f"model-0000{k + 1}-of-00002.safetensors", dict(tensors[7 * k : 7 * (k + 1)]))
 
 
 SCALES = {
@@ -262,6 +277,7 @@ def parquet(folder: Path) -> None:
 
 BLANK = [[""] * 5] * 2
 TABLES = {
+    "carriage returns": (lambda f: text_file(f, "historical_data.csv", (f / "historical_data.csv").read_bytes().replace(b"\n", b"\r")), ()),
     "gz": (gzipped, ()),
     "tsv": (rewritten(name="data.tsv", delimiter="\t"), ()),
     "another name": (rewritten(name="inputs.csv"), ()),
@@ -314,6 +330,8 @@ REFUSALS = {
               "3 files such as layer_0.h5 are HDF5, which is not read; save the arrays of each layer with numpy.savez"),
     "onnx": (lambda f: text_file(f, "net.onnx"), "net.onnx is ONNX, which is not read"),
     "pickle": (lambda f: text_file(f, "net.pkl", b"\x80\x04N."), "net.pkl is pickle, which may hold a program"),
+    "text": (lambda f: [text_file(f, f"w_{k}.txt", "1 2") for k in range(3)], "4 files such as .* are text"),
+    "an archive": (lambda f: text_file(f, "pieces.zip", b"PK\3\4"), "pieces.zip is an archive in the puzzle, which is not read; unpack it"),
     "nothing": (lambda f: text_file(f, "README.md"), "no pieces found; expected pieces/piece_K.pth"),
     "two folders": (lambda f: [(f / d).mkdir() or text_file(f, f"{d}/a.pt", pth_bytes({"weight": np.ones((2, 2))})) for d in "ab"],
                     r"tensors in 2 folders \(a/, b/\); expected them in pieces/"),
@@ -384,7 +402,7 @@ def test_files_beside_a_folder_for_pieces_are_not_read_and_named(given, folder):
     text_file(folder, "best.ckpt")
     found = read_puzzle(folder)
     same(found, given)
-    assert found.notes == ("not read, for there is pieces/: best.ckpt",)
+    assert found.notes == ("not read, as no pieces: best.ckpt",)
 
 
 def test_limits_hold_for_folders(given, folder):
