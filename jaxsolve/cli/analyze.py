@@ -7,6 +7,7 @@ import typer
 
 from jaxsolve.analysis import MEASUREMENTS, checked
 from jaxsolve.cli import arguments, terminal
+from jaxsolve.cli.run_names import read_named
 from jaxsolve.cli.run_store import check_folder
 from jaxsolve.errors import OutputError
 
@@ -24,7 +25,8 @@ def analyze(
     answer: Annotated[
         str | None,
         typer.Argument(
-            metavar="ANSWER", help="File with the piece ids, or the ids. Default: the pairs and order that seem best."
+            metavar="ANSWER",
+            help="File with the piece ids, the ids, or a run. Default: the pairs and order that seem best.",
         ),
     ] = None,
     measure: Annotated[
@@ -69,9 +71,9 @@ def analyze(
 def _subject(puzzle: str, answer: str | None, activation: str, rows: int | None, seed: int) -> "Subject":
     """Return what is to be measured, read with the activation that fits an answer best where nobody has said it."""
     from jaxsolve.analysis import subject_of
-    from jaxsolve.puzzle import mean_squared_error, read_answer, read_as, running
+    from jaxsolve.puzzle import mean_squared_error, read_as, running
 
-    permutation = None if answer is None else read_answer(answer)
+    permutation = None if answer is None else read_named(answer).permutation
     given = arguments.with_roles(arguments.load(puzzle, activation), permutation)
     if permutation is None:
         return subject_of(given, rows=rows, seed=seed)

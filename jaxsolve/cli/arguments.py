@@ -33,7 +33,8 @@ PuzzlePath = Annotated[
 Answer = Annotated[
     str,
     typer.Argument(
-        metavar="ANSWER", help="File with the piece ids (text, or JSON as solve prints it), or the ids: 3,1,4,…"
+        metavar="ANSWER|RUN",
+        help="File with the piece ids (text, or JSON as solve prints it), or the ids: 3,1,4,…; or a run, as 'last'.",
     ),
 ]
 NAMES = ", ".join(ACTIVATIONS)
@@ -87,7 +88,13 @@ Options = Annotated[
     ),
 ]
 StartingAnswer = Annotated[
-    str | None, typer.Option("--start", metavar="ANSWER", help="Begin from this answer: a file, or ids 3,1,4,…")
+    str | None, typer.Option("--start", metavar="ANSWER", help="Begin from this answer: a file, ids 3,1,4,…, or a run.")
+]
+Resumed = Annotated[
+    str | None,
+    typer.Option(
+        "--resume", metavar="RUN", help="Go on with this run, as it was begun: a name, 'last', or its folder."
+    ),
 ]
 Devices = Annotated[
     int | None, typer.Option(metavar="N", help="Devices to use, of each process: CPU cores or GPUs. Default: all.")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from jaxsolve.cli import arguments, terminal
+from jaxsolve.cli.run_names import read_named
 from jaxsolve.cli.run_store import check_apart, check_folder
 from jaxsolve.cli.verify import judged
 from jaxsolve.puzzle.write import check_suffix
@@ -25,12 +26,12 @@ def export(
     that the answer fits best. An answer that is not proven is written, too,
     with a warning.
     """
-    from jaxsolve.puzzle import read_as, read_whole_answer, write_network
+    from jaxsolve.puzzle import read_as, write_network
 
     check_folder(out.parent, "OUT.safetensors")
     check_apart(puzzle, out, "OUT.safetensors")
     check_suffix(out)
-    told = read_whole_answer(answer)
+    told = read_named(answer)
     given = arguments.load_for(puzzle, told, activation, architecture=architecture)
     whole, certificate = judged(given, told.permutation)
     if not certificate.settled:

@@ -6,22 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jaxsolve.cli import terminal
+from jaxsolve.cli.run_names import HELP, Folder, record_of
 from jaxsolve.cli.run_store import check_folder
-from jaxsolve.cli.runs import Folder, base_of
 from jaxsolve.errors import OutputError, UsageError
 from jaxsolve.files import write_new, write_over
-from jaxsolve.records import Record, find_run, read_record
+from jaxsolve.records import Record, read_record
 
 if TYPE_CHECKING:
     from jaxsolve.report import Report
 
-Runs = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="RUN...",
-        help="Name of a run or the start of it, 'last', or the path of a folder or record; or several.",
-    ),
-]
+Runs = Annotated[list[str], typer.Argument(metavar="RUN...", help=f"{HELP[0].upper()}{HELP[1:]}; or several.")]
 
 
 @terminal.guarded
@@ -53,7 +47,7 @@ def report(
     if puzzle is not None and len(runs) > 1:
         raise UsageError("--puzzle is for the report of one run; comparing several needs no puzzle")
     libraries()
-    records = [read_record(find_run(text, base_of(folder))) for text in runs]
+    records = [read_record(record_of(text, folder)) for text in runs]
     for where, option in ((svg, "--svg"), (png, "--png")):
         if where is not None:
             check_folder(where, option)

@@ -99,6 +99,11 @@ class RunStore:
         """Whether the user has named the folder."""
         return self._named is not None
 
+    @property
+    def recorded(self) -> bool:
+        """Whether a record of the run is kept."""
+        return self._recorder is not None
+
     def folder(self, puzzle: str = "") -> Path:
         """Return the folder of a run, made if need be and named after the puzzle; `OSError` if that fails."""
         puzzle = puzzle or (self._puzzle.name if self._puzzle else "")

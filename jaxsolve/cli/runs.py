@@ -1,5 +1,7 @@
 """Host: ``jaxsolve runs``: lists, shows and compares the records of runs. JAX is not needed for it."""
 
+import csv
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,30 +10,25 @@ import typer
 
 from jaxsolve.cli import arguments, terminal
 from jaxsolve.cli.reasons import counted
+from jaxsolve.cli.run_names import Folder, Run, base_of, record_of
 from jaxsolve.errors import UsageError
+from jaxsolve.files import write_new, write_over
 from jaxsolve.records import (
+    COLUMNS,
     Milestone,
     Record,
-    data_folder,
     differences,
-    find_run,
     milestones,
+    puzzle_names,
     read_record,
     records_in,
+    share_words,
     shared_places,
     summary,
+    trajectory,
 )
 
 runs = typer.Typer(invoke_without_command=True)
-
-Folder = Annotated[
-    Path | None, typer.Option("--in", metavar="DIR", help="Folder of the runs. Default: the one in your data folder.")
-]
-Run = Annotated[
-    str,
-    typer.Argument(metavar="RUN", help="Name of a run or the start of it, 'last', or the path of a folder or record."),
-]
-
 
 Command = Annotated[str | None, typer.Option(metavar="NAME", help="Only runs of this command.")]
 PuzzleName = Annotated[str | None, typer.Option("--puzzle", metavar="NAME", help="Only runs on puzzles of this name.")]
@@ -73,23 +70,31 @@ def list_runs(
 
 def _list(wanted: dict[str, str | None], last: int, folder: Path | None, json: bool) -> None:
     every = _all(folder)
-    found = [one for one in map(summary, every) if all(value in (None, one[key]) for key, value in wanted.items())]
+    told: list[dict[str, Any]] = [
+        summary(record) | {"name": name} for record, name in zip(every, puzzle_names(every), strict=True)
+    ]
+    found = [one for one in told if all(value in (None, *_words(one, key)) for key, value in wanted.items())]
     shown = found[-last:]
     if json:
-        terminal.result_json({"runs": shown})
+        terminal.result_json({"runs": [{key: one[key] for key in one if key != "name"} for one in shown]})
         return
     if not shown:
         filters = ", ".join(f"{key} {value}" for key, value in wanted.items() if value is not None)
         held = f"none of {len(every)} runs has {filters}" if every else f"no runs in {base_of(folder)} yet"
         terminal.note(held)
         return
-    rows = [("run", "puzzle", "status", "MSE", "evaluations", "seconds", "seed")]
+    rows = [("run", "puzzle", "status", "MSE", "R²", "evaluations", "seconds", "seed")]
     for one in shown:
-        figures = _number(one["mse"]), str(one["evaluations"]), f"{one['seconds']:.1f}"
-        rows.append((one["run"], str(one["puzzle"]), one["status"], *figures, _text(one["seed"])))
+        figures = _number(one["mse"]), share_words(one["r2"]), str(one["evaluations"]), f"{one['seconds']:.1f}"
+        rows.append((one["run"], one["name"], one["status"], *figures, _text(one["seed"])))
     terminal.result(terminal.table([tuple(map(terminal.one_line, row)) for row in rows]))
     if len(found) > len(shown):
         terminal.note(f"{len(found) - len(shown)} older ones are not shown; --last {len(found)} lists all")
+
+
+def _words(one: dict[str, Any], key: str) -> tuple[Any, ...]:
+    """Return what a run is filtered by; puzzles of one name by that, or by how the list tells them apart."""
+    return (one["puzzle"], one["name"]) if key == "puzzle" else (one[key],)
 
 
 @runs.command("show")
@@ -114,6 +119,7 @@ def show(run: Run, folder: Folder = None, json: arguments.Json = False) -> None:
         *((("failed", fields["error"]),) if fields["error"] else ()),
         *((("message", report["message"]),) if "message" in report else ()),
         ("MSE", _fit(record)),
+        ("R²", share_words(record.r2)),
         ("work", f"{', '.join(counts)}, {fields['seconds']:.1f} s"),
         ("answer", ",".join(map(str, fields["permutation"] or [])) or "none yet"),
         ("kept in", str(record.path.parent)),
@@ -160,12 +166,39 @@ def diff(a: Run, b: Run, folder: Folder = None, json: arguments.Json = False) ->
         terminal.result(f"\nThe answers share {pairs} of {blocks} pairs; {places} stand at the same position.")
 
 
-def base_of(folder: Path | None) -> Path:
-    """Return the folder of runs that is meant; `UsageError` of a user who has none."""
-    try:
-        return folder or data_folder()
-    except RuntimeError as error:
-        raise UsageError(f"there is no data folder ({error}); name one with --in") from error
+@runs.command("export", epilog="\n\n".join(["Columns:", *(f"{name}: {held}." for name, held in COLUMNS.items())]))
+@terminal.guarded
+def export(
+    run: Run,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE.csv", help="File to write. Default: standard output.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
+    folder: Folder = None,
+) -> None:
+    """Write how a run went as CSV: a row an event, in the order in which they happened.
+
+    Cells are empty where an event has no such thing. Long runs keep some
+    thousands of events and not all.
+    """
+    text = StringIO()
+    table = csv.DictWriter(text, [*COLUMNS], lineterminator="\n")
+    table.writeheader()
+    table.writerows({key: _cell(value) for key, value in row.items()} for row in trajectory(_find(run, folder)))
+    if output is None:
+        terminal.result(text.getvalue().rstrip("\n"))
+        return
+    (write_over if force else write_new)(output, text.getvalue().encode())
+    terminal.note(f"saved {output}")
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as CSV has it: piece ids with spaces between them, and text that no spreadsheet runs."""
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
 
 
 def _all(folder: Path | None) -> list[Record]:
@@ -180,7 +213,7 @@ def _all(folder: Path | None) -> list[Record]:
 
 
 def _find(text: str, folder: Path | None) -> Record:
-    return read_record(find_run(text, base_of(folder)))
+    return read_record(record_of(text, folder))
 
 
 def _outcome(record: Record) -> dict[str, Any]:

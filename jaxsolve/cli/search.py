@@ -11,10 +11,11 @@ from jaxsolve.architecture import usual
 from jaxsolve.cli import arguments, codes, interrupts, live, started, terminal
 from jaxsolve.cli.answers import answer_of
 from jaxsolve.cli.checkpoints import Checkpoints
+from jaxsolve.cli.run_names import read_named, resumed
 from jaxsolve.cli.run_store import RunStore, check_apart
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import UsageError
-from jaxsolve.puzzle import read_answer, read_as
+from jaxsolve.puzzle import read_as
 from jaxsolve.search import METHODS
 
 if TYPE_CHECKING:
@@ -56,9 +57,7 @@ def search(
     exact: arguments.Exact = False,
     tolerance: arguments.Tolerance = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the search and its answer.")] = None,
-    resume: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Go on with the search in this folder, as it was begun.")
-    ] = None,
+    resume: arguments.Resumed = None,
     devices: arguments.Devices = None,
     memory: arguments.Memory = None,
     no_record: arguments.NoRecord = False,
@@ -83,12 +82,13 @@ def search(
         raise UsageError("--resume goes on in its own folder; leave --out out")
     if start is not None and resume is not None:
         raise UsageError("--resume goes on from where the search was; leave --start out")
-    begin = None if start is None else read_answer(start)
+    begin = None if start is None else read_named(start).permutation
     check_apart(puzzle, out, "--out")
-    stored, config = _config(asked, options, resume)
-    with RunStore("search", resume or out, record=not no_record) as store:
-        if resume is not None:  # once more, now that nobody else goes on with it
-            stored, config = _config(asked, options, resume, lambda text: terminal.note(f"note: {text}"))
+    folder = resumed(resume, "search")
+    stored, config = _config(asked, options, folder)
+    with RunStore("search", folder or out, record=not no_record) as store:
+        if folder is not None:  # once more, now that nobody else goes on with it
+            stored, config = _config(asked, options, folder, lambda text: terminal.note(f"note: {text}"))
         names = arguments.start(devices, None, None, None, False)
         read = {"activation": activation, "link": link, "standardise_inputs": standardise_inputs}
         read |= {"architecture": architecture}

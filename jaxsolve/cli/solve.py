@@ -14,13 +14,13 @@ from jaxsolve.cli.answers import answer_of, neighbour_of
 from jaxsolve.cli.checkpoints import Checkpoints
 from jaxsolve.cli.prefetch import prefetch
 from jaxsolve.cli.reasons import counted, reasons
+from jaxsolve.cli.run_names import read_named, resumed
 from jaxsolve.cli.run_store import RunStore, check_apart
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import OutputError, UsageError
 from jaxsolve.formats.source import TABLE
 from jaxsolve.ordering import SEEDS
 from jaxsolve.pairing import PAIRINGS
-from jaxsolve.puzzle import read_answer
 from jaxsolve.search import SEARCHES
 
 if TYPE_CHECKING:
@@ -64,9 +64,7 @@ def solve(
     exact: arguments.Exact = False,
     tolerance: arguments.Tolerance = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the answer.")] = None,
-    resume: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Go on with the run in this folder, as it was begun.")
-    ] = None,
+    resume: arguments.Resumed = None,
     devices: arguments.Devices = None,
     memory: arguments.Memory = None,
     coordinator: arguments.Coordinator = None,
@@ -90,6 +88,7 @@ def solve(
     size, expected = arguments.bytes_of(memory), arguments.checked_sha256(sha256)
     if resume is not None and (out is not None or start is not None):
         raise UsageError("--resume goes on in its own folder from where the run was; leave --out and --start out")
+    folder = resumed(resume, "solve")
     config = Config(
         pairing, order_seed, search, rows, budget, seed, expected, exact, tolerance, trace=json, devices=devices,
         options=arguments.named_options(option),
@@ -97,10 +96,10 @@ def solve(
     check_options(config)
     read: dict[str, Any] = {"activation": activation, "link": link, "standardise_inputs": standardise_inputs}
     read |= {"architecture": architecture}
-    stored = None if resume is None else load_checkpoint(resume)
+    stored = None if folder is None else load_checkpoint(folder)
     if stored is not None:
-        config, read = _as_begun(stored, config, read, _said(context), resume)
-    ids = None if start is None else read_answer(start)
+        config, read = _as_begun(stored, config, read, _said(context), folder)
+    ids = None if start is None else read_named(start).permutation
     work = partial(_prepared, puzzle, read, config, ids)
     # large puzzles are not read in a copy of the process, which has to send them over
     prepared = prefetch(work) if _size(puzzle) < 64 << 20 else work
@@ -110,9 +109,9 @@ def solve(
     check_apart(puzzle, out, "--out")
     run = Run(budget + (float(stored[0]["seconds"]) if stored else 0.0), memory=size, started=begun)
     run.seconds["import"] = imported - begun
-    with RunStore("solve", resume or out, record=first and not no_record, alone=first) as store:
-        if resume is not None:  # once more, now that nobody else goes on with it
-            stored = load_checkpoint(resume, lambda text: terminal.note(f"note: {text}"))
+    with RunStore("solve", folder or out, record=first and not no_record, alone=first) as store:
+        if folder is not None:  # once more, now that nobody else goes on with it
+            stored = load_checkpoint(folder, lambda text: terminal.note(f"note: {text}"))
         kept = Checkpoints(store, store.folder() if stored else None, command=f"jaxsolve solve {puzzle}")
 
         def save() -> None:
@@ -177,16 +176,16 @@ def _as_begun(
 
 
 def _conclude(report: dict[str, Any], store: RunStore, puzzle: str, named: bool, json: bool) -> None:
-    """Print a report, and save it where it is asked for, not the end, or cannot be printed."""
-    answered = report["permutation"] is not None
-    saved = store.save(report, puzzle) if answered and (named or report["status"] != "solved") else None
+    """Print a report, and save it beside the record or where it is asked for, not the end, or cannot be printed."""
+    answered, quiet = report["permutation"] is not None, report["status"] == "solved" and not named
+    saved = store.save(report, puzzle) if answered and (store.recorded or not quiet) else None
     try:
         terminal.result_json(report) if json else terminal.result(_shown(report))
     except OSError as error:  # nobody can read the answer: keep it
-        saved = saved or (store.save(report, puzzle) if answered else None)
+        saved, quiet = saved or (store.save(report, puzzle) if answered else None), False
         if not isinstance(error, BrokenPipeError):
             raise OutputError(f"the answer cannot be printed ({error.strerror or error}); {saved}") from error
-    store.conclude(saved)
+    store.conclude(None if quiet else saved)
 
 
 def _size(path: str) -> int:

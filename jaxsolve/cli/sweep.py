@@ -8,6 +8,7 @@ import typer
 from jaxsolve.cli import arguments, codes, interrupts, live, started, terminal
 from jaxsolve.cli.answers import answer_of
 from jaxsolve.cli.checkpoints import Checkpoints
+from jaxsolve.cli.run_names import resumed
 from jaxsolve.cli.run_store import TROUBLE, RunStore, check_apart, why
 from jaxsolve.errors import OutputError, UsageError
 
@@ -34,6 +35,7 @@ def sweep(
             help="Folder for the results; runs that are there are not repeated, one cut off goes on.",
         ),
     ] = None,
+    resume: arguments.Resumed = None,
     devices: arguments.Devices = None,
     memory: arguments.Memory = None,
     no_record: arguments.NoRecord = False,
@@ -53,6 +55,9 @@ def sweep(
     if best < 1:
         raise UsageError(f"--best is {best}; expected at least 1")
     size, todo, budget = arguments.bytes_of(memory), configurations(config), arguments.checked_budget(budget)
+    if resume is not None and out is not None:
+        raise UsageError("--resume goes on in its own folder; leave --out out")
+    out = resumed(resume, "sweep") or out
     check_apart(puzzle, out, "--out")
     with RunStore("sweep", out, record=not no_record) as store:
         names = arguments.start(devices, None, None, None, False)

@@ -6,6 +6,7 @@ import typer
 
 from jaxsolve.cli import arguments, codes, terminal
 from jaxsolve.cli.answers import answer_of
+from jaxsolve.cli.run_names import read_named
 
 if TYPE_CHECKING:
     from jaxsolve.certificate import Certificate
@@ -32,13 +33,13 @@ def verify(
     """
     from dataclasses import asdict, replace
 
-    from jaxsolve.puzzle import read_whole_answer, unused
+    from jaxsolve.puzzle import unused
     from jaxsolve.solver.acceptance import status_of
     from jaxsolve.solver.config import check_tolerance
 
     expected = arguments.checked_sha256(sha256)
     check_tolerance(tolerance)
-    told = read_whole_answer(answer)
+    told = read_named(answer)
     given = arguments.load_for(puzzle, told, activation, link, standardise_inputs, architecture)
     whole, certificate = judged(given, told.permutation, expected)
     status = status_of(certificate, Wanted(exact, tolerance), "unsolved")

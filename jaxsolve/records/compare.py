@@ -1,7 +1,8 @@
 """Host: what two records differ in, and how soon each run got how far."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxsolve.records.read import Record, is_amount, is_answer, is_count
@@ -61,6 +62,36 @@ def shared_places(one: Record, other: Record) -> tuple[int, int, int] | None:
     blocks = [list(zip(answer[:-1:2], answer[1::2], strict=True)) for answer in answers]
     at_once = sum(a == b for a, b in zip(*blocks, strict=False))
     return len({*blocks[0]} & {*blocks[1]}), at_once, max(map(len, blocks))
+
+
+def puzzle_names(records: Sequence[Record]) -> list[str]:
+    """Return the names of the puzzles of some runs; puzzles of one name are told apart.
+
+    They are by the folder that they lie in or, where that does not do, by the first digits of their fingerprints. One
+    that was read with another activation is the same.
+    """
+    about = [record.fields["puzzle"] for record in records]
+    alike: dict[str, set[tuple[str, str, str]]] = {}
+    for one in about:
+        alike.setdefault(str(one.get("name")), set()).add(_identity(one))
+    return [_told_apart(str(one.get("name")), _identity(one), alike[str(one.get("name"))]) for one in about]
+
+
+def _identity(puzzle: dict[str, Any]) -> tuple[str, str, str]:
+    """Return what tells puzzles apart: where one lies, the activation it was read with, and its fingerprint."""
+    path, activation, fingerprint = (str(puzzle.get(key) or "") for key in ("path", "activation", "fingerprint"))
+    return path, activation, fingerprint
+
+
+def _told_apart(name: str, own: tuple[str, str, str], alike: set[tuple[str, str, str]]) -> str:
+    if len({fingerprint for _, _, fingerprint in alike}) == 1:
+        return name
+    paths = {path for path, _, _ in alike}
+    folders = {path: Path(path).parent.name for path in paths}
+    changed = any(one[:2] == other[:2] and one != other for one in alike for other in alike)
+    if changed or len({*folders.values()}) < len(paths):
+        return name if len(paths) == 1 and not changed else f"{name} ({own[2][:6]})"
+    return name if len(paths) == 1 else f"{folders[own[0]]}/{name}".removeprefix("/")
 
 
 def flat_table(table: dict[str, Any], before: str = "") -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 import os
 import re
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
 from jaxsolve.errors import UsageError
 
 RECORD = re.compile(r"record(?:-([2-9]|[1-9]\d+))?\.json")
+OTHER = re.compile(r"(?:trace|answer)(-\d+)?\.jsonl?|checkpoint(?:-\w+)?\.npz")
+"""Other files of runs, with the number of the run where it is not the first; a search of several runs is the last's."""
 
 
 def data_folder() -> Path:
@@ -64,27 +67,29 @@ def name_of(path: Path) -> str:
     return folder if number == 1 else f"{folder}:{number}"
 
 
-def find_run(text: str, base: Path) -> Path:
-    """Return the record that is meant: by its path or that of its folder, or by its name in `base` or the start of it.
+def find_run(text: str, base: Path, note: Callable[[str], None] | None = None) -> Path:
+    """Return the record that is meant by a path, by a name in `base` or the start of it, or by ``last``.
 
-    Of a folder with several runs the last one is meant; ``NAME:K`` is its run number K; ``last`` is the newest of all.
+    A path is that of a record, of another file of its run, or of the folder. Of a folder with several runs the last
+    one is meant; ``NAME:K`` is its run number K. ``last`` is the newest run of all. Where a text begins the names of
+    several runs, the newest of them is meant if there is a `note`, which is told so.
 
     Raises
     ------
     UsageError
-        There is no such run, or more than one.
+        There is no such run, or several that begin so and no `note`.
     """
     path = Path(text)
-    if path.is_file():
-        return path
-    if path.is_dir() and (own := [one for one in records_in(path) if one.parent == path]):
+    if text and path.is_file():
+        return _record_beside(path)
+    if text and path.is_dir() and (own := _records_of(path)):
         return max(own, key=number_of)
     known = records_in(base) if base.is_dir() else []
     if text == "last" and known:
         return known[-1]
     exact = [one for one in known if text in (name_of(one), f"{one.parent.name}:{number_of(one)}")]
     if not exact:
-        exact = [one for one in known if name_of(one).startswith(text)]
+        exact = [one for one in known if text and name_of(one).startswith(text)]
     folders = {one.parent for one in exact}
     if len(folders) == 1:
         return max(exact, key=number_of)
@@ -93,4 +98,24 @@ def find_run(text: str, base: Path) -> Path:
     names = sorted(folder.name for folder in folders)
     most = 6  # as many as a line holds
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    raise UsageError(f"{text!r} begins the names of {len(names)} runs: {', '.join(names[:most])}{more}")
+    told = f"{text!r} begins the names of {len(names)} runs: {', '.join(names[:most])}{more}"
+    if note is None:
+        raise UsageError(f"{told}; give more of the name")
+    note(f"{told}; taking the newest, {name_of(exact[-1])}")
+    return exact[-1]
+
+
+def _records_of(folder: Path) -> list[Path]:
+    """Return the records in a folder itself."""
+    return [one for one in records_in(folder) if one.parent == folder]
+
+
+def _record_beside(path: Path) -> Path:
+    """Return the record of a run that a file is of; the file itself where it is no other file of a run."""
+    if not (match := OTHER.fullmatch(path.name)):
+        return path
+    own = _records_of(path.parent)
+    named = path.with_name(f"record{match[1] or ''}.json")
+    if named in own and path.suffix != ".npz":
+        return named
+    return max(own, key=number_of) if own else path

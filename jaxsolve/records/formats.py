@@ -22,6 +22,7 @@ Format 1, ``record.json``::
     permutation   piece ids of the best answer so far, or in the end; null before there is one
     loss          its mean squared error, on the rows that candidates were compared on
     mse           its float64 mean squared error over all rows; null before it is known
+    variance      of the predictions, in the units of the search; the first versions do not say it
     evaluations, seconds    spent so far, those before a search was resumed and those of guessing an activation included
     attempts      attempts and stages begun
     certificate   the certificate of the answer, field by field; null before the end

@@ -1,10 +1,11 @@
 """Host: what a record says of a run before it begins."""
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from jaxsolve.puzzle import Puzzle
+from jaxsolve.puzzle import Puzzle, conditioned
 from jaxsolve.records.formats import FORMAT
 from jaxsolve.records.surroundings import machine
 
@@ -33,6 +34,7 @@ def opened(
     resumed
         Whether it goes on with a search that was stopped.
     """
+    variance = conditioned(puzzle).variance
     return {
         "format": FORMAT,
         "command": command,
@@ -47,6 +49,7 @@ def opened(
         "machine": machine(),
         "resumed": resumed,
         **dict.fromkeys(("trace", "permutation", "loss", "mse")),
+        "variance": variance if math.isfinite(variance) else None,
         "evaluations": 0,
         "seconds": 0.0,
         "attempts": 0,

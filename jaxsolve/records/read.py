@@ -77,9 +77,38 @@ class Record:
 
     @property
     def fit(self) -> float:
-        """Mean squared error over all rows where it is known, else on the rows of the search; infinite before."""
-        known = (self.fields[key] for key in ("mse", "loss"))
-        return next((float(value) for value in known if value is not None), float("inf"))
+        """Mean squared error over all rows where it is known, else on the rows of the search; infinite before.
+
+        It is in the units of the table where the answer was judged, otherwise in those of the search.
+        """
+        known: list[Any] = [(self.fields["report"] or {}).get("mse"), self.fields["mse"], self.fields["loss"]]
+        return next((float(value) for value in known if is_amount(value)), float("inf"))
+
+    @property
+    def r2(self) -> float | None:
+        """Share of the variance of the predictions that the best answer accounts for, on the rows of `fit`.
+
+        None where there is no answer, or the predictions do not vary.
+        """
+        told: Any = (self.fields["report"] or {}).get("r2")
+        if type(told) in (int, float):
+            return float(told)
+        known: list[Any] = [self.fields["mse"], self.fields["loss"]]
+        return self.share_of(next((float(value) for value in known if is_amount(value)), None))
+
+    def share_of(self, mse: float | None) -> float | None:
+        """Return R² of an error that the search has seen; None where that or the variance is not known.
+
+        Where the units of the table were fitted on the way, errors before and after cannot be told as shares of one
+        variance.
+        """
+        certificate = self.fields["certificate"] or {}
+        units = certificate.get("units")
+        fitted = isinstance(units, dict) and units.get("link") == "affine"
+        variance = certificate.get("variance") or self.fields.get("variance")
+        if mse is None or fitted or not is_amount(variance) or not variance > 0:
+            return None
+        return 1 - mse / variance
 
     def events(self, most_bytes: int = 64 << 20) -> Iterator[Json]:
         """Yield the lines of the trace in the format of this version; what was cut off or is damaged is left out.
@@ -133,6 +162,13 @@ def read_record(path: Path, most_bytes: int = 64 << 20) -> Record:
     return Record(path, name_of(path), fields, int(version or 0))
 
 
+def share_words(r2: float | None) -> str:
+    """Return R² as people read it, to be told from 1; a dash where it is not known."""
+    if r2 is None:
+        return "-"
+    return f"{r2:.4g}" if r2 < 1 - 1e-4 else f"1 - {1 - r2:.2g}"
+
+
 def summary(record: Record) -> dict[str, Any]:
     """Return what lists show of a run."""
     fields = record.fields
@@ -140,8 +176,10 @@ def summary(record: Record) -> dict[str, Any]:
         "run": record.name,
         "command": fields["command"],
         "puzzle": fields["puzzle"].get("name"),
+        "fingerprint": fields["puzzle"].get("fingerprint"),
         "status": record.status,
         "mse": record.fit,
+        "r2": record.r2,
         "evaluations": fields["evaluations"],
         "seconds": fields["seconds"],
         "seed": fields["seed"],

@@ -1,5 +1,6 @@
 """`jaxsolve runs` lists, shows and compares what commands have kept."""
 
+import csv
 import json
 import os
 import shutil
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from jaxsolve.files import unsealed
 from jaxsolve.puzzle import write_puzzle
+from jaxsolve.records import COLUMNS
 from tests import reference
 from tests.cli import call
 
@@ -135,7 +138,9 @@ def test_a_killed_run_is_unfinished_and_says_what_was_known(data, kept, tmp_path
     [
         (["show", "nonsense"], "no run 'nonsense' in"),
         (["show", "/nowhere"], "no run '/nowhere' in"),
-        (["show", ""], "'' begins the names of"),
+        (["show", ""], "no run '' in"),
+        (["export", "nonsense"], "no run 'nonsense' in"),
+        (["export", "right", "-o", "/proc/x.csv"], "/proc/x.csv: cannot be written"),
         (["show", "wrong:7"], "no run 'wrong:7'"),
         (["diff", "right", "nonsense"], "no run 'nonsense' in"),
         (["list", "--in", "/nowhere"], "/nowhere: no folder of runs (No such file or directory)"),
@@ -158,3 +163,115 @@ def test_a_damaged_record_is_said_and_hides_no_other(kept, tmp_path):
     assert "good" in result.stdout
     assert "bad/record.json: this record cannot be read (no JSON in it)" in result.stderr
     assert call("runs", "show", "bad", "--in", tmp_path).exit_code == 2
+
+
+def test_where_several_runs_begin_so_the_newest_is_meant_and_named(kept, tmp_path):
+    for name in ("solve-a-1", "solve-a-2"):
+        shutil.copytree(kept / "right", tmp_path / name)
+    os.utime(tmp_path / "solve-a-1" / "record.json", ns=(0, 0))
+    result = call("runs", "show", "solve", "--in", tmp_path)
+    assert result.stdout.startswith("run       solve-a-2, solved")
+    told = "'solve' begins the names of 2 runs: solve-a-1, solve-a-2; taking the newest, solve-a-2"
+    assert result.stderr == f"jaxsolve: note: {told}\n"
+    os.utime(tmp_path / "solve-a-2" / "record.json", ns=(0, 0))
+    os.utime(tmp_path / "solve-a-1" / "record.json")
+    assert call("runs", "show", "solve", "--in", tmp_path).stdout.startswith("run       solve-a-1, solved")
+
+
+def test_a_file_of_a_run_names_it(kept):
+    for name, run in (("trace.jsonl", "wrong"), ("answer-2.json", "wrong:2"), ("checkpoint.npz", "wrong:2")):
+        assert call("runs", "show", kept / "wrong" / name).stdout.startswith(f"run       {run}, unsolved")
+
+
+def test_puzzles_of_one_name_are_told_apart(tmp_path):
+    for number, folder in ((71, "one"), (72, "other")):
+        puzzle, _ = reference.random_puzzle(number, n=3, rows=40)
+        write_puzzle(puzzle, tmp_path / folder / "puzzle")
+        place = tmp_path / "runs" / folder
+        call("search", tmp_path / folder / "puzzle", "--activation", "relu", "--set", "width=36", "--out", place)
+    lines = call("runs", "--in", tmp_path / "runs").stdout.splitlines()
+    assert [line.split()[:2] for line in lines[1:]] == [["one", "one/puzzle"], ["other", "other/puzzle"]]
+    assert [one["run"] for one in listed("--in", tmp_path / "runs", "--puzzle", "one/puzzle")] == ["one"]
+    both = listed("--in", tmp_path / "runs", "--puzzle", "puzzle")
+    assert [one["puzzle"] for one in both] == ["puzzle", "puzzle"]
+    assert len({one["fingerprint"] for one in both}) == 2
+
+
+def test_the_course_of_a_run_is_exported_as_a_table(kept, tmp_path):
+    printed = call("runs", "export", "right", "--in", kept)
+    rows = [*csv.DictReader(printed.stdout.splitlines())]
+    trace = [json.loads(line) for line in (kept / "right" / "trace.jsonl").read_text().splitlines()]
+    assert [row["event"] for row in rows] == [event["event"] for event in trace]
+    frames = [event for event in trace if event["event"] == "frame"]
+    found = [row for row in rows if row["event"] == "frame"]
+    assert [float(row["mse"]) for row in found] == [event["loss"] for event in frames]
+    assert [row["permutation"] for row in found] == [" ".join(map(str, event["permutation"])) for event in frames]
+    fields = json.loads((kept / "right" / "record.json").read_text())
+    for row in found:
+        share = 1 - float(row["mse"]) / fields["certificate"]["variance"]
+        assert float(row["r2"]) == pytest.approx(share, abs=1e-12)
+    assert found
+    result = call("runs", "export", "right", "--in", kept, "-o", tmp_path / "course.csv")
+    assert (result.stdout, (tmp_path / "course.csv").read_text()) == ("", printed.stdout)
+    again = call("runs", "export", "right", "--in", kept, "-o", tmp_path / "course.csv")
+    assert "exists already and is not overwritten" in again.stderr
+    assert call("runs", "export", "right", "--in", kept, "-o", tmp_path / "course.csv", "--force").exit_code == 0
+
+
+def test_the_columns_of_the_table_are_told_in_the_help():
+    told = call("runs", "export", "--help").stdout
+    for name in COLUMNS:
+        assert f" {name}: " in told
+
+
+def test_a_run_is_named_alike_where_an_answer_is_expected(data, kept, tmp_path):
+    assert call("solve").exit_code == 0
+    (folder,) = data.iterdir()
+    kept_answer = json.loads((folder / "answer.json").read_text())
+    for answer in ("last", folder.name[:12], folder, folder / "answer.json", folder / "record.json"):
+        found = json.loads(call("verify", "demo", answer, "--json").stdout)
+        assert (found["status"], found["permutation"]) == ("solved", kept_answer["permutation"])
+    again = call("solve", "demo", "--start", "last", "--no-record", "--json")
+    assert json.loads(again.stdout)["status"] == "solved"
+    assert call("export", "demo", "last", tmp_path / "net.safetensors").exit_code == 0
+    result = call("verify", "demo", "nonsense")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert "nonsense: no readable answer (No such file or directory)" in result.stderr
+
+
+def test_a_run_without_an_answer_is_refused_as_one(data, kept):
+    folder = shutil.copytree(STORED, data / "solve-three-1")
+    fields = unsealed((folder / "record.json").read_text())
+    (folder / "record.json").write_text(json.dumps(fields | {"permutation": None, "status": "unsolved"}))
+    result = call("verify", "demo", "last")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "run solve-three-1 (unsolved) has found no order of the pieces" in result.stderr
+
+
+def test_what_goes_on_has_to_be_named_for_certain(data, kept, tmp_path):
+    wrong = kept.parent / "wrong"
+    for name in ("search-wrong-1", "search-wrong-2"):
+        shutil.copytree(kept / "wrong", data / name)
+    before = {path: path.read_bytes() for path in data.rglob("*.json*")}
+    for command, text, why in (
+        ("search", "search-wrong", "begins the names of 2 runs: search-wrong-1, search-wrong-2; give more of the name"),
+        ("search", "nonsense", "no run 'nonsense' in"),
+        ("solve", "search-wrong-1", "search-wrong-1 is a run of search, which solve cannot go on with"),
+    ):
+        result = call(command, wrong, "--resume", text, "--activation", "relu")
+        assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+        assert why in result.stderr
+    assert {path: path.read_bytes() for path in data.rglob("*.json*")} == before
+    for text, last in (("search-wrong-2", 3), ("last", 4)):
+        assert call("search", wrong, "--resume", text, "--activation", "relu").exit_code == 1
+        assert (data / "search-wrong-2" / f"record-{last}.json").exists()
+
+
+def test_a_sweep_goes_on_by_its_name(data, kept):
+    shutil.copytree(kept / "swept", data / "sweep-three-1")
+    given = ("sweep", kept.parent / "three", kept.parent / "grid.toml", "--activation", "relu")
+    again = json.loads(call(*given, "--resume", "last", "--json").stdout)
+    assert (len(again["runs"]), [path.name for path in data.iterdir()]) == (2, ["sweep-three-1"])
+    assert (data / "sweep-three-1" / "record-2.json").exists()
+    refused = call(*given, "--resume", "last", "--out", data / "x")
+    assert (refused.exit_code, "leave --out out" in refused.stderr) == (2, True)

@@ -192,8 +192,14 @@ def test_a_run_is_found_by_its_path_its_name_the_start_of_it_or_as_the_last(tmp_
         assert find_run(text, tmp_path) == tmp_path / path
     with pytest.raises(UsageError, match="'solve' begins the names of 2 runs: solve-a-1, solve-a-12"):
         find_run("solve", tmp_path)
-    with pytest.raises(UsageError, match="no run 'x' in"):
-        find_run("x", tmp_path)
+    told = []
+    assert find_run("solve", tmp_path, told.append) == max(
+        records_in(tmp_path)[:2], key=lambda path: path.stat().st_mtime
+    )
+    assert told == ["'solve' begins the names of 2 runs: solve-a-1, solve-a-12; taking the newest, solve-a-12"]
+    for text in ("x", ""):
+        with pytest.raises(UsageError, match=f"no run '{text}' in"):
+            find_run(text, tmp_path)
     assert len(records_in(tmp_path)) == 4
     with pytest.raises(UsageError, match="no folder of runs"):
         records_in(tmp_path / "nowhere")
