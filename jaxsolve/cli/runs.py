@@ -3,6 +3,7 @@
 import csv
 from io import StringIO
 from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -236,7 +237,9 @@ def _fit(record: Record) -> str:
 
 
 def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else _text(value)
+    if isinstance(value, float):
+        return f"{value:.4g}" if isfinite(value) else "-"
+    return _text(value)
 
 
 def _listed(table: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from jaxsolve.records import Record
 from jaxsolve.report.charts import FIGURES, best_score, pair_heatmap, pair_histogram
 from jaxsolve.report.figure import Figure
 from jaxsolve.report.history import permutation_of
+from jaxsolve.report.markup import shown
 
 ELSEWHERE = "--puzzle PATH says where it is now"
 BY_POSITION = {
@@ -67,46 +68,49 @@ def measured(record: Record, puzzle: Puzzle, *, rows: int = 2000) -> Analysis:
     """
     permutation = permutation_of(record.fields)
     if permutation is None:
-        raise NotDrawnError("there is no answer yet whose blocks could be measured")
+        raise NotDrawnError("nothing is found yet whose blocks could be measured")
     activation = (record.fields["report"] or {}).get("activation")
     try:
         puzzle = read_as(puzzle, activation) if isinstance(activation, str) else puzzle
         subject = subject_of(puzzle, permutation, rows=rows)
         return analyze(subject, ("pair_scores", "products", "forward"))
     except JaxsolveError as error:
-        raise NotDrawnError(f"the answer does not fit the puzzle ({error})") from error
+        raise NotDrawnError(f"the order that was found does not fit the puzzle ({error})") from error
 
 
-def pair_figures(analysis: Analysis, pairing: str | None, *, largest: int = 200) -> list[Figure]:
+def pair_figures(analysis: Analysis, pairing: str | None, word: str, *, largest: int = 200) -> list[Figure]:
     """Return the heat map and the histogram of one score: that which the run went by, or else the clearest.
 
-    There is no heat map of more than `largest` halves of a kind: every pair is a mark.
+    `word` is what the best order is called. There is no heat map of more than `largest` halves of a kind: every pair is
+    a mark.
     """
     scores: Sequence[PairScore] = analysis.results.get("pair_scores", ())
     if not scores:
         return []
     score = next((one for one in scores if one.name == pairing), None) or best_score(tuple(scores))
-    note, found = _note(analysis.subject), list[Figure]()
+    note, found, size = _note(analysis.subject, word), list[Figure](), score.scores.size
     if max(score.scores.shape) <= largest:
-        found.append(Figure("pair-heatmap", pair_heatmap(score, note), *_block_scores(analysis.subject, score)))
+        table = _block_scores(analysis.subject, score)
+        found.append(Figure("pair-heatmap", pair_heatmap(score, note), *table, points=size))
     edges, pairs, others = score.histogram()
     bins = zip(edges[:-1].tolist(), edges[1:].tolist(), pairs.tolist(), others.tolist(), strict=True)
     rows = [row for row in bins if row[2] or row[3]]
     headings = ("from", "to", "blocks", "all other pairs")
-    return [*found, Figure("pair-scores", pair_histogram(score, note), headings, rows)]
+    return [*found, Figure("pair-scores", pair_histogram(score, note), headings, rows, points=size)]
 
 
-def position_figures(analysis: Analysis) -> list[Figure]:
-    """Return what the blocks are like by position, one figure a property."""
+def position_figures(analysis: Analysis, word: str) -> list[Figure]:
+    """Return what the blocks are like by position, one figure a property; `word` is what their order is called."""
     subject, found = analysis.subject, list[Figure]()
     pieces = [f"{i}, {j}" for i, j in subject.piece_ids]
     for name, (needed, values) in BY_POSITION.items():
         if needed not in analysis.results:
             continue
-        chart = FIGURES[name][1](analysis.results[needed], _note(subject))
+        chart = FIGURES[name][1](analysis.results[needed], _note(subject, word))
         column = getattr(analysis.results[needed], values).tolist()
         rows = [(t, pieces[t] if t < len(pieces) else "readout", value) for t, value in enumerate(column)]
-        found.append(Figure(name, chart, ("position", "pieces", "value"), rows))
+        few = f"By position: {'; '.join(str(shown(value)) for value in column)}"
+        found.append(Figure(name, chart, ("position", "pieces", "value"), rows, few=few))
     return found
 
 
@@ -121,5 +125,5 @@ def _block_scores(subject: Subject, score: PairScore) -> tuple[Sequence[str], li
     return ("position", "first half", "second half", "score", "best of their other pairs"), rows
 
 
-def _note(subject: Subject) -> str:
-    return f"{subject.puzzle.name}, {subject.source}"
+def _note(subject: Subject, word: str) -> str:
+    return f"{subject.puzzle.name}, pairs and order of the {word}"

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jaxsolve.records import COMPARED, Record, flat_table, milestones_of
+from jaxsolve.records import COMPARED, Record, flat_table, milestones_of, puzzle_names, share_words
 from jaxsolve.report.curves import compared
 from jaxsolve.report.figure import Figure
 from jaxsolve.report.history import History
-from jaxsolve.report.markup import Markup, clean, element, table
+from jaxsolve.report.markup import Markup, clean, counted, element, table
 from jaxsolve.report.sections import Section, value_text
+from jaxsolve.report.terms import term, verdict
 
 
 def run_names(records: Sequence[Record]) -> list[str]:
@@ -43,7 +44,9 @@ def comparison_section(records: Sequence[Record], histories: Sequence[History]) 
 
 def _results(records: Sequence[Record]) -> list[tuple[object, ...]]:
     fields = [clean(record.fields) for record in records]
-    rows: list[tuple[object, ...]] = [("status", *(clean(record.status) for record in records))]
+    rows: list[tuple[object, ...]] = [("verdict", *(verdict(clean(record.status)) for record in records))]
+    rows.append((term("r2"), *(share_words(record.r2) for record in records)))
+    rows.append(("puzzle", *map(clean, puzzle_names(records))))
     for key, title in (("mse", "MSE, all rows"), ("loss", "MSE, rows of the search")):
         rows.append((title, *(one[key] for one in fields)))
     rows += [(key, *(one[key] for one in fields)) for key in ("evaluations", "attempts", "seconds")]
@@ -65,7 +68,7 @@ def _milestones(names: Sequence[str], histories: Sequence[History]) -> list[Mark
     rows = list[tuple[object, ...]]()
     for loss in marks:
         cells = (one.get(loss) for one in reached)
-        told = [f"{mark.evaluations:,} evaluations, {mark.seconds:.2f} s" if mark else None for mark in cells]
+        told = [f"{counted(mark.evaluations, 'evaluation')}, {mark.seconds:.2f} s" if mark else None for mark in cells]
         if rows and rows[-1][1:] == (*told,):  # of what was reached at once, the lowest
             rows.pop()
         rows.append((f"{loss:.0e}", *told))

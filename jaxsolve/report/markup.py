@@ -2,11 +2,12 @@
 
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-VOID = frozenset({"img", "input", "link", "meta", "source"})
+VOID = frozenset({"img", "input", "link", "meta", "source", "wbr"})
 """Elements without an end."""
 
 
@@ -30,9 +31,8 @@ def element(name: str, *children: object, **attributes: object) -> Markup:
 
 def joined(children: Iterable[object], between: str = "") -> Markup:
     """Return several children as one."""
-    return Markup(
-        escape(between).join(child if isinstance(child, Markup) else escape(str(child)) for child in children)
-    )
+    space = between if isinstance(between, Markup) else escape(between)
+    return Markup(space.join(child if isinstance(child, Markup) else escape(str(child)) for child in children))
 
 
 def table(headings: Sequence[object], rows: Iterable[Sequence[object]], label: str) -> Markup:
@@ -51,10 +51,21 @@ def folded(title: str, *children: object) -> Markup:
     return element("details", element("summary", title), *children)
 
 
-def facts(rows: Iterable[tuple[str, object]]) -> Markup:
+def facts(rows: Iterable[tuple[object, object]]) -> Markup:
     """Return names and values; those without a value are left out."""
     kept = [(name, value) for name, value in rows if value not in (None, "")]
     return element("dl", *(element("div", element("dt", name), element("dd", shown(value))) for name, value in kept))
+
+
+def ids(pieces: Iterable[int]) -> Markup:
+    """Return piece ids joined by commas, in lines that end behind a comma and nowhere else."""
+    return element("span", joined((str(piece) for piece in pieces), Markup(",<wbr>")), class_="ids")
+
+
+def unbroken(text: str) -> Markup:
+    """Return a text whose numbers, such as 5.2e-14, are not broken at their signs."""
+    parts = re.split(r"(\d[\d.]*e-\d+)", text)
+    return joined(element("span", part, class_="number") if k % 2 else part for k, part in enumerate(parts))
 
 
 def data(value: Any, **attributes: object) -> Markup:

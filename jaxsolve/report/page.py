@@ -11,7 +11,7 @@ from string import Template
 from jaxsolve.records import Record
 from jaxsolve.report.blocks import NotDrawnError, measured, pair_figures, position_figures, puzzle_of
 from jaxsolve.report.comparison import comparison_section, run_names
-from jaxsolve.report.figure import Figure, figure_element
+from jaxsolve.report.figure import Figure, few_element, figure_element
 from jaxsolve.report.history import history_of
 from jaxsolve.report.markup import Markup, clean, element, joined
 from jaxsolve.report.sections import (
@@ -20,8 +20,12 @@ from jaxsolve.report.sections import (
     course_section,
     replay_section,
     replays_section,
+    shape_of,
     summary_section,
 )
+from jaxsolve.report.terms import BEST_FOUND, VERDICTS, best_word, glossary, term
+
+GLOSSARY = Section("glossary", "Glossary", [glossary()])
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +36,8 @@ class Report:
     sections: Sequence[Section]
     notes: Sequence[str]
     """What could not be reported, and why."""
+    subtitle: str = ""
+    """What it is about, below the title."""
 
     @property
     def figures(self) -> list[Figure]:
@@ -65,9 +71,10 @@ def report_of(record: Record, puzzle: str | None = None) -> Report:
         missing = element("p", clean(text), class_="missing")
         pairs, blocks = [missing], [missing]
     else:
-        pairs, blocks = pair_figures(analysis, pairing), position_figures(analysis)
+        word = best_word(record.status)
         skipped = [element("p", f"{name}: {why}", class_="missing") for name, why in analysis.skipped.items()]
-        blocks = [*blocks, *skipped]
+        pairs = [_of_which(word, "pair", "Pairs"), *pair_figures(analysis, pairing, word)]
+        blocks = [_of_which(word, "block", "Blocks"), *position_figures(analysis, word), *skipped]
     sections = (
         summary_section(record),
         certificate_section(record),
@@ -75,8 +82,18 @@ def report_of(record: Record, puzzle: str | None = None) -> Report:
         course_section(record, history),
         Section("pairs", "Pairs", pairs),
         Section("blocks", "Blocks by position", blocks),
+        GLOSSARY,
     )
-    return Report(f"{clean(record.name)}: {clean(record.status)}", sections, notes)
+    puzzle_name = clean(record.fields["puzzle"].get("name"))
+    title = f"{puzzle_name}: {str(VERDICTS.get(record.status) or clean(record.status)).lower()}"
+    return Report(title, sections, notes, shape_of(record))
+
+
+def _of_which(word: str, key: str, shown: str) -> Markup:
+    """Return what figures are about: the answer, or what is not proven to be one."""
+    unproven = [" Nothing proves that it is right."] if word == BEST_FOUND else []
+    name = term("best") if word == BEST_FOUND else word
+    return element("p", term(key, shown), " are those of the ", name, ".", *unproven, class_="note")
 
 
 def comparison_of(records: Sequence[Record]) -> Report:
@@ -92,7 +109,7 @@ def comparison_of(records: Sequence[Record]) -> Report:
     sections.append(replays_section(records, histories, names))
     for k, (record, name) in enumerate(zip(records, names, strict=True), 1):
         sections.append(summary_section(record, f"summary-{k}", f"Summary of {name}"))
-    return Report(f"{len(records)} runs: {', '.join(names)}", sections, ())
+    return Report(f"{len(records)} runs: {', '.join(names)}", [*sections, GLOSSARY], ())
 
 
 def page(report: Report) -> bytes:
@@ -104,9 +121,10 @@ def page(report: Report) -> bytes:
     style, script = _asset("report.css"), _asset("replay.js")
     policy = f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
     policy += "base-uri 'none'; form-action 'none'"
+    about = [element("p", report.subtitle, class_="about")] if report.subtitle else []
     body = [
         element("a", "Skip to the content", href="#content", class_="skip"),
-        element("header", element("h1", report.title), _navigation(report.sections)),
+        element("header", element("h1", report.title), *about, _navigation(report.sections)),
         element("main", *map(_section, report.sections), id="content"),
         element("footer", element("p", "Made by jaxsolve report. This file needs no network.", class_="note")),
     ]
@@ -123,15 +141,21 @@ def _navigation(sections: Iterable[Section]) -> Markup:
 
 
 def _section(section: Section) -> Markup:
-    """Return a section; figures that follow each other stand side by side where there is room."""
-    parts, beside = list[Markup](), list[Markup]()
+    """Return a section; figures that follow each other stand side by side where there is room.
+
+    Those of few points are told in words, behind the others.
+    """
+    parts, beside, few = list[Markup](), list[Markup](), list[Markup]()
     for part in [*section.parts, Markup("")]:
-        if isinstance(part, Figure) and not part.large:
+        if isinstance(part, Figure) and part.sparse():
+            few.append(few_element(part))
+        elif isinstance(part, Figure) and not part.large:
             beside.append(figure_element(part))
-            continue
-        parts += [element("div", *beside, class_="figures")] if beside else []
-        beside = []
-        parts.append(figure_element(part) if isinstance(part, Figure) else part)
+        else:
+            parts += [element("div", *beside, class_="figures")] if beside else []
+            parts += [element("dl", *few, class_="few")] if few else []
+            beside, few = [], []
+            parts.append(figure_element(part) if isinstance(part, Figure) else part)
     heading = element("h2", section.title, id=f"{section.name}-title")
     return element("section", heading, *parts, id=section.name, aria_labelledby=f"{section.name}-title")
 

@@ -1,15 +1,19 @@
 """Host: the replay of an ordering: its data as the script of the page reads them, and its controls."""
 
+from itertools import combinations
 from typing import Any
 
 from jaxsolve.report.history import Frame, History
 from jaxsolve.report.markup import Markup, counted, data, element, folded, joined, table
 from jaxsolve.report.moves import Step, blocks_of, move_between
+from jaxsolve.report.terms import ANSWER, term
 
 SPEEDS = ("0.25", "0.5", "1", "2", "4")
 
 
-def replay(history: History, final: list[int] | None, name: str, of: str = "the ordering") -> Markup:
+def replay(
+    history: History, final: list[int] | None, name: str, of: str = "the ordering", word: str = ANSWER
+) -> Markup:
     """Return the widget that plays the best assemblies of a run one after the other.
 
     Parameters
@@ -17,18 +21,23 @@ def replay(history: History, final: list[int] | None, name: str, of: str = "the 
     history
         How the run went.
     final
-        The answer; bars stand for positions in it. None: of the last frame.
+        The best order; bars stand for positions in it. None: that of the last frame.
     name
         Unique on the page; letters, digits and hyphens.
     of
         What is replayed, for those who cannot see it.
+    word
+        What the best order is called.
     """
     frames = kept_frames(history.scenes)
     if not frames:
         return element("p", "No assemblies were kept of this run, so there is nothing to replay.", class_="missing")
-    told = replay_data(frames, final or [*frames[-1].permutation])
+    told: dict[str, Any] = replay_data(frames, final or [*frames[-1].permutation]) | {"word": word}
+    near = first_order(told)
+    start = element("p", "First order beside the ", word, ": ", term("tau"), f" {near}.", class_="note") if near else ""
     return element(
         "div",
+        start,
         data(told, class_="replay-data"),
         element("div", class_="stage", tabindex="0", role="img", aria_label=f"Replay of {of}, told below"),
         _legend(told["phases"]),
@@ -100,6 +109,22 @@ def replay_data(frames: list[Frame], final: list[int]) -> dict[str, Any]:
 def in_place(told: dict[str, Any], k: int) -> int:
     """Return how many blocks of a frame stand where the answer has them, with their partners."""
     return sum(block >= 0 and told["places"][block] == t for t, block in enumerate(told["orders"][k]))
+
+
+def first_order(told: dict[str, Any]) -> str:
+    """Return how near the first whole network of a replay comes to the best order, in words; "" where none is told."""
+    start = next((k for k, grows in enumerate(told["grows"]) if not grows), None)
+    places = [told["places"][block] for block in told["orders"][start] if block >= 0] if start is not None else []
+    places = [place for place in places if place >= 0]
+    if len(places) < 2:
+        return ""
+    return f"{kendall_tau(places):.2f}, {in_place(told, start or 0)} of {told['blocks']} blocks in place"
+
+
+def kendall_tau(places: list[int]) -> float:
+    """Return Kendall's rank correlation of positions, all different, with their own order."""
+    signs = [1 if a < b else -1 for a, b in combinations(places, 2)]
+    return sum(signs) / len(signs)
 
 
 def _legend(phases: list[str]) -> Markup:

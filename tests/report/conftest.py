@@ -33,6 +33,30 @@ def three(tmp_path):
 
 
 @pytest.fixture
+def long_record(tmp_path):
+    """The record of a run on a puzzle of 22 blocks, with some fields and events replaced: enough of all to be drawn."""
+    puzzle, answer = reference.random_puzzle(7, n=22, rows=30)
+    write_puzzle(puzzle, tmp_path / "many")
+    told = read_puzzle(tmp_path / "many"), puzzle.permutation(answer), tmp_path / "many"
+    return lambda name="long", **fields: written(tmp_path / name, told, long_course(told[1]), fields)
+
+
+def long_course(answer: list[int]) -> list[dict]:
+    """The trace of a run that goes from the answer turned round to the answer by swaps, a round each."""
+    blocks = [answer[2 * t : 2 * t + 2] for t in range(len(answer) // 2)][::-1]
+    told = [{"event": "attempt", "search": "swaps", "order_seed": "delta_norm", "pairing": "trace", "rows": 30}]
+    for k in range(24):
+        loss = 0.5 * 10.0 ** (-k / 2)
+        order = [piece for block in blocks for piece in block] + answer[-1:]
+        told.append({"event": "frame", "loss": loss, "start": k == 0, "permutation": order})
+        told.append({"event": "round", "phase": "search", "name": "swaps", "loss": loss, "accepted": 1, "rejected": 9})
+        if k < len(blocks) // 2:
+            blocks[k], blocks[-1 - k] = blocks[-1 - k], blocks[k]
+    told += [{"event": "judged", "mse": 1e-14, "solved": True}, {"event": "end", "status": "solved"}]
+    return [{"t": 0.5 * k, "evaluations": 5 * k, "attempt": 1} | event for k, event in enumerate(told)]
+
+
+@pytest.fixture
 def record(three, tmp_path):
     """Make the record of a run on that puzzle, with some fields and events replaced."""
     return lambda name="run", events=None, **fields: written(tmp_path / name, three, events, fields)

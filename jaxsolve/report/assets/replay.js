@@ -1,6 +1,6 @@
 "use strict";
 // Plays the best assemblies of a run one after the other. Bars are blocks: where they stand is their position in the
-// frame, how high they are and which color they have is their position in the answer. Below, the error of each frame.
+// frame, how high they are and which color they have is their position in the best order. Below, the error of each frame.
 (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const BARS = 150, CURVE = 150, GAP = 30, LEFT = 58, RIGHT = 8, TRIED = 22, PHASE = 20;
@@ -16,6 +16,7 @@
   }
 
   const power = (loss) => Math.log10(loss);
+  const ten = (k) => (k === 0 || k === 1 ? String(10 ** k) : `10${[...String(k)].map((digit) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(digit)]).join("")}`);
   const short = (number) => (number >= 0.01 && number < 1e4 ? String(Number(number.toPrecision(3))) : number.toExponential(2));
 
   class Replay {
@@ -126,8 +127,8 @@
       const parts = [`Frame ${k + 1} of ${this.count}`, told.phases[told.phase[k]]];
       if (told.attempt.at(-1) > 1) parts.push(`attempt ${told.attempt[k]}`);
       if (told.moves[k]) parts.push(told.moves[k]);
-      parts.push(`MSE ${told.grows[k] ? "of a probe " : ""}${short(told.loss[k])}`, `${told.evaluations[k].toLocaleString("en")} evaluations`);
-      parts.push(`${told.seconds[k]} s`, `${this.inPlace(order)} of ${told.blocks} blocks where the answer has them`);
+      parts.push(`MSE ${told.grows[k] ? "of a probe " : ""}${short(told.loss[k])}`, `${told.evaluations[k].toLocaleString("en")} evaluation${told.evaluations[k] === 1 ? "" : "s"}`);
+      parts.push(`${told.seconds[k]} s`, `${this.inPlace(order)} of ${told.blocks} blocks where the ${told.word} has them`);
       return parts.join(" · ");
     }
 
@@ -139,10 +140,8 @@
       return LEFT + (this.count < 2 ? 0 : (frame / (this.count - 1)) * (this.drawn - LEFT - RIGHT));
     }
 
-    // Decades get narrower downwards: the last step to the answer may be ten of them, and all others within two.
     y(loss) {
-      const deep = (value) => (this.high - power(value)) / (1 + this.high - power(value));
-      return BARS + GAP + PHASE + (deep(loss) / (deep(this.least) || 1)) * (CURVE - PHASE - 4);
+      return BARS + GAP + PHASE + ((this.high - power(loss)) / (this.high - this.low)) * (CURVE - PHASE - 4);
     }
 
     draw() {
@@ -163,7 +162,7 @@
       make("text", { x: this.drawn - RIGHT, y: BARS + 16, class: "word", "text-anchor": "end" }, svg, this.width - 1);
       make("text", { x: LEFT + inner / 2, y: BARS + 16, class: "word", "text-anchor": "middle" }, svg, "position now");
       const turned = { x: 0, y: 0, class: "word", "text-anchor": "middle", transform: `translate(14 ${BARS / 2}) rotate(-90)` };
-      make("text", turned, svg, "position in the answer");
+      make("text", turned, svg, `in the ${told.word}`);
       make("text", { x: LEFT - 6, y: 12, class: "word", "text-anchor": "end" }, svg, blocks - 1);
       make("text", { x: LEFT - 6, y: BARS, class: "word", "text-anchor": "end" }, svg, "0");
       this.bars = told.places.map((place, k) => {
@@ -171,7 +170,7 @@
         const size = { x: slot * 0.1, width: slot * 0.8, y: BARS - tall, height: tall };
         const bar = make("rect", { ...size, class: place < 0 ? "bar left-out" : "bar" }, svg);
         if (place >= 0) bar.style.setProperty("--hue", 42 - (155 * place) / Math.max(1, blocks - 1));
-        make("title", {}, bar, `first half ${told.pieces[k]}${place < 0 ? ", not in the answer" : `, position ${place} in the answer`}`);
+        make("title", {}, bar, `first half ${told.pieces[k]}${place < 0 ? `, not in the ${told.word}` : `, position ${place} in the ${told.word}`}`);
         return bar;
       });
       this.slot = slot;
@@ -179,16 +178,18 @@
 
     drawCurve(svg) {
       const told = this.told;
-      this.least = Math.min(...told.loss);
-      this.high = power(Math.max(...told.loss));
+      const highest = power(Math.max(...told.loss)), least = power(Math.min(...told.loss));
+      const decades = highest - least >= 1; // of less, no two powers of ten would be seen
+      this.high = decades ? Math.ceil(highest) : highest + 0.02;
+      this.low = decades ? Math.floor(least) : least - 0.02;
       const top = BARS + GAP, bottom = top + CURVE;
       this.drawPhases(svg, top, bottom);
-      for (let k = Math.floor(this.high), last = 0; k >= power(this.least); k -= 1) {
-        const y = this.y(10 ** k);
-        if (y - last < 14) continue;
-        last = y;
-        make("line", { x1: LEFT, x2: this.drawn - RIGHT, y1: y, y2: y, class: "grid" }, svg);
-        make("text", { x: LEFT - 6, y: y + 4, class: "word", "text-anchor": "end" }, svg, k === 0 ? "1" : `1e${k}`);
+      const step = Math.ceil((this.high - this.low) / 6);
+      const marks = decades ? Array.from({ length: this.high - this.low + 1 }, (_, k) => this.high - k) : [highest, least];
+      for (const mark of marks) {
+        const y = this.y(10 ** mark), named = !decades || mark % step === 0;
+        make("line", { x1: LEFT, x2: this.drawn - RIGHT, y1: y, y2: y, class: named ? "grid" : "grid quiet" }, svg);
+        if (named) make("text", { x: LEFT - 6, y: y + 4, class: "word", "text-anchor": "end" }, svg, decades ? ten(mark) : short(10 ** mark));
       }
       const path = (until) => this.lowest.slice(0, until + 1)
         .map((loss, k) => `${k ? `H${this.x(k).toFixed(1)}V` : `M${this.x(0)} `}${this.y(loss).toFixed(1)}`).join("");

@@ -1,5 +1,6 @@
 """Host: measurements as Altair charts (https://altair-viz.github.io): one function a figure, none of them writes."""
 
+from jaxsolve.report.charts.axes import counts, logarithmic, power, powers
 from jaxsolve.report.charts.blocks import (
     active_fraction,
     block_properties,
@@ -27,6 +28,7 @@ __all__ = [
     "best_score",
     "block_properties",
     "chart_of",
+    "counts",
     "cycle_margins",
     "delta_norm",
     "effective_rank",
@@ -34,10 +36,13 @@ __all__ = [
     "figures_of",
     "isometry_scatter",
     "libraries",
+    "logarithmic",
     "norm_histogram",
     "pair_heatmap",
     "pair_histogram",
     "png",
+    "power",
+    "powers",
     "preferences",
     "product_heatmaps",
     "residual_histogram",

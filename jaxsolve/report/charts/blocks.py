@@ -1,5 +1,7 @@
 """Host: figures of the blocks and their products, by position."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -118,16 +120,31 @@ def _by_position(values: NDArray[np.float64], title: str, y: str, note: str) -> 
     """Return values by position as a line; those that are not finite are left out."""
     alt = altair()
     rows = [{"position": t, "value": value} for t, value in enumerate(values.tolist()) if np.isfinite(value)]
-    sizes = [row["value"] for row in rows] or [0.0]
-    said = f"{title} by position: from {sizes[0]:.3g} at the first to {sizes[-1]:.3g} at the last"
-    said = f"{said}, between {min(sizes):.3g} and {max(sizes):.3g}."
-    x = alt.X("position:Q", title="position", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(nice=False))
+    said = course([(row["position"], row["value"]) for row in rows])
+    x = alt.X("position:Q", title="position", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(nice=False, padding=4))
     lines = (
         chart_of(rows)
         .mark_line(point=alt.OverlayMarkDef(size=22))
         .encode(x, alt.Y("value:Q", title=y), tooltip=_tips(rows))
     )
     return titled(sized(lines), title, said, note)
+
+
+def course(values: list[tuple[int, float]]) -> str:
+    """Return in a sentence how values run with position: both ends, and what is lowest and highest between them."""
+    if not values:
+        return "None of the values is a finite number."
+    (_, first), (end, last) = values[0], values[-1]
+    sizes = [value for _, value in values]
+    if max(sizes) == min(sizes):
+        return f"It is {first:.3g} at every position."
+    extremes = [("highest", max(values, key=lambda one: one[1])), ("lowest", min(values, key=lambda one: one[1]))]
+    inside = [f"{what}, {value:.3g}, at position {t}" for what, (t, value) in extremes if value not in (first, last)]
+    way = "Rises" if last > first else "Falls" if last < first else "Goes"
+    steps = [b - a for a, b in pairwise(sizes)]
+    steadily = " steadily" if all(step >= 0 for step in steps) or all(step <= 0 for step in steps) else ""
+    told = f"{way}{steadily} from {first:.3g} at the first block to {last:.3g} at position {end}"
+    return f"{told}; {' and '.join(inside)}." if inside else f"{told}."
 
 
 def _depth() -> Chart:

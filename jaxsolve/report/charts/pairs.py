@@ -42,7 +42,7 @@ def pair_heatmap(score: PairScore, note: str = "") -> Chart:
         for a, i in enumerate(ins)
         for b, j in enumerate(outs)
     ]
-    said = f"Heat map of {len(ins)} by {len(outs)} scores; blocks are on the diagonal, {score.certain} of them certain."
+    said = f"{_rivals(score)} Blocks are on the diagonal of the {len(ins)} by {len(outs)} scores."
     title, side = f"Scores of all pairs by {score.name}", 420
     x = alt.X("j:O", title="second half (by partner)", axis=alt.Axis(labels=False, ticks=False))
     y = alt.Y("i:O", title="first half (by piece id)", axis=alt.Axis(labels=False, ticks=False))
@@ -77,7 +77,27 @@ def _against(values: NDArray[np.float64], right: NDArray[np.bool_], title: str, 
     parts = {kind: part for kind, part in ((BLOCKS, values[right]), (OTHERS, values[~right])) if part.size}
     rows = [row for kind, part in parts.items() for row in _bars(kind, part, edges)]
     said = "; ".join(f"{kind} from {part.min():.3g} to {part.max():.3g}" for kind, part in parts.items())
-    return titled(_facets(rows, x, [*parts], "pairs"), title, f"Histograms: {said}.", note)
+    said = f"{said[0].upper()}{said[1:]}"
+    if len(parts) == 2:
+        above = int((parts[OTHERS] >= parts[BLOCKS].min()).sum())
+        apart = "no other pair reaches the lowest block"
+        said += f": {above:,} other pairs reach the lowest block" if above else f": {apart}"
+    return titled(_facets(rows, x, [*parts], "pairs"), title, f"{said}.", note)
+
+
+def _rivals(score: PairScore) -> str:
+    """Return how many blocks score above all other pairs of their halves, and which of them does so least."""
+    blocks, every = score.certain, len(score.margins)
+    told = f"{blocks} of {every} blocks score above every other pair of either half"
+    rivals = np.where(score.right, -np.inf, score.scores)
+    places = np.argwhere(score.right)
+    if not len(places) or not np.isfinite(rivals).any():
+        return f"{told}."
+    others = [max(rivals[i].max(), rivals[:, j].max()) for i, j in places]
+    k = int(np.argmin([score.scores[i, j] - other for (i, j), other in zip(places, others, strict=True)]))
+    i, j = places[k]
+    pair = f"pieces {score.in_ids[i]} and {score.out_ids[j]}"
+    return f"{told}; least sure are {pair}, {score.scores[i, j]:.3g} against {others[k]:.3g}."
 
 
 def _bars(kind: str, values: NDArray[np.float64], edges: NDArray[np.float64]) -> list[Row]:
