@@ -200,6 +200,61 @@ def test_several_runs_are_compared_each_with_a_replay_of_its_own(opened, record,
     assert shown.is_clean()
 
 
+def test_terms_are_told_to_whoever_reaches_them_and_nothing_is_cut_off(opened):
+    shown = opened(viewport={"width": 390, "height": 800})
+    tip = "getComputedStyle(document.activeElement, '::after').content"
+    told = set()
+    for _ in range(40):
+        shown.page.keyboard.press("Tab")
+        if shown.page.evaluate("document.activeElement.className") == "term":
+            text = shown.page.evaluate(tip)
+            assert text.strip('"') == shown.page.get_attribute(":focus", "data-tip")
+            assert shown.page.evaluate("document.documentElement.scrollWidth") == 390
+            told.add(shown.page.inner_text(":focus"))
+    assert {"R²", "MSE", "Solved", "evaluations"} <= told
+    term = shown.page.query_selector(".result dl .term")
+    term.hover()
+    assert "share of the variance" in term.evaluate("(one) => getComputedStyle(one, '::after').content")
+    term.click()
+    assert shown.page.evaluate("location.hash") == "#term-r2"
+    assert "1 - MSE / variance" in shown.page.inner_text(":target")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_edges_of_all_figures_are_those_of_their_columns(browser, long_record, tmp_path, width):
+    path = tmp_path / "long.html"
+    path.write_bytes(page(report_of(long_record())))
+    shown = Watched(browser, path, viewport={"width": width, "height": 800})
+    edges = shown.page.evaluate(
+        "[...document.querySelectorAll('figure img')].map((image) => {"
+        "const box = image.getBoundingClientRect(), around = image.closest('figure').getBoundingClientRect();"
+        "return [around.left, around.right, box.left, box.right].map(Math.round);})"
+    )
+    assert len(edges) == 11
+    for left, right, image_left, image_right in edges:
+        assert (left, right) == (image_left, image_right)
+    assert len({left for left, *_ in edges}) == len({right for _, right, *_ in edges}) == (1 if width == 390 else 2)
+    assert shown.page.evaluate("document.documentElement.scrollWidth") == width
+    assert shown.is_clean()
+    shown.context.close()
+
+
+def test_piece_ids_stay_whole_on_a_phone(browser, long_record, tmp_path):
+    path = tmp_path / "long.html"
+    path.write_bytes(page(report_of(long_record())))
+    shown = Watched(browser, path, viewport={"width": 390, "height": 800})
+    shown.page.click("#summary summary")
+    lines = shown.page.evaluate(
+        "[...document.querySelector('.ids').childNodes].filter((node) => node.data).map((node) => {"
+        "const range = document.createRange(); range.selectNodeContents(node);"
+        "return [node.data, range.getClientRects().length];})"
+    )
+    assert len(lines) > 40
+    assert {parts for _, parts in lines} == {1}
+    assert shown.page.evaluate("document.querySelector('.ids').getClientRects().length") > 1
+    shown.context.close()
+
+
 def test_a_run_without_frames_has_a_page_without_trouble(opened, record):
     assert opened(report_of(record(events=[], permutation=None))).is_clean()
 
