@@ -101,7 +101,7 @@ def _bars(told: dict[str, Any], total: float) -> tuple[str, str]:
 
 
 def _curve(told: dict[str, Any]) -> str:
-    """Return the lowest error so far as a path, frame by frame; decades get narrower downwards, as in a report."""
+    """Return the lowest error so far as a path, frame by frame; decades get narrower downwards."""
     frames, high = len(told["loss"]), log10(max(told["loss"]))
     deep = lambda loss: (high - log10(loss)) / (1 + high - log10(loss))
     path, least = "", float("inf")

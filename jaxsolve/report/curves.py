@@ -148,7 +148,7 @@ def throughput(history: History, note: str) -> Figure:
     peak = edges[int(speeds.argmax())]
     said = f"{said}, {_speed(speeds.max())} at most, after {peak:.2g} s."
     waited = float(t[np.flatnonzero(spent)[0]]) if spent[-1] else 0.0
-    said += f" The first evaluations are told of at {waited:.2g} s." * bool(waited > 0.1 * t[-1])
+    said += f" The first evaluations are recorded after {waited:.2g} s." * bool(waited > 0.1 * t[-1])
     chart = titled(chart.properties(width=500, height=200), "Speed over time", said, note)
     return Figure("throughput", chart, ("from s", "to s", "evaluations a second"), [[*row.values()] for row in rows])
 

@@ -44,13 +44,13 @@ class Figure:
     @property
     def title(self) -> str:
         """What is shown."""
-        title = self.chart.to_dict()["title"]
-        return str(title["text"] if isinstance(title, dict) else title)
+        title = self.chart.title
+        return title if isinstance(title, str) else str(title.text)
 
     @property
     def caption(self) -> str:
         """What the figure says, in a sentence or two."""
-        return str(self.chart.to_dict()["description"])
+        return str(self.chart.description)
 
     def sparse(self, least: int = 20) -> bool:
         """Return whether a figure would say no more than a line of text: whether it has fewer points than `least`."""

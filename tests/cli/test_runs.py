@@ -225,7 +225,8 @@ def test_the_columns_of_the_table_are_told_in_the_help():
 
 
 def test_a_run_is_named_alike_where_an_answer_is_expected(data, kept, tmp_path):
-    assert call("solve").exit_code == 0
+    solved = call("solve")
+    assert (solved.exit_code, solved.stderr) == (0, "")
     (folder,) = data.iterdir()
     kept_answer = json.loads((folder / "answer.json").read_text())
     for answer in ("last", folder.name[:12], folder, folder / "answer.json", folder / "record.json"):
