@@ -41,9 +41,8 @@ DESIGNS: dict[str, tuple[str, dict[str, Any], int | None]] = {
 def puzzle_named(path: str) -> Any:
     """Return a puzzle."""
     from jaxsolve import read_puzzle
-    from jaxsolve.puzzle.demo import DEMO_FILE
 
-    return read_puzzle(DEMO_FILE if path == "demo" else path)
+    return read_puzzle(path, activation="relu")
 
 
 def beam_flops(puzzle: Any, rows: int, widths: Callable[[int], int]) -> float:

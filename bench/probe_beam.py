@@ -74,7 +74,7 @@ def main() -> None:
     from jaxsolve import read_puzzle
     from jaxsolve.puzzle import conditioned
 
-    puzzle = conditioned(read_puzzle(given.puzzle))
+    puzzle = conditioned(read_puzzle(given.puzzle, activation="relu"))
     truth = puzzle.assembly(json.loads(given.answer.read_text())["permutation"])
     report("probe_beam", [row for width in given.width for row in run(puzzle, truth, width, given)], given.json)
 

@@ -128,9 +128,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     from jaxsolve import read_puzzle
-    from jaxsolve.puzzle.demo import DEMO_FILE
 
-    puzzle = read_puzzle(DEMO_FILE if given.puzzle == "demo" else given.puzzle)
+    puzzle = read_puzzle(given.puzzle, activation="relu")
     rows = []
     for name, work in works(puzzle).items():
         timed(puzzle, work, "record and view")  # compiles

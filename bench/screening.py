@@ -17,7 +17,6 @@ from jaxsolve import engine, read_puzzle
 from jaxsolve.engine.moves import insertions, swaps, union
 from jaxsolve.ordering import Paired, seed_order
 from jaxsolve.pairing import PAIRINGS, rank_pairings
-from jaxsolve.puzzle.demo import DEMO_FILE
 from jaxsolve.run import Evaluator, Run, screen
 
 ROWS = 512
@@ -33,7 +32,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    puzzle = read_puzzle(DEMO_FILE if given.puzzle == "demo" else given.puzzle)
+    puzzle = read_puzzle(given.puzzle, activation="relu")
     moves = union(swaps(puzzle.blocks), insertions(puzzle.blocks, 1))
     partner = next(rank_pairings(puzzle, PAIRINGS)).partner.astype(np.int32)
     problem, run, found = engine.to_device(puzzle, ROWS), Run(), []

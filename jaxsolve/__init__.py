@@ -1,9 +1,11 @@
 """Put a dropped residual network back together, and prove it.
 
 >>> import jaxsolve
->>> puzzle = jaxsolve.read_puzzle("path/to/puzzle")        # doctest: +SKIP
+>>> puzzle = jaxsolve.read_puzzle("demo")                  # doctest: +SKIP
 >>> solution = jaxsolve.solve(puzzle)                      # doctest: +SKIP
 >>> solution.certificate.permutation                       # doctest: +SKIP
+
+``jaxsolve manual python`` says more.
 """
 
 import lazy_loader

@@ -56,4 +56,4 @@ def real_path() -> Path:
 @pytest.fixture(scope="session")
 def real_puzzle(real_path: Path) -> Puzzle:
     """The famous puzzle."""
-    return read_puzzle(real_path)
+    return read_puzzle(real_path, activation="relu")

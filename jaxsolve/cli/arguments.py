@@ -21,10 +21,8 @@ from jaxsolve.puzzle import (
     in_units,
     read_puzzle,
 )
-from jaxsolve.puzzle.demo import DEMO_FILE
+from jaxsolve.puzzle.demo import DEMO as DEMO
 from jaxsolve.puzzle.units import AUTO, hints
-
-DEMO = "demo"
 
 PuzzlePath = Annotated[
     str,
@@ -125,7 +123,7 @@ def read(
     architecture: str = AUTO,
 ) -> Puzzle:
     """Read the puzzle an argument stands for, in units that can be searched in."""
-    puzzle = read_puzzle(DEMO_FILE if path == DEMO else path, activation=activation, architecture=architecture)
+    puzzle = read_puzzle(path, activation=activation, architecture=architecture)
     return in_units(puzzle, link=link, standardise_inputs=standardise_inputs)
 
 

@@ -1,7 +1,8 @@
 """Host: a joint search from a puzzle to a judged answer: what ``jaxsolve search`` and ``jaxsolve sweep`` run."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ from jaxsolve.puzzle.units import affine_fit, rescaled
 from jaxsolve.run import Run
 from jaxsolve.search import MOST_SEED, STATISTICS_ROWS, Pipeline, Population, Setting, stages_named, unjudged
 from jaxsolve.solver.acceptance import ODD, SINGLED_OUT, concluded_in_time, outcome_words, status_of
-from jaxsolve.solver.config import Config, check_tolerance
+from jaxsolve.solver.config import Config, check_budget, check_tolerance
 from jaxsolve.solver.guess import guess_activation
 from jaxsolve.solver.initial import Initial, first_start
+from jaxsolve.solver.notebook import card
 
 ENDS = ("solved", "identified", "accepted")
 """Statuses of an answer that ends a search."""
@@ -26,7 +28,7 @@ ENDS = ("solved", "identified", "accepted")
 
 @dataclass(frozen=True)
 class JointConfig:
-    """What to search with. Everything here decides what is found, and is stored with it."""
+    """What to search with. Everything here but the budget decides what is found, and is stored with it."""
 
     method: str = "beam"
     """Names of methods, joined by commas: each begins where the one before has ended."""
@@ -48,6 +50,8 @@ class JointConfig:
     """As `Config.exact`."""
     tolerance: float | None = None
     """As `Config.tolerance`."""
+    budget: float = math.inf
+    """As `Config.budget`; infinite: until all methods have come to their end."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be searched with; `UsageError` names the option."""
@@ -63,8 +67,19 @@ class JointConfig:
             if getattr(self, name) not in (None, *PAIRINGS):
                 raise UsageError(f"no {name} {getattr(self, name)!r}; choose one of {', '.join(PAIRINGS)}")
         check_tolerance(self.tolerance)
+        check_budget(self.budget)
         if self.sha256 is not None:
             object.__setattr__(self, "sha256", check_sha256(self.sha256, "sha256"))
+
+    @property
+    def deciding(self) -> dict[str, Any]:
+        """What decides what is found, as plain values: all but the budget."""
+        own = {name: getattr(self, name) for name in SETTINGS}
+        return own | {"options": dict(self.options)}
+
+
+SETTINGS = tuple(one.name for one in fields(JointConfig) if one.name != "budget")
+"""Names of what decides what is found."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +101,11 @@ class JointSolution:
     def __repr__(self) -> str:
         """Return status, puzzle and certificate, a line each."""
         return f"JointSolution({self.status} by {self.config.method},\n  {self.puzzle!r},\n  {self.certificate!r})"
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show: verdict, error, the curve of the search and the order."""
+        curve = [(point.evaluations, point.loss) for point in self.pipeline.curve]
+        return card(self.status, self.message, self.certificate, curve, self.run.work)
 
     @property
     def message(self) -> str:
@@ -132,7 +152,8 @@ def joint_search(
     Parameters
     ----------
     puzzle, config, run
-        The puzzle, what to search with, and what counts, times and watches.
+        The puzzle, with the activation that it is read with; what to search with; and what counts, times and watches:
+        a run without a budget has that of the configuration.
     start
         An assembly to begin from; None: each method has a beginning of its own.
     resume
@@ -150,6 +171,7 @@ def joint_search(
         Memory runs out before there is a whole network.
     """
     config, run = config or JointConfig(), run or Run()
+    run.allow(config.budget)
     stages, fingerprint = stages_named(config.method, config.options), puzzle.fingerprint
     puzzle = _in_units(puzzle, config)
     if config.spare:
@@ -165,7 +187,7 @@ def joint_search(
     pipeline = Pipeline(stages, Setting(problem, run, config.seed, starts, whole, partner, prior, **known))
     if _lacking(puzzle, config) is not None:
         return JointSolution("unidentifiable", None, pipeline, config, run, puzzle)
-    asked = {"puzzle": fingerprint, "config": asdict(config) | {"options": dict(config.options)}}
+    asked = {"puzzle": fingerprint, "config": config.deciding}
     if resume is not None:
         stored, arrays = resume
         if stored.get("puzzle") != asked["puzzle"]:

@@ -6,12 +6,12 @@ import math
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from jaxsolve.errors import OutputError, UsageError
-from jaxsolve.experiment.search import JointConfig, Stored, joint_search
+from jaxsolve.experiment.search import SETTINGS as DECIDING, JointConfig, Stored, joint_search
 from jaxsolve.files import append, sealed, unsealed
 from jaxsolve.puzzle import Puzzle
 from jaxsolve.records import flat_table, is_amount, is_answer, is_count
@@ -19,7 +19,7 @@ from jaxsolve.run import Label, Run
 from jaxsolve.search import stages_named
 
 RESULTS = "runs.jsonl"
-SETTINGS = {field.name for field in fields(JointConfig)} - {"options"}
+SETTINGS = {*DECIDING} - {"options"}
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def run_sweep(
     """
     fingerprint, known = puzzle.fingerprint, [one.config for one in done]
     for setting, config in todo:
-        described = json.loads(json.dumps(asdict(config) | {"options": dict(config.options)}))
+        described = json.loads(json.dumps(config.deciding))
         if described in known:
             continue
         if run.stopped or run.elapsed > run.budget:

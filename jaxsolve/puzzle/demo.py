@@ -1,13 +1,14 @@
 """Host: the puzzle that ships with the package."""
 
-from pathlib import Path
-
-from jaxsolve.puzzle.read import read_puzzle
+from jaxsolve.puzzle.read import DEMO, DEMO_FILE, read_puzzle
 from jaxsolve.puzzle.types import Puzzle
 
-DEMO_FILE = Path(__file__).with_name("demo.zip")
+__all__ = ["DEMO", "DEMO_FILE", "demo_puzzle"]
 
 
 def demo_puzzle() -> Puzzle:
-    """Return a small dropped network, trained by ``scripts/make_demo.py``; only the hash of its answer is kept."""
-    return read_puzzle(DEMO_FILE)
+    """Return a small dropped network, trained by ``scripts/make_demo.py``; only the hash of its answer is kept.
+
+    Its blocks are read as ``relu`` ones, which they are; ``read_puzzle("demo")`` leaves that to be found out.
+    """
+    return read_puzzle(DEMO, activation="relu")

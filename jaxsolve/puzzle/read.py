@@ -13,28 +13,18 @@ from jaxsolve.puzzle.pieces import read_pieces
 from jaxsolve.puzzle.table import Table, read_table
 from jaxsolve.puzzle.types import Puzzle
 
+DEMO = "demo"
+DEMO_FILE = Path(__file__).with_name("demo.zip")
 HASH_FILE = "expected_sha256"
-UNREAD_TABLES = (
-    ".xlsx",
-    ".xls",
-    ".ods",
-    ".json",
-    ".jsonl",
-    ".feather",
-    ".arrow",
-    ".dta",
-    ".sav",
-    ".bz2",
-    ".xz",
-    ".zst",
-)
+UNREAD_TABLES = (".xlsx", ".xls", ".ods", ".json", ".jsonl", ".feather", ".arrow", ".bz2", ".xz", ".zst")
+"""Suffixes of tables in formats that are not read."""
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def read_puzzle(
-    path: str | Path, *, activation: str = "relu", architecture: str = AUTO, limits: Limits | None = None
+    path: str | Path, *, activation: str = AUTO, architecture: str = AUTO, limits: Limits | None = None
 ) -> Puzzle:
-    """Read a puzzle from a folder or a zip file.
+    """Read a puzzle from a folder or a zip file; the text ``demo`` is the embedded puzzle, ``./demo`` a folder.
 
     It holds ``pieces/piece_K.pth`` (or ``.npz``, or one ``.safetensors`` with tensors ``piece_K.weight``
     and ``piece_K.bias``), ``historical_data.csv`` and, optionally, ``expected_sha256``; also one folder
@@ -47,7 +37,8 @@ def read_puzzle(
     (`jaxsolve.architecture.forms`). `architecture` is a name of `jaxsolve.architecture.blocks.ARCHITECTURES`; ``auto``
     takes the first that the pieces make.
 
-    With the activation ``auto`` the blocks are read as ``relu`` ones, and the puzzle says that nobody has said so.
+    With the activation ``auto`` the blocks are read as ``relu`` ones, and the puzzle says that nobody has said so:
+    `jaxsolve.solve` finds it out then, while a joint search keeps to it.
     Without `limits`, those that the environment leaves or sets hold.
 
     Raises
@@ -63,7 +54,7 @@ def read_puzzle(
     if not str(path):
         raise PuzzleError("an empty name for the puzzle; expected a folder or zip file")
     limits = limits or Limits.from_environment()
-    source = open_source(Path(path), limits)
+    source = open_source(DEMO_FILE if path == DEMO else Path(path), limits)
     pile = read_pieces(source)
     table = _table(source, limits)
 

@@ -36,7 +36,7 @@ class Run:
     """Counts what a run spends and stops it between device programs when its budget is used up."""
 
     budget: float = float("inf")
-    """Seconds from `started`."""
+    """Seconds from `started`; infinite: that of the configuration."""
     memory: float | None = None
     """Bytes that evaluations may take, of the machine or of each accelerator; None: half of what is free."""
     watch: Callable[[Progress], None] = lambda progress: None
@@ -68,6 +68,16 @@ class Run:
     def elapsed(self) -> float:
         """Seconds since the run began."""
         return time.perf_counter() - self.started
+
+    @property
+    def work(self) -> str:
+        """What the run has spent, in words."""
+        return f"{self.elapsed:.1f} s and {self.evaluations} evaluations"
+
+    def allow(self, budget: float) -> None:
+        """Take the budget of a configuration where there is none of its own."""
+        if math.isinf(self.budget):
+            self.budget = budget
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

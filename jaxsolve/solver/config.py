@@ -26,7 +26,7 @@ class Config:
     rows: int | None = None
     """Compare candidates on the first so many rows. None begins with a few and takes more where they mislead."""
     budget: float = 300.0
-    """Seconds, where `solve` is not given a run with a budget of its own."""
+    """Seconds from the beginning of the run, where that has no budget of its own."""
     seed: int = 0
     """Start of all randomness."""
     sha256: str | None = None
@@ -48,8 +48,7 @@ class Config:
         """Refuse what no search could be run with; `UsageError` names the option."""
         if self.rows is not None and (not isinstance(self.rows, int) or self.rows < 1):
             raise UsageError(f"rows is {self.rows}; expected a whole number, at least 1")
-        if not self.budget > 0:
-            raise UsageError(f"budget is {self.budget}; expected more than 0 seconds")
+        check_budget(self.budget)
         if self.memory is not None and not self.memory > 0:
             raise UsageError(f"memory is {self.memory}; expected more than 0 bytes")
         check_tolerance(self.tolerance)
@@ -70,6 +69,12 @@ class Config:
         """
         own = {key: value for key, value in self.options.items() if key.partition(".")[0] == owner}
         return with_options([(owner, numbers)], own)[0][1] if own else numbers
+
+
+def check_budget(seconds: float) -> None:
+    """Refuse a budget that no time is as long as; `UsageError`."""
+    if not seconds > 0:
+        raise UsageError(f"budget is {seconds}; expected more than 0 seconds")
 
 
 def check_tolerance(r2: float | None) -> None:

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from jaxsolve.search import Round
 from jaxsolve.solver.acceptance import outcome_words
 from jaxsolve.solver.attempt import Attempt
 from jaxsolve.solver.config import Config
+from jaxsolve.solver.notebook import card
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,15 @@ class Solution:
     def __repr__(self) -> str:
         """Return status, puzzle and certificate, a line each."""
         return f"Solution({self.status},\n  {self.puzzle!r},\n  {self.certificate!r})"
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show: verdict, error, the curve of the last attempt, and the order."""
+        attempt, curve = self.attempt, list[tuple[float, float]]()
+        if attempt is not None:
+            spent = accumulate(done.evaluations for done in self.rounds)
+            losses = [done.loss for done in self.rounds]
+            curve = [(0.0, attempt.start_loss), *zip(spent, losses, strict=True)]
+        return card(self.status, self.message, self.certificate, curve, self.run.work)
 
     @property
     def rounds(self) -> list[Round]:
@@ -137,7 +148,7 @@ class Solution:
                 return f"Solved: {told}"
             if self.status in ("identified", "accepted"):
                 return f"{outcome_words(self.status, self.certificate, self.config)}: {told}"
-        seconds = f"{self.run.elapsed:.1f} s and {self.run.evaluations} evaluations"
+        seconds = self.run.work
         begun = {
             "out_of_memory": f"Not solved in the memory there is (fewer rows take less), after {seconds}",
             "interrupted": f"Interrupted after {seconds}",

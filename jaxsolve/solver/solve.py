@@ -47,7 +47,7 @@ def solve(
     config
         Methods, rows, budget and seed.
     run
-        Counts and times the run; give one to watch it.
+        Counts and times the run; give one to watch it. One without a budget has that of the configuration.
     first
         What `first_start` gives for this puzzle and configuration, if it is there already.
     start
@@ -66,7 +66,8 @@ def solve(
         Memory ran out before there was an answer.
     """
     config = config or Config()
-    run = run or Run(budget=config.budget, memory=config.memory)
+    run = run or Run(memory=config.memory)
+    run.allow(config.budget)
     normed = puzzle.given.normed
     keep = keep if normed is None or normed.running else None  # norms that change places are not stored
     given, puzzle = puzzle.fingerprint if keep or resume else "", conditioned(puzzle)
