@@ -8,8 +8,8 @@ from .errors import (
     UsageError as UsageError,
 )
 from .experiment.search import JointConfig as JointConfig, JointSolution as JointSolution, joint_search as joint_search
+from .formats.limits import Limits as Limits
 from .puzzle.demo import demo_puzzle as demo_puzzle
-from .puzzle.limits import Limits as Limits
 from .puzzle.read import read_puzzle as read_puzzle
 from .puzzle.types import Puzzle as Puzzle
 from .puzzle.units import in_units as in_units

@@ -24,12 +24,13 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 def read_puzzle(
     path: str | Path, *, activation: str = AUTO, architecture: str = AUTO, limits: Limits | None = None
 ) -> Puzzle:
-    """Read a puzzle from a folder or a zip file; the text ``demo`` is the embedded puzzle, ``./demo`` a folder.
+    """Read a puzzle from a folder or a zip file; ``demo`` is the embedded one.
 
-    It holds ``pieces/piece_K.pth`` (or ``.npz``, or one ``.safetensors`` with tensors ``piece_K.weight``
-    and ``piece_K.bias``), ``historical_data.csv`` and, optionally, ``expected_sha256``; also one folder
-    further in. All sizes come from the shapes of the files. Where there are more halves of one kind than of the other,
-    the puzzle is padded with null halves, and a note says so.
+    It holds pieces, a table and, optionally, ``expected_sha256``; also one folder further in. Pieces are files such as
+    ``pieces/piece_K.pth``, of PyTorch, NumPy or safetensors, or layers in one file (`jaxsolve.puzzle.pieces`). The
+    table is ``historical_data.csv`` or another with predictions in it (`jaxsolve.puzzle.table`). All sizes come from
+    the shapes of the files. Where there are more halves of one kind than of the other, the puzzle is padded with null
+    halves, and a note says so.
 
     It holds a residual stack of one or several outputs, ``pred`` or ``pred_0…``: hidden widths may differ from block to
     block, biases may be missing, a layer may stand before the blocks and one more before the readout. `activation`
@@ -57,12 +58,15 @@ def read_puzzle(
     source = open_source(DEMO_FILE if path == DEMO else Path(path), limits)
     pile = read_pieces(source)
     table = _table(source, limits)
+    expected, notes = _expected(source), pile.notes
+    if expected and pile.names:  # of the ids that somebody else gave
+        expected, notes = None, (*notes, f"{HASH_FILE} is not used: names do not say which ids it is of")
 
     def built(table: Table) -> Puzzle:
         return build_puzzle(
             pile.pieces, table.x, table.y, name=source.name, activation=activation, activation_given=given,
-            architecture=architecture, label=table.label, expected_sha256=_expected(source),
-            notes=(*pile.notes, *table.notes), names=pile.names,
+            architecture=architecture, label=table.label, expected_sha256=expected,
+            notes=(*notes, *table.notes), names=pile.names,
             columns=table.inputs,
         )  # fmt: skip
 

@@ -191,13 +191,16 @@ def test_weights_in_eight_bits(given, folder, name):
 def test_pieces_without_numbers_are_numbered_by_the_order_of_their_names(given, folder):
     names = ["delta", "alpha", "golf", "beta", "foxtrot", "echo", "charlie"]
     (folder / "pieces").mkdir()
+    (folder / "expected_sha256").write_text("ab" * 32)
     for name, layer in zip(names, layers(given).values(), strict=True):
         (folder / "pieces" / f"{name}.pt").write_bytes(pth_bytes(layer))
     found = read_puzzle(folder)
     assert found.given.names == dict(enumerate(sorted(names)))
     assert found.notes == (
         "numbered by the order of their names: 0 is alpha, 1 is beta, 2 is charlie, …; inspect lists them",
+        "expected_sha256 is not used: names do not say which ids it is of",
     )
+    assert found.expected_sha256 is None
 
 
 def test_a_name_without_a_number_among_numbers(given, folder):
