@@ -210,6 +210,7 @@ def test_terms_are_told_to_whoever_reaches_them_and_nothing_is_cut_off(opened):
             text = shown.page.evaluate(tip)
             assert text.strip('"') == shown.page.get_attribute(":focus", "data-tip")
             assert shown.page.evaluate("document.documentElement.scrollWidth") == 390
+            assert shown.page.evaluate("getComputedStyle(document.activeElement, '::after').boxSizing") == "border-box"
             told.add(shown.page.inner_text(":focus"))
     assert {"R²", "MSE", "Solved", "evaluations"} <= told
     term = shown.page.query_selector(".result dl .term")
