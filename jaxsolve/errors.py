@@ -1,9 +1,63 @@
-"""Host: what can go wrong, each kind with the exit code the command line gives it."""
+"""Host: what can go wrong, each kind with the exit code the command line gives it, and how it is worded."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 def one_line(text: object) -> str:
     """Return text on one line, without control characters that could write to a terminal."""
     return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+
+
+def nearest(word: object, words: Iterable[str], then: str = "") -> str:
+    """Return how a message on a word that is none goes on: with the one of some words that may have been meant.
+
+    Case does not matter, nor whether parts are joined by ``-`` or ``_``. `then` is the next thing said, whether one is
+    near or not.
+    """
+    plain = {one.lower().replace("_", "-"): one for one in words}
+    found = get_close_matches(str(word)[:100].lower().replace("_", "-"), plain, 1)
+    if found:
+        return f"; did you mean {plain[found[0]]!r}?{f' {then[0].upper()}{then[1:]}' if then else ''}"
+    return f"; {then}" if then else ""
+
+
+def no_such(what: str, name: object, names: Iterable[str], choose: str = "choose one of") -> str:
+    """Return what is to be said of a name that nothing has: the nearest one, if one is near, and all there are.
+
+    Parameters
+    ----------
+    what
+        What is called by such names: ``pairing``.
+    name
+        The name that was given.
+    names
+        Those that there are.
+    choose
+        What is done with them.
+    """
+    names = list(names)
+    listed = f"{choose} {', '.join(names)}"
+    return f"no {what} {name!r}{nearest(name, names, listed)}"
+
+
+def install_words(extra: str) -> str:
+    """Return the command that adds an extra of this package, by where it was installed from: a folder, or an index."""
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+    from pathlib import Path
+    from urllib.parse import unquote, urlsplit
+
+    try:
+        told = json.loads(distribution("jaxsolve").read_text("direct_url.json") or "{}")
+        url, about = urlsplit(told.get("url", "")), told.get("dir_info")
+    except (PackageNotFoundError, ValueError, AttributeError):
+        return f"pip install 'jaxsolve[{extra}]'"
+    folder = Path(unquote(url.path))
+    if about is None or url.scheme != "file" or not folder.is_dir():
+        return f"pip install 'jaxsolve[{extra}]'"
+    place = "." if folder == Path.cwd() else folder
+    return f"pip install {'-e ' if about.get('editable') else ''}'{place}[{extra}]'"
 
 
 class JaxsolveError(Exception):

@@ -102,7 +102,7 @@ def test_numbers_are_parameters():
 def test_help_and_inspect_do_not_load_jax():
     code = (
         "import sys; from jaxsolve.cli.app import app\n"
-        "for arguments in (['--help'], ['solve', '--help'], ['report', '--help'], ['version'], ['inspect', 'demo'], ['runs']):\n"
+        "for arguments in (['--help'], ['solve', '--help'], ['report', '--help'], ['--version'], ['inspect', 'demo'], ['runs']):\n"
         "    app(arguments, standalone_mode=False)\n"
         "sys.exit('jax' in sys.modules)"
     )

@@ -16,7 +16,7 @@ from jaxsolve.analysis.seeds import seeds
 from jaxsolve.analysis.subject import Subject
 from jaxsolve.analysis.summary import NotMeasuredError
 from jaxsolve.analysis.transitivity import transitivity
-from jaxsolve.errors import UsageError
+from jaxsolve.errors import UsageError, no_such
 
 MEASUREMENTS: dict[str, Callable[..., Any]] = {
     "norms": norms,
@@ -48,7 +48,7 @@ def checked(names: Sequence[str]) -> list[str]:
     """Return names of measurements; `UsageError` if there is none of such a name."""
     for name in names:
         if name not in MEASUREMENTS:
-            raise UsageError(f"no measurement {name!r}; choose of {', '.join(MEASUREMENTS)}")
+            raise UsageError(no_such("measurement", name, MEASUREMENTS))
     return [name for name in MEASUREMENTS if name in names]
 
 

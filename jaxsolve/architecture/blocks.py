@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from jaxsolve.architecture.pieces import Piece
-from jaxsolve.errors import UsageError
+from jaxsolve.errors import UsageError, no_such
 
 AUTO = "auto"
 """The first architecture that a pile makes."""
@@ -79,5 +79,5 @@ def architectures(name: str) -> dict[str, Architecture]:
     if name == AUTO:
         return ARCHITECTURES
     if name not in ARCHITECTURES:
-        raise UsageError(f"no architecture {name!r}; choose one of {', '.join([AUTO, *ARCHITECTURES])}")
+        raise UsageError(no_such("architecture", name, [AUTO, *ARCHITECTURES]))
     return {name: ARCHITECTURES[name]}

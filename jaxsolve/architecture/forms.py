@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from jaxsolve.architecture.activations import ACTIVATIONS, Activation, Array
 from jaxsolve.architecture.norms import NORMS
-from jaxsolve.errors import UsageError
+from jaxsolve.errors import UsageError, no_such
 
 NONE = "none"
 NEARLY = {"gelu_tanh": "gelu"}
@@ -191,8 +191,8 @@ def _spelled(part: str, names: list[str], whole: str) -> str:
     default = None if known in (None, NONE) else NORMS[known].option if known in NORMS else ACTIVATIONS[known].option
     if known is None or (colon and default is None):
         called = "norm or activation" if {*NORMS} <= {*names} else "activation"
-        told = repr(whole) if part.strip() == whole else f"{part.strip()!r} in {whole!r}"
-        raise UsageError(f"no {called} {told}; choose one of {', '.join(names)}")
+        inside = "" if part.strip() == whole else f"{whole!r}: "
+        raise UsageError(f"{inside}{no_such(called, part.strip(), names)}")
     if not colon:
         return known
     try:

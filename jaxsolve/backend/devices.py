@@ -15,7 +15,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxsolve.backend.cores import CORES
-from jaxsolve.errors import UsageError
+from jaxsolve.errors import UsageError, install_words
 
 AXIS = "candidates"
 SHARDED = PartitionSpec(AXIS)
@@ -49,7 +49,9 @@ def mesh(devices: int | None = None) -> Mesh:
     try:
         found = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
     except (RuntimeError, AssertionError) as error:  # the latter where a platform's plugin is missing
-        why = str(error) or f"JAX_PLATFORMS is {os.environ.get('JAX_PLATFORMS', '')!r}, which is not installed"
+        asked = os.environ.get("JAX_PLATFORMS", "")
+        extra = f" ({install_words('cuda13')})" if asked in ("cuda", "gpu") else ""
+        why = str(error) or f"JAX_PLATFORMS is {asked!r}, which is not installed{extra}"
         raise UsageError(f"JAX finds no device to run on: {why}") from error
     each = [[one for one in found if one.process_index == p] for p in range(jax.process_count())]
     have = min(map(len, each))

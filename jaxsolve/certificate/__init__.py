@@ -1,7 +1,7 @@
 """Host: the judge of answers, in float64 NumPy, so that no compiler has to be trusted."""
 
 from jaxsolve.certificate.causes import Cause, find_cause
-from jaxsolve.certificate.certify import Certificate, Verdict, certify, with_neighbour
+from jaxsolve.certificate.certify import Certificate, Verdict, certify, error_words, share_words, with_neighbour
 from jaxsolve.certificate.evidence import Evidence
 from jaxsolve.certificate.grid import Quantum, grid_of, quantum
 from jaxsolve.certificate.information import Information, information
@@ -22,6 +22,7 @@ __all__ = [
     "Verdict",
     "certify",
     "concluded",
+    "error_words",
     "find_cause",
     "find_gap",
     "grid_of",
@@ -29,6 +30,7 @@ __all__ = [
     "promising",
     "quantum",
     "reachable",
+    "share_words",
     "tolerance",
     "twins",
     "weigh",

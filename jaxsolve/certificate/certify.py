@@ -14,6 +14,19 @@ from jaxsolve.puzzle import GIVEN_UNITS, Assembly, Puzzle, Units, mean_squared_e
 Verdict = Literal["solved", "identified", "unidentifiable", "unsolved"]
 
 
+def share_words(mse: float, variance: float) -> str:
+    """Return R² in words, the share of a variance that is accounted for, to be told from 1; nothing without one."""
+    if not (variance > 0 and np.isfinite(mse)):
+        return ""
+    r2 = 1 - mse / variance
+    return f"R² {r2:.6g}" if r2 < 1 - 1e-5 else f"R² 1 - {mse / variance:.2g}"
+
+
+def error_words(mse: float, variance: float, digits: int = 3) -> str:
+    """Return a mean squared error in words, and beside it which share of a variance is accounted for."""
+    return ", ".join(filter(None, (f"MSE {mse:.{digits}g}", share_words(mse, variance))))
+
+
 @dataclass(frozen=True)
 class Certificate:
     """The evidence for an answer, computed in float64 over all rows. Errors are in units of `Puzzle.y`."""
@@ -39,7 +52,7 @@ class Certificate:
 
     def __repr__(self) -> str:
         """Return verdict, error and the first digits of the hash, without the permutation."""
-        error = f"MSE {self.told(self.mse):.3g}{self._share} on {self.rows} rows"
+        error = f"{self.words_of(self.mse)} on {self.rows} rows"
         return f"Certificate({self.verdict}, {error}, sha256 {self.sha256[:12]}…)"
 
     @property
@@ -47,14 +60,14 @@ class Certificate:
         """Share of the variance of the predictions that the answer accounts for; NaN where they do not vary."""
         return 1 - self.mse / self.variance if self.variance > 0 else float("nan")
 
-    @property
-    def fit_words(self) -> str:
-        """R² in words, to be told from 1."""
-        return f"R² {self.r2:.6g}" if self.r2 < 1 - 1e-5 else f"R² 1 - {1 - self.r2:.2g}"
+    def words_of(self, mse: float, digits: int = 3) -> str:
+        """Return a squared error in words, in the units of the table, and beside it R²."""
+        return ", ".join(filter(None, (f"MSE {self.told(mse):.{digits}g}", share_words(mse, self.variance))))
 
     @property
-    def _share(self) -> str:
-        return f", {self.fit_words}" if np.isfinite(self.r2) else ""
+    def fit_words(self) -> str:
+        """R² in words, to be told from 1; nothing where the predictions do not vary."""
+        return share_words(self.mse, self.variance)
 
     @property
     def exact(self) -> bool:
@@ -114,15 +127,16 @@ class Certificate:
             if self.verdict == "unsolved" and evidence.confusable not in (None, evidence.doubt):
                 parts.append(f"nor is this order shown to be the only one: {evidence.confusable}")
         if self.neighbour is not None:
-            mse = self.told(self.neighbour.mse)
-            rank = f"the closest found among {self.neighbour.moves} single moves has MSE {mse:.3g}"
+            rank = (
+                f"the closest found among {self.neighbour.moves} single moves has {self.words_of(self.neighbour.mse)}"
+            )
             tied = self.exact and self.neighbour.mse <= self.tolerance and evidence is None
             parts.append(f"{rank}: the data cannot tell it from this answer" if tied else rank)
         return "; ".join(parts)
 
     @property
     def _fit(self) -> str:
-        evidence, mse = self.evidence, f"MSE {self.told(self.mse):.3g}"
+        evidence, mse = self.evidence, self.words_of(self.mse)
         every = f"all {self.rows} predictions are reproduced"
         after = f" as {self.units.words}" if self.units.words else ""
         if self.exact:
@@ -130,11 +144,12 @@ class Certificate:
         if evidence is not None and evidence.rounded:
             return f"{every} to {evidence.floor}{after} ({mse})"
         if evidence is not None and evidence.cause is not None and evidence.cause.reproduces:
-            return f"{every}, {evidence.cause.words} ({mse} in float32, {self.told(evidence.cause.left):.3g} so)"
+            left = self.words_of(evidence.cause.left)
+            return f"{every}, {evidence.cause.words} ({mse} in float32; {left} so)"
         if evidence is not None and evidence.is_noise:
             return f"{every} to {evidence.floor}{after} ({mse})"
         rounding = f"float32 rounding explains at most {self.told(self.tolerance):.1g}"
-        return f"MSE {self.told(self.mse):.6g} over all {self.rows} rows{self._share}{after}, of which {rounding}"
+        return f"{self.words_of(self.mse, 6)} over all {self.rows} rows{after}, of which {rounding}"
 
     @property
     def _unproven(self) -> str:

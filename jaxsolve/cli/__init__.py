@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from jaxsolve.cli import interrupts
+from jaxsolve.cli import interrupts, status
 
 _IMPORTED = time.perf_counter()
 _process_is_ours = False
@@ -25,6 +25,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
     # rows run through the network in threads of our own, which BLAS's would only get in the way of
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    status.begin(sys.argv[1:])
     from jaxsolve.cli.app import run
 
     code = 1
@@ -40,4 +41,5 @@ def main() -> None:
     except BaseException as error:  # the interpreter would print it, but is not asked any more
         sys.excepthook(type(error), error, error.__traceback__)
     finally:
+        status.clear()
         os._exit(code)

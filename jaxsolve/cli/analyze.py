@@ -39,9 +39,20 @@ def analyze(
     seed: Annotated[int, typer.Option(metavar="N", help="Start of all randomness.")] = 0,
     activation: arguments.ActivationOrAuto = "auto",
     figures: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for figures, as SVG and PNG; none is overwritten.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--figures",
+            "--out",
+            "--output",
+            metavar="DIR",
+            help="Folder for figures, as SVG and PNG; none is overwritten.",
+            rich_help_panel=arguments.PRINTED,
+        ),
     ] = None,
-    dark: Annotated[bool, typer.Option("--dark", help="Draw figures for dark paper.")] = False,
+    dark: Annotated[
+        bool, typer.Option("--dark", help="Draw figures for dark paper.", rich_help_panel=arguments.PRINTED)
+    ] = False,
     json: arguments.Json = False,
 ) -> None:
     """Measure what is known to tell of such nets: norms, residuals, pair scores, spectra, preferences.

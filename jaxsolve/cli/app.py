@@ -1,9 +1,12 @@
 """Host: the commands, put together."""
 
+from typing import Annotated
+
 import typer
 
-from jaxsolve.cli import codes, terminal
+from jaxsolve.cli import codes, terminal, usage
 from jaxsolve.cli.analyze import analyze
+from jaxsolve.cli.commands import SETTINGS, Command, Group
 from jaxsolve.cli.export import export
 from jaxsolve.cli.generate import generate
 from jaxsolve.cli.inspect import inspect
@@ -16,14 +19,30 @@ from jaxsolve.cli.search import search
 from jaxsolve.cli.solve import solve
 from jaxsolve.cli.sweep import sweep
 from jaxsolve.cli.verify import verify
-from jaxsolve.cli.version import version
+from jaxsolve.cli.version import version, versions
 
 app = typer.Typer(
-    help="Put a dropped residual network back together, and prove it.",
+    cls=Group,
     epilog=codes.help_text(),
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    context_settings=SETTINGS,
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        terminal.result(f"jaxsolve {versions()['jaxsolve']}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version of jaxsolve.")
+    ] = False,
+) -> None:
+    """Put a dropped residual network back together, and prove it."""
 
 
 def run(arguments: list[str]) -> int:
@@ -33,17 +52,23 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if not hasattr(error, "format_message"):  # what click calls wrong usage, wherever Typer keeps its click
             raise
-        message = error.format_message().rstrip(".")  # pyright: ignore[reportAttributeAccessIssue]
-        terminal.note(f"error: {message}; see '{_command(arguments)} --help'")
-        return getattr(error, "exit_code", 2)
+        code = getattr(error, "exit_code", 2)
+        said, known = _named(arguments)
+        with terminal.printing(json="--json" in arguments):
+            told = usage.worded(error, arguments, known)
+            terminal.error(f"error: {told}; see '{' '.join(['jaxsolve', *said])} --help'", code)
     return code if isinstance(code, int) else 0
 
 
-def _command(arguments: list[str]) -> str:
-    """Return the command that is meant, as far as there is one."""
-    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    named = arguments[:1] if arguments[:1] and arguments[0] in {*known, "runs"} else []
-    return " ".join(["jaxsolve", *named])
+def _named(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return the command that is meant, as far as there is one, and the names that may follow."""
+    group, said = typer.main.get_command(app), list[str]()
+    for word in arguments:
+        within = getattr(group, "commands", {})
+        if word not in within:
+            break
+        group, said = within[word], [*said, word]
+    return said, [*getattr(group, "commands", {})]
 
 
 for command in (
@@ -61,5 +86,5 @@ for command in (
     options,
     version,
 ):
-    app.command()(command)
-app.add_typer(runs, name="runs")
+    app.command(cls=Command)(command)
+app.add_typer(runs, name="runs", cls=Group)

@@ -24,6 +24,10 @@ from jaxsolve.puzzle import (
 from jaxsolve.puzzle.demo import DEMO as DEMO
 from jaxsolve.puzzle.units import AUTO, hints
 
+NETWORK, PROOF = "What the network is", "What counts as solved"
+MACHINE, PRINTED = "Where it runs", terminal.PRINTED
+"""Headings of options in help."""
+
 PuzzlePath = Annotated[
     str,
     typer.Argument(metavar="PUZZLE", help="Folder or zip with pieces/ and historical_data.csv, or 'demo'."),
@@ -37,12 +41,15 @@ Answer = Annotated[
 ]
 NAMES = ", ".join(ACTIVATIONS)
 FORM = "with norms as layer_norm+gelu, behind a first layer as relu/relu, scaled as 0.5*relu"
-Activation = Annotated[str, typer.Option(metavar="FORM", help=f"Activation of the blocks: {NAMES}; {FORM}.")]
+Activation = Annotated[
+    str, typer.Option(metavar="FORM", help=f"Activation of the blocks: {NAMES}; {FORM}.", rich_help_panel=NETWORK)
+]
 ActivationOrAuto = Annotated[
     str,
     typer.Option(
         metavar="FORM|auto",
         help=f"Activation of the blocks: {NAMES}; {FORM}; auto: what lets the error fall.",
+        rich_help_panel=NETWORK,
     ),
 ]
 LinkName = Annotated[
@@ -51,12 +58,15 @@ LinkName = Annotated[
         "--link",
         metavar="NAME|auto",
         help=f"What was applied to the outputs of the net: {', '.join(LINKS)}; auto: nothing, or an affine map.",
+        rich_help_panel=NETWORK,
     ),
 ]
 Standardised = Annotated[
     bool,
     typer.Option(
-        "--standardise-inputs", help="The net saw inputs of mean 0 and deviation 1 where the table has others."
+        "--standardise-inputs",
+        help="The net saw inputs of mean 0 and deviation 1 where the table has others.",
+        rich_help_panel=NETWORK,
     ),
 ]
 ArchitectureName = Annotated[
@@ -65,15 +75,27 @@ ArchitectureName = Annotated[
         "--architecture",
         metavar="NAME|auto",
         help=f"What blocks are made of: {', '.join(ARCHITECTURES)}; auto: the first that the pieces make.",
+        rich_help_panel=NETWORK,
     ),
 ]
 Exact = Annotated[
-    bool, typer.Option("--exact", help="Only float32 reproduction of every prediction, or the hash, counts as solved.")
+    bool,
+    typer.Option(
+        "--exact",
+        help="Only float32 reproduction of every prediction, or the hash, counts as solved.",
+        rich_help_panel=PROOF,
+    ),
 ]
 Tolerance = Annotated[
-    float | None, typer.Option(metavar="R2", help="Accept an answer with this R², such as 0.99, proven or not.")
+    float | None,
+    typer.Option(
+        metavar="R2", help="Accept an answer with this R², such as 0.99, proven or not.", rich_help_panel=PROOF
+    ),
 ]
-Sha256 = Annotated[str | None, typer.Option(metavar="HEX", help="Expected SHA-256 of the comma-joined piece ids.")]
+Sha256 = Annotated[
+    str | None,
+    typer.Option(metavar="HEX", help="Expected SHA-256 of the comma-joined piece ids.", rich_help_panel=PROOF),
+]
 PairingName = Annotated[
     str, typer.Option(metavar="NAME|auto", help=f"Score that pairs the halves: {', '.join(PAIRINGS)}.")
 ]
@@ -88,31 +110,51 @@ Options = Annotated[
 StartingAnswer = Annotated[
     str | None, typer.Option("--start", metavar="ANSWER", help="Begin from this answer: a file, ids 3,1,4,…, or a run.")
 ]
-Resumed = Annotated[
-    str | None,
-    typer.Option(
-        "--resume", metavar="RUN", help="Go on with this run, as it was begun: a name, 'last', or its folder."
-    ),
-]
 Devices = Annotated[
-    int | None, typer.Option(metavar="N", help="Devices to use, of each process: CPU cores or GPUs. Default: all.")
+    int | None,
+    typer.Option(
+        metavar="N", help="Devices to use, of each process: CPU cores or GPUs. Default: all.", rich_help_panel=MACHINE
+    ),
 ]
 Memory = Annotated[
     str | None,
     typer.Option(
-        metavar="SIZE", help="Memory that evaluations may take, as 4GiB or 500MB. Default: half of what is free."
+        metavar="SIZE",
+        help="Memory that evaluations may take, as 4GiB or 500MB. Default: half of what is free.",
+        rich_help_panel=MACHINE,
     ),
 ]
 Coordinator = Annotated[
-    str | None, typer.Option(metavar="HOST:PORT", help="Where process 0 of several listens; the same for all of them.")
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Where process 0 of several listens; the same for all of them.",
+        rich_help_panel=MACHINE,
+    ),
 ]
-Processes = Annotated[int | None, typer.Option(metavar="N", help="How many processes run together.")]
-ProcessId = Annotated[int | None, typer.Option(metavar="K", help="Which of them this one is, from 0.")]
+Processes = Annotated[
+    int | None, typer.Option(metavar="N", help="How many processes run together.", rich_help_panel=MACHINE)
+]
+ProcessId = Annotated[
+    int | None, typer.Option(metavar="K", help="Which of them this one is, from 0.", rich_help_panel=MACHINE)
+]
 Cluster = Annotated[
-    bool, typer.Option("--cluster", help="Be one of the processes that Slurm, Open MPI or Kubernetes started.")
+    bool,
+    typer.Option(
+        "--cluster", help="Be one of the processes that Slurm, Open MPI or Kubernetes started.", rich_help_panel=MACHINE
+    ),
 ]
-NoRecord = Annotated[bool, typer.Option("--no-record", help="Keep no record of the run ('jaxsolve runs').")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+NoRecord = Annotated[
+    bool, typer.Option("--no-record", help="Keep no record of the run ('jaxsolve runs').", rich_help_panel=PRINTED)
+]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one JSON object, an error as well: 'jaxsolve keys' says what is in it.",
+        rich_help_panel=PRINTED,
+    ),
+]
 
 
 def read(
@@ -186,9 +228,13 @@ def note_activation(puzzle: Puzzle, ranked: list[tuple[str, float]]) -> None:
     """Say with which activation a puzzle is read, where that was found out."""
     if ranked and puzzle.activation != "relu":
         (_, mse), *others = ranked
-        told = f", against {others[0][1]:.3g} with {others[0][0]}" if others else ""
+        from jaxsolve.certificate import error_words
+
+        variance = conditioned(puzzle).variance
+        told = f", against {error_words(others[0][1], variance)} with {others[0][0]}" if others else ""
+        fallen = error_words(mse, variance)
         terminal.note(
-            f"note: the activation is read as {puzzle.activation}, with which the MSE falls to {mse:.3g}{told}"
+            f"note: the activation is read as {puzzle.activation}, with which the error falls to {fallen}{told}"
         )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jaxsolve.cli import arguments, terminal
+from jaxsolve.cli import arguments, places, terminal
 from jaxsolve.cli.run_names import read_named
 from jaxsolve.cli.run_store import check_apart, check_folder
 from jaxsolve.cli.verify import judged
@@ -16,9 +16,18 @@ from jaxsolve.puzzle.write import check_suffix
 def export(
     puzzle: arguments.PuzzlePath,
     answer: arguments.Answer,
-    out: Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="File to write; never overwritten.")],
+    out: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="OUT.safetensors",
+            help="File to write, never overwritten; -o OUT.safetensors does as well.",
+            show_default=False,
+        ),
+    ] = None,
     activation: arguments.ActivationOrAuto = "auto",
     architecture: arguments.ArchitectureName = "auto",
+    output: places.Output = None,
+    json: arguments.Json = False,
 ) -> None:
     """Write the reassembled network as safetensors: blocks.0.inp.weight … last.bias, of the blocks that run.
 
@@ -28,6 +37,7 @@ def export(
     """
     from jaxsolve.puzzle import read_as, write_network
 
+    out = places.one_place(out, output, "OUT.safetensors")
     check_folder(out.parent, "OUT.safetensors")
     check_apart(puzzle, out, "OUT.safetensors")
     check_suffix(out)
@@ -37,4 +47,8 @@ def export(
     if not certificate.settled:
         terminal.note(f"note: this answer is not proven: {certificate.sentence}")
     write_network(read_as(arguments.read(puzzle, architecture=architecture), whole.activation), told.permutation, out)
-    terminal.result(str(out))
+    if json:
+        told = {"out": str(out), "verdict": certificate.verdict, "message": certificate.sentence}
+        terminal.result_json(told | {"activation": whole.activation, "blocks": whole.blocks})
+    else:
+        terminal.result(str(out))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jaxsolve.cli import arguments, interrupts, terminal
+from jaxsolve.cli import arguments, interrupts, places, terminal
 from jaxsolve.cli.run_store import check_folder
 from jaxsolve.engine import OPTIMISERS
 from jaxsolve.errors import UsageError
@@ -26,7 +26,14 @@ FALLEN = "What falls apart"
 
 @terminal.guarded
 def generate(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the puzzle and, beside it, the answer.")],
+    out: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="OUT",
+            help="Folder for the puzzle and, beside it, the answer; -o OUT does as well.",
+            show_default=False,
+        ),
+    ] = None,
     blocks: Annotated[int, typer.Option(metavar="N", help="Residual blocks.")] = Recipe.blocks,
     features: Annotated[
         int | None,
@@ -95,6 +102,7 @@ def generate(
     ] = Recipe.missing_outs,
     seed: Annotated[int, typer.Option(metavar="N", help="Start of all randomness.")] = Recipe.seed,
     devices: arguments.Devices = None,
+    output: places.Output = None,
     json: arguments.Json = False,
 ) -> None:
     """Train a residual net and drop it: OUT/puzzle, and apart from it OUT/answer.json.
@@ -102,6 +110,7 @@ def generate(
     With several epochs there is a folder for each, such as OUT/epoch-0005.
     The same options give the same puzzle, on as many devices.
     """
+    folder = places.one_place(out, output, "OUT")
     recipe = Recipe(
         blocks=blocks, features=features, hidden=hidden, inputs=inputs, head=head, outputs=outputs, biases=biases,
         gates=gates,
@@ -113,7 +122,7 @@ def generate(
         decimals=decimals, decoy_ins=decoy_ins, decoy_outs=decoy_outs, missing_ins=missing_ins,
         missing_outs=missing_outs, seed=seed,
     )  # fmt: skip
-    _grow(recipe, out, devices, json)
+    _grow(recipe, folder, devices, json)
 
 
 def _grow(recipe: Recipe, out: Path, devices: int | None, json: bool) -> None:

@@ -1,7 +1,6 @@
 """Host: what a run does while it lasts: one line that is redrawn on a terminal, a line now and then elsewhere."""
 
 import math
-import os
 import sys
 import threading
 import time
@@ -10,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from jaxsolve.cli import terminal
+from jaxsolve.certificate import error_words
+from jaxsolve.cli import status, terminal
 from jaxsolve.run.observer import Growth, Label, Observer, Pass, Progress
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class View(Observer):
         self._counts = deque([(0.0, 0)])
         self._curve: list[tuple[float, float]] = []
         self.stopped: Callable[[], bool] = lambda: False
+        self.variance = 0.0
+        """Of the predictions, once it is known."""
 
     @property
     def elapsed(self) -> float:
@@ -79,7 +81,7 @@ class View(Observer):
         left = self._budget - self.elapsed
         bounded = math.isfinite(left)
         told = f"{_clock_time(max(0.0, left))} left" if bounded else _clock_time(self.elapsed)
-        best = f"MSE {self.best:.3g}" if math.isfinite(self.best) else "no answer yet"
+        best = error_words(self.best, self.variance) if math.isfinite(self.best) else "no answer yet"
         now = self._grown or (f"now {self._loss:.3g}" if self.best < self._loss < math.inf else "")
         moves = f"{self._accepted:,} moves" if self._accepted else ""
         parts = [where, best, self._spark(), now, self._speed(), moves, told]
@@ -144,18 +146,18 @@ class Diary:
 
 
 @contextmanager
-def watching(run: "Run") -> Iterator[None]:
-    """Show what a run does on stderr: redrawn where that is a terminal, now and then a line where it is not."""
+def watching(run: "Run") -> Iterator[View]:
+    """Yield what shows on stderr what a run does: redrawn on a terminal, elsewhere a line now and then."""
     stream = sys.stderr
-    if stream is None or stream.closed:
-        yield
+    if stream is None or stream.closed or terminal.is_quiet():
+        yield View(run.budget)
         return
     view = View(run.budget, bars=BARS if _shows(stream, BARS) else ASCII_BARS)
     view.stopped = lambda: run.stopped
     run.observers.append(view)
     try:
-        with redrawn(view, stream) if _redraws(stream) else _lines(view):
-            yield
+        with redrawn(view, stream) if status.redraws(stream) else _lines(view):
+            yield view
     finally:
         run.observers.remove(view)
 
@@ -163,7 +165,7 @@ def watching(run: "Run") -> Iterator[None]:
 @contextmanager
 def redrawn(view: View, stream: TextIO) -> Iterator[None]:
     """Keep a line on a terminal up to date with a view."""
-    with terminal.StatusLine(stream) as status, _repeated(lambda: status.show(view.line(status.columns))):
+    with status.StatusLine(stream) as line, _repeated(lambda: line.show(view.line(line.columns))):
         yield
 
 
@@ -198,10 +200,6 @@ def _repeated(look: Callable[[], None]) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-
-
-def _redraws(stream: TextIO) -> bool:
-    return stream.isatty() and os.environ.get("TERM", "dumb" if os.name == "posix" else "") != "dumb"
 
 
 def _shows(stream: TextIO, text: str) -> bool:

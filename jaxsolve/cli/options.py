@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from jaxsolve.cli import arguments, terminal
-from jaxsolve.errors import UsageError
+from jaxsolve.errors import UsageError, no_such
 
 
 @terminal.guarded
@@ -23,7 +23,7 @@ def options(
 
     every = {**OWNERS, **METHODS}
     if name is not None and name not in every:
-        raise UsageError(f"no method or part of the solver {name!r}; choose one of {', '.join(every)}")
+        raise UsageError(no_such("method or part of the solver", name, every))
     found: dict[str, dict[str, Any]] = {}
     for owner in [name] if name else every:
         numbers = every[owner]()

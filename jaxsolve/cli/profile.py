@@ -12,7 +12,7 @@ from jaxsolve.cli import arguments, interrupts, started, terminal
 from jaxsolve.cli.run_store import check_folder
 from jaxsolve.cli.version import versions
 from jaxsolve.engine import NEIGHBOURHOODS
-from jaxsolve.errors import UsageError
+from jaxsolve.errors import UsageError, no_such
 
 if TYPE_CHECKING:
     from jaxsolve.profiling import Measurement
@@ -59,7 +59,18 @@ def profile(
     process_id: arguments.ProcessId = None,
     cluster: arguments.Cluster = False,
     activation: arguments.Activation = "relu",
-    trace: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for a profile that Perfetto opens.")] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--trace",
+            "--out",
+            "--output",
+            metavar="DIR",
+            help="Folder for a profile that Perfetto opens.",
+            rich_help_panel=arguments.PRINTED,
+        ),
+    ] = None,
     json: arguments.Json = False,
 ) -> None:
     """Measure how fast candidates are evaluated here, as a share of the machine's own limits."""
@@ -156,5 +167,5 @@ def _tier(name: str) -> Any:
 
     tiers = list(PRECISIONS["cpu"])
     if name not in tiers:
-        raise UsageError(f"no precision {name!r}; choose one of {', '.join(tiers)}")
+        raise UsageError(no_such("precision", name, tiers))
     return name

@@ -53,7 +53,10 @@ def _pairs(solution: "Solution") -> str:
 def _order(solution: "Solution") -> str:
     attempt = solution.attempt
     assert attempt is not None
-    return f"{attempt.order_seed}, MSE {attempt.start_loss:.6f} on {attempt.problem.rows} rows"
+    from jaxsolve.certificate import error_words
+
+    told = error_words(attempt.start_loss, attempt.puzzle.variance)
+    return f"{attempt.order_seed}, {told} on {attempt.problem.rows} rows"
 
 
 def _search(solution: "Solution") -> str:
@@ -71,8 +74,12 @@ def _activation(solution: "Solution") -> str:
     others = {one: mse for one, mse in solution.readings.items() if one != name and np.isfinite(mse)}
     if not others and not solution.alike_activations:
         return "" if name == "relu" else name
-    told = ", ".join(f"{mse:.3g} with {one}" for one, mse in others.items() if one not in solution.alike_activations)
-    text = f"{name}, guessed: lowest MSE{f' against {told}' if told else ''}"
+    from jaxsolve.certificate import error_words
+
+    worse = {one: mse for one, mse in others.items() if one not in solution.alike_activations}
+    words = (f"{error_words(mse, solution.puzzle.variance)} with {one}" for one, mse in worse.items())
+    told = "; ".join(words)
+    text = f"{name}, guessed: the lowest error{f', against {told}' if told else ''}"
     alike = ", ".join(solution.alike_activations)
     return f"{text}; {alike} fits as well" if alike else text
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jaxsolve.architecture import usual
-from jaxsolve.cli import arguments, codes, interrupts, live, started, terminal
+from jaxsolve.cli import advice, arguments, codes, interrupts, live, places, started, terminal
 from jaxsolve.cli.answers import answer_of
 from jaxsolve.cli.checkpoints import Checkpoints
 from jaxsolve.cli.run_names import read_named, resumed
 from jaxsolve.cli.run_store import RunStore, check_apart
 from jaxsolve.cli.version import versions
 from jaxsolve.errors import UsageError
-from jaxsolve.puzzle import read_as
-from jaxsolve.search import METHODS
+from jaxsolve.puzzle import conditioned, read_as
+from jaxsolve.search import METHODS, SOLVING
 
 if TYPE_CHECKING:
     from jaxsolve.experiment.search import JointConfig, JointSolution, Stored
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
 @terminal.guarded
 def search(
+    context: typer.Context,
     puzzle: arguments.PuzzlePath = arguments.DEMO,
     method: Annotated[
         str | None,
         typer.Option(
             metavar="NAME[,NAME…]",
-            help=f"Methods, each beginning where the one before ends: {', '.join(METHODS)}. Default: beam.",
+            help=f"Methods, each beginning where the one before ends: {', '.join(METHODS)}. Default: {SOLVING}.",
         ),
     ] = None,
     option: arguments.Options = None,
@@ -56,8 +57,8 @@ def search(
     architecture: arguments.ArchitectureName = "auto",
     exact: arguments.Exact = False,
     tolerance: arguments.Tolerance = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the search and its answer.")] = None,
-    resume: arguments.Resumed = None,
+    out: places.OutFolder = None,
+    resume: places.Resume = None,
     devices: arguments.Devices = None,
     memory: arguments.Memory = None,
     no_record: arguments.NoRecord = False,
@@ -92,17 +93,19 @@ def search(
         names = arguments.start(devices, None, None, None, False)
         read = {"activation": activation, "link": link, "standardise_inputs": standardise_inputs}
         read |= {"architecture": architecture}
-        _run(puzzle, read, config, stored, begin, budget, size, store, devices, names, json)
+        told = {"said": advice.said(context), "recorded": not no_record}
+        _run(puzzle, read, config, stored, begin, budget, size, store, devices, names, told, json)
 
 
 def _run(
     path: str, read: dict[str, Any], config: "JointConfig", stored: "Stored | None",
     start: list[int] | None, budget: float, memory: float | None, store: RunStore, devices: int | None,
-    names: list[str], json: bool,
+    names: list[str], told: dict[str, Any], json: bool,
 ) -> None:  # fmt: skip
     """Search, keep, and print."""
     from jaxsolve.experiment.search import guessed, joint_search
     from jaxsolve.run import Run
+    from jaxsolve.solver.next_step import next_step
 
     run = Run(budget + (float(stored[0]["seconds"]) if stored else 0.0), memory, started=started())
     checkpoints = Checkpoints(store, store.folder() if stored else None, command=f"jaxsolve search {path}")
@@ -113,10 +116,11 @@ def _run(
         checkpoints.go_on()
 
     with interrupts.stopping(run.stop, save) as ending:
-        with live.watching(run):
+        with live.watching(run) as view:
             with run.phase("read"):
                 puzzle = arguments.with_roles(arguments.load(path, **read), start)
                 begin = None if start is None else puzzle.assembly(start)
+            view.variance = conditioned(puzzle).variance
             settings = asdict(config) | {"budget": budget, "start": start, "memory": memory} | read
             with store.recording(run, puzzle, path, settings, config.seed, names, resumed=stored is not None):
                 solution, ranked = None, []
@@ -132,8 +136,11 @@ def _run(
         report = _report(puzzle, solution, names) | {"activations": dict(ranked)}
         ending.begin()
         store.finish(solution.status, report, solution.certificate)
+        report["record"] = advice.record_of(store, told["recorded"])
+        going_on = {"resume": advice.name_of(checkpoints.kept), "answer": advice.answer_in(report)}
+        report["next"] = advice.as_json(next_step(solution.facts(puzzle=path, said=told["said"], **going_on)))
         saved = None if solution.certificate is None else store.save(report, puzzle.name)
-        terminal.result_json(report) if json else terminal.result(_shown(report))
+        terminal.result_json(report) if json else terminal.result(_shown(report, solution.puzzle.variance))
         store.conclude(saved)
         if solution.status in ("out_of_time", "out_of_memory", "interrupted", "lost"):
             checkpoints.go_on()
@@ -214,9 +221,11 @@ def _report(puzzle: "Puzzle", solution: "JointSolution", devices: list[str]) -> 
     }
 
 
-def _shown(report: dict[str, Any]) -> str:
+def _shown(report: dict[str, Any], variance: float) -> str:
+    from jaxsolve.certificate import error_words, share_words
+
     answered, loss = report["permutation"] is not None, report["loss"]
-    lowest = f"MSE {loss:.6g} on {report['rows']} rows" if loss < float("inf") else "no whole network"
+    lowest = f"{error_words(loss, variance, 6)} on {report['rows']} rows" if loss < float("inf") else "no whole network"
     rows = [
         *([("answer", ",".join(map(str, report["permutation"]))), ("sha256", report["sha256"])] if answered else []),
         ("search", "none: found with the activation" if report["guessed"] else f"{report['method']}, {lowest}"),
@@ -224,12 +233,19 @@ def _shown(report: dict[str, Any]) -> str:
         *([("left out", ", ".join(map(str, report["unused"])))] if report["unused"] else []),
         ("work", f"{report['evaluations']} evaluations, {report['seconds']['total']:.1f} s"),
         *([("digest", report["digest"])] if report["digest"] else []),
+        *advice.rows(report),
     ]
     curve = report["curve"]
     picked = sorted({round(k * (len(curve) - 1) / 11) for k in range(12)}) if curve else []  # as much as people read
-    points = [("stage", "evaluations", "seconds", "MSE")] + [
-        (one["stage"], str(one["evaluations"]), f"{one['seconds']:.1f}", f"{one['loss']:.6g}")
+    points = [("stage", "evaluations", "seconds", "MSE", "R²")] + [
+        (
+            one["stage"],
+            str(one["evaluations"]),
+            f"{one['seconds']:.1f}",
+            f"{one['loss']:.6g}",
+            share_words(one["loss"], variance).removeprefix("R² "),
+        )
         for one in (curve[k] for k in picked)
     ]
-    told = f"{report['message']}\n{terminal.table(rows)}"
+    told = f"{terminal.prose(report['message'])}\n{terminal.table(rows)}"
     return f"{told}\n\n{terminal.table(points)}" if curve else told

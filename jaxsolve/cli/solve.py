@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import arguments, codes, interrupts, live, started, terminal
+from jaxsolve.cli import advice, arguments, codes, interrupts, live, places, started, terminal
 from jaxsolve.cli.answers import answer_of, neighbour_of
 from jaxsolve.cli.checkpoints import Checkpoints
 from jaxsolve.cli.prefetch import prefetch
@@ -21,12 +21,16 @@ from jaxsolve.errors import OutputError, UsageError
 from jaxsolve.formats.source import TABLE
 from jaxsolve.ordering import SEEDS
 from jaxsolve.pairing import PAIRINGS
+from jaxsolve.puzzle import conditioned
 from jaxsolve.search import SEARCHES
 
 if TYPE_CHECKING:
     from jaxsolve.certificate import Gap
     from jaxsolve.puzzle import Puzzle
     from jaxsolve.solver import Config, Solution, Start, Stored
+
+FIXING = ("--pairing", "--order-seed", "--search")
+"""Options that keep a run from trying anything else."""
 
 
 @terminal.guarded
@@ -63,8 +67,8 @@ def solve(
     architecture: arguments.ArchitectureName = "auto",
     exact: arguments.Exact = False,
     tolerance: arguments.Tolerance = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the answer.")] = None,
-    resume: arguments.Resumed = None,
+    out: places.OutFolder = None,
+    resume: places.Resume = None,
     devices: arguments.Devices = None,
     memory: arguments.Memory = None,
     coordinator: arguments.Coordinator = None,
@@ -120,11 +124,13 @@ def solve(
             kept.go_on()
 
         with interrupts.stopping(run.stop, save if first else lambda: None) as ending:
-            with live.watching(run) if first else nullcontext():
+            with live.watching(run) if first else nullcontext() as view:
                 with run.phase("read"):
                     given, initial = prepared()
                     assembly = None if ids is None else given.assembly(ids)
                 arguments.remark(given)
+                if view is not None:
+                    view.variance = conditioned(given).variance
                 settings = asdict(config) | {"options": dict(config.options), "memory": size, "start": ids} | read
                 going_on: dict[str, Any] = {"start": assembly, "resume": stored}
                 if first and (store.named or not no_record):
@@ -136,7 +142,10 @@ def solve(
                 report = _report(solution, config.seed, names)
                 ending.begin()
                 store.finish(solution.status, report, solution.certificate)
-                _conclude(report, store, given.name, out is not None, json)
+                words = advice.said(context)
+                asked: dict[str, Any] = {"puzzle": puzzle, "said": words, "resume": advice.name_of(kept.kept)}
+                asked["fixed"] = tuple(one for one in words if one[0] in FIXING and one[1] != "auto")
+                _conclude(report, store, solution, asked, out is not None, not no_record, json)
                 if solution.status not in ("solved", "identified", "accepted", "unidentifiable"):
                     kept.go_on()
     if first and codes.of(solution.status):
@@ -175,17 +184,30 @@ def _as_begun(
     return begun, read_before
 
 
-def _conclude(report: dict[str, Any], store: RunStore, puzzle: str, named: bool, json: bool) -> None:
-    """Print a report, and save it beside the record or where it is asked for, not the end, or cannot be printed."""
-    answered, quiet = report["permutation"] is not None, report["status"] == "solved" and not named
-    saved = store.save(report, puzzle) if answered and (store.recorded or not quiet) else None
+def _conclude(
+    report: dict[str, Any],
+    store: RunStore,
+    solution: "Solution",
+    asked: dict[str, Any],
+    named: bool,
+    recorded: bool,
+    json: bool,
+) -> None:
+    """Print a report, and save it beside its record, where it is asked for, not the end, or cannot be printed."""
+    from jaxsolve.solver.next_step import next_step
+
+    answered, puzzle = report["permutation"] is not None, solution.puzzle.name
+    report["record"] = advice.record_of(store, recorded)
+    report["next"] = advice.as_json(next_step(solution.facts(**asked, answer=advice.answer_in(report))))
+    kept = store.recorded or named or report["status"] != "solved"
+    saved = store.save(report, puzzle) if answered and kept else None
     try:
         terminal.result_json(report) if json else terminal.result(_shown(report))
     except OSError as error:  # nobody can read the answer: keep it
-        saved, quiet = saved or (store.save(report, puzzle) if answered else None), False
+        saved = saved or (store.save(report, puzzle) if answered else None)
         if not isinstance(error, BrokenPipeError):
             raise OutputError(f"the answer cannot be printed ({error.strerror or error}); {saved}") from error
-    store.conclude(None if quiet else saved)
+    store.conclude(None if report["status"] == "solved" and not named and report["record"] else saved)
 
 
 def _size(path: str) -> int:
@@ -262,5 +284,6 @@ def _shown(report: dict[str, Any]) -> str:
         *([("answer", ",".join(map(str, report["permutation"]))), ("sha256", report["sha256"])] if answered else []),
         *report["why"].items(),
         ("work", f"{counted(report['evaluations'], 'evaluation')}, {report['seconds']['total']:.1f} s"),
+        *advice.rows(report),
     ]
-    return f"{report['message']}\n{terminal.table(rows)}"
+    return f"{terminal.prose(report['message'])}\n{terminal.table(rows)}"

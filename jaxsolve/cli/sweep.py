@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import arguments, codes, interrupts, live, started, terminal
+from jaxsolve.cli import advice, arguments, codes, interrupts, live, started, places, terminal
 from jaxsolve.cli.answers import answer_of
 from jaxsolve.cli.checkpoints import Checkpoints
 from jaxsolve.cli.run_names import resumed
 from jaxsolve.cli.run_store import TROUBLE, RunStore, check_apart, why
 from jaxsolve.errors import OutputError, UsageError
+from jaxsolve.puzzle import conditioned
 
 if TYPE_CHECKING:
     from jaxsolve.experiment.search import JointSolution, Stored
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 
 @terminal.guarded
 def sweep(
+    context: typer.Context,
     puzzle: Annotated[str, typer.Argument(metavar="PUZZLE", help="Folder or zip of the puzzle, or 'demo'.")],
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="What to run; see below.")],
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="What to run: settings, and lists of them.")],
     best: Annotated[int, typer.Option(metavar="K", help="Runs that make the consensus of pairs.")] = 20,
     budget: Annotated[float, typer.Option(metavar="SECONDS", help="Begin no further run after this time.")] = 3600.0,
     activation: arguments.ActivationOrAuto = "auto",
@@ -31,11 +33,15 @@ def sweep(
     out: Annotated[
         Path | None,
         typer.Option(
+            "-o",
+            "--out",
+            "--output",
             metavar="DIR",
             help="Folder for the results; runs that are there are not repeated, one cut off goes on.",
+            rich_help_panel=arguments.PRINTED,
         ),
     ] = None,
-    resume: arguments.Resumed = None,
+    resume: places.Resume = None,
     devices: arguments.Devices = None,
     memory: arguments.Memory = None,
     no_record: arguments.NoRecord = False,
@@ -48,9 +54,12 @@ def sweep(
     in [grid], of settings and of options, is a run. Shown are the results
     and how often each pair of halves appears in the best of them.
     """
-    from jaxsolve.experiment.search import guessed
+    from jaxsolve.certificate import error_words
+    from jaxsolve.experiment.search import ENDS, guessed
     from jaxsolve.experiment.sweep import configurations, consensus, read_outcomes, run_sweep
     from jaxsolve.run import Run
+    from jaxsolve.solver.facts import facts_of, share_of
+    from jaxsolve.solver.next_step import next_step
 
     if best < 1:
         raise UsageError(f"--best is {best}; expected at least 1")
@@ -74,14 +83,15 @@ def sweep(
             store.leave(json=json)
             terminal.note(f"results are in {folder}; go on with --out {folder}")
 
-        with interrupts.stopping(run.stop, save) as ending, live.watching(run):
+        with interrupts.stopping(run.stop, save) as ending, live.watching(run) as view:
             with store.recording(run, given, puzzle, settings, None, names):
                 given, solution, tried = guessed(given, todo[0][1], run, devices)
                 arguments.note_activation(given, tried)
+                view.variance = conditioned(given).variance
                 done, stored = read_outcomes(folder, given), _stored(folder)
                 if solution is None:
                     for outcome in run_sweep(given, todo, run, folder, done, devices, stored, checkpoints.keep):
-                        told = f"MSE {outcome.mse:.6g} on all rows, {outcome.status}"
+                        told = f"{error_words(outcome.mse, given.variance)} on all rows, {outcome.status}"
                         terminal.note(f"{len(done)} of {len(todo)}: {_named(outcome)}: {told}")
                     checkpoints.finish()
             if solution is not None:
@@ -92,12 +102,22 @@ def sweep(
             pairs = consensus(ranked[:best], given.halves_of)
             report = _report(given.name, ranked, best, pairs) | {"left": len(todo) - len(done)}
             status = "finished" if not report["left"] else "interrupted" if run.stopped else "out_of_time"
+            solved = next((one.status for one in ranked if one.status in ENDS), None)
+            known: dict[str, Any] = {"command": "sweep", "puzzle": puzzle, "said": advice.said(context)}
+            known |= {"left": report["left"], "resume": str(folder), "config": str(config)}
+            if ranked:
+                known |= {"share": share_of(ranked[0].mse, given), "rows": ranked[0].config.get("rows") or given.rows}
+                known |= {"compared": share_of(ranked[0].loss, conditioned(given))}
             ending.begin()
             store.finish(status, report, answer=(ranked[0].permutation, ranked[0].mse) if ranked else None)
-        terminal.result_json(report) if json else terminal.result(_shown(ranked, pairs, report["best"]))
+        report["record"] = advice.record_of(store, not no_record)
+        if ranked:
+            known["answer"] = report["record"] or ",".join(map(str, ranked[0].permutation))
+        report["next"] = advice.as_json(next_step(facts_of(solved or status, given, None, run, **known)))
+        words = _shown(ranked, pairs, report["best"], given.variance, advice.rows(report))
+        terminal.result_json(report) if json else terminal.result(words)
         store.conclude(f"results are in {folder}")
     if report["left"]:
-        terminal.note(f"{report['left']} runs are left; go on with --out {folder}")
         raise typer.Exit(interrupts.exit_code() if run.stopped else 1)
 
 
@@ -109,7 +129,7 @@ def _end_with(solution: "JointSolution", puzzle: "Puzzle", store: RunStore, json
     ids = report["permutation"]
     saved = None if ids is None else store.save(report, puzzle.name)
     answer = "" if ids is None else f"\nanswer  {','.join(map(str, ids))}"
-    terminal.result_json(report) if json else terminal.result(f"{solution.message}{answer}")
+    terminal.result_json(report) if json else terminal.result(terminal.prose(f"{solution.message}{answer}"))
     store.conclude(saved)
     if ids is not None:
         terminal.note(f"no run of the sweep was needed; --activation {puzzle.activation} makes them all the same")
@@ -137,13 +157,23 @@ def _named(outcome: "Outcome") -> str:
     return ", ".join(f"{key} {value}" for key, value in outcome.setting.items()) or outcome.config["method"]
 
 
-def _shown(ranked: list["Outcome"], pairs: list[tuple[tuple[int, int], int]], best: int) -> str:
+def _shown(
+    ranked: list["Outcome"],
+    pairs: list[tuple[tuple[int, int], int]],
+    best: int,
+    variance: float,
+    follows: list[tuple[str, str]],
+) -> str:
+    from jaxsolve.certificate import share_words
+
     keys = list(dict.fromkeys(key for one in ranked for key in one.setting))
-    lines: list[tuple[str, ...]] = [(*keys, "MSE on all rows", "on its rows", "evaluations", "seconds", "status")]
+    lines: list[tuple[str, ...]] = [(*keys, "MSE on all rows", "R²", "on its rows", "evaluations", "seconds", "status")]
     for one in ranked:
         values = (str(one.setting.get(key, "")) for key in keys)
-        figures: tuple[Any, ...] = f"{one.mse:.6g}", f"{one.loss:.6g}", str(one.evaluations), f"{one.seconds:.1f}"
+        share = share_words(one.mse, variance).removeprefix("R² ")
+        figures = f"{one.mse:.6g}", share, f"{one.loss:.6g}", str(one.evaluations), f"{one.seconds:.1f}"
         lines.append((*values, *figures, one.status))
     listed = [("pair", f"of the best {best} runs")]
     listed += [(f"{i},{j}", str(count)) for (i, j), count in pairs[:12]]  # as many as people read
-    return f"{terminal.table([tuple(map(terminal.one_line, row)) for row in lines])}\n\n{terminal.table(listed)}"
+    told = f"{terminal.table([tuple(map(terminal.one_line, row)) for row in lines])}\n\n{terminal.table(listed)}"
+    return f"{told}\n\n{terminal.table(follows)}" if follows else told

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from jaxsolve.cli import arguments, codes, terminal
+from jaxsolve.cli import advice, arguments, codes, terminal
 from jaxsolve.cli.answers import answer_of
 from jaxsolve.cli.run_names import read_named
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 @terminal.guarded
 def verify(
+    context: typer.Context,
     puzzle: arguments.PuzzlePath,
     answer: arguments.Answer,
     sha256: arguments.Sha256 = None,
@@ -36,6 +37,8 @@ def verify(
     from jaxsolve.puzzle import unused
     from jaxsolve.solver.acceptance import status_of
     from jaxsolve.solver.config import check_tolerance
+    from jaxsolve.solver.facts import facts_of
+    from jaxsolve.solver.next_step import next_step
 
     expected = arguments.checked_sha256(sha256)
     check_tolerance(tolerance)
@@ -44,18 +47,21 @@ def verify(
     whole, certificate = judged(given, told.permutation, expected)
     status = status_of(certificate, Wanted(exact, tolerance), "unsolved")
     report, count = answer_of(whole, certificate), len(given.halves_of(certificate.permutation)) // 2
+    about = {"command": "verify", "puzzle": puzzle, "answer": answer, "said": advice.said(context)}
+    report["next"] = advice.as_json(next_step(facts_of(status, whole, certificate, **about)))
     if json:
         found = {"status": status, "solved": certificate.solved, "message": certificate.sentence, "blocks": count}
         terminal.result_json(found | asdict(replace(certificate, evidence=None)) | report)
     else:
         begun = {"unsolved": "Not solved"}.get(status, status.capitalize())
-        terminal.result(f"{begun}: {certificate.sentence}.")
+        terminal.result(terminal.prose(f"{begun}: {certificate.sentence}."))
         if left := unused(given, told.permutation):
             pieces = f"piece{'' if len(left) == 1 else 's'} {', '.join(map(str, left))}"
-            terminal.result(f"The answer runs {count} block{'' if count == 1 else 's'} and leaves out {pieces}.")
+            words = f"The answer runs {count} block{'' if count == 1 else 's'} and leaves out {pieces}."
+            terminal.result(terminal.prose(words))
         if whole.activation != "relu":
             terminal.result(f"It was read with {whole.activation}.")
-        terminal.result(f"sha256 {certificate.sha256}")
+        terminal.result(terminal.table([("sha256", certificate.sha256), *advice.rows(report)]))
     if codes.of(status):
         arguments.suggest(given)
     raise typer.Exit(codes.of(status, exact=exact))

@@ -10,16 +10,19 @@ from numpy.typing import NDArray
 
 from jaxsolve import engine
 from jaxsolve.certificate import Certificate, certify, information, reachable
-from jaxsolve.errors import UsageError
+from jaxsolve.errors import UsageError, no_such
 from jaxsolve.pairing import PAIRINGS, pair
 from jaxsolve.puzzle import Assembly, Puzzle, check_sha256, conditioned, mean_squared_error, padded, read_as
 from jaxsolve.puzzle.units import affine_fit, rescaled
 from jaxsolve.run import Run
-from jaxsolve.search import MOST_SEED, STATISTICS_ROWS, Pipeline, Population, Setting, stages_named, unjudged
+from jaxsolve.search import MOST_SEED, SOLVING, STATISTICS_ROWS, Pipeline, Population, Setting, stages_named, unjudged
+from jaxsolve.search.elimination import Elimination, superfluous_blocks
 from jaxsolve.solver.acceptance import ODD, SINGLED_OUT, concluded_in_time, outcome_words, status_of
 from jaxsolve.solver.config import Config, check_budget, check_tolerance
+from jaxsolve.solver.facts import Facts, facts_of, share_of
 from jaxsolve.solver.guess import guess_activation
 from jaxsolve.solver.initial import Initial, first_start
+from jaxsolve.solver.next_step import NextStep, next_step
 from jaxsolve.solver.notebook import card
 
 ENDS = ("solved", "identified", "accepted")
@@ -30,7 +33,7 @@ ENDS = ("solved", "identified", "accepted")
 class JointConfig:
     """What to search with. Everything here but the budget decides what is found, and is stored with it."""
 
-    method: str = "beam"
+    method: str = SOLVING
     """Names of methods, joined by commas: each begins where the one before has ended."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options of the methods, as `stages_named` takes them."""
@@ -65,7 +68,7 @@ class JointConfig:
             raise UsageError(f"spare is {self.spare!r}; expected a whole number from 0 to 10000")
         for name in ("pairing", "prior"):
             if getattr(self, name) not in (None, *PAIRINGS):
-                raise UsageError(f"no {name} {getattr(self, name)!r}; choose one of {', '.join(PAIRINGS)}")
+                raise UsageError(no_such(name, getattr(self, name), PAIRINGS))
         check_tolerance(self.tolerance)
         check_budget(self.budget)
         if self.sha256 is not None:
@@ -128,6 +131,24 @@ class JointSolution:
         if certificate is None:
             return f"{begun}, before there was a whole network."
         return f"{begun}; best so far: {certificate.sentence}."
+
+    def facts(self, **known: Any) -> Facts:
+        """Return what speaks for a next step; `known` are other facts, by the names of the fields of `Facts`."""
+        found: dict[str, Any] = {"command": "search", "rows": self.pipeline.setting.problem.rows}
+        found |= {"spare": self.config.spare, "seed": self.config.seed}
+        elites = self.pipeline.elites
+        if self.certificate is not None and elites is not None:
+            found["compared"] = share_of(self.pipeline.loss, self.puzzle)
+            if self.status == "unsolved":
+                rows, share = 256, Elimination().share  # a few rows say what a block is worth
+                own = self.puzzle.assembly(self.certificate.permutation)
+                found["superfluous"] = superfluous_blocks(self.puzzle, own, self.certificate.mse, rows, share)
+        return facts_of(self.status, self.puzzle, self.certificate, self.run, **found | known)
+
+    @property
+    def next_step(self) -> NextStep | None:
+        """What is most likely to help, by what the run has seen; None: it has ended well."""
+        return next_step(self.facts(puzzle=self.puzzle.name))
 
     @property
     def _by_guess(self) -> str:

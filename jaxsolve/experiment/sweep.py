@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jaxsolve.errors import OutputError, UsageError
+from jaxsolve.errors import OutputError, UsageError, no_such
 from jaxsolve.experiment.search import SETTINGS as DECIDING, JointConfig, Stored, joint_search
 from jaxsolve.files import append, sealed, unsealed
 from jaxsolve.puzzle import Puzzle
@@ -67,7 +67,7 @@ def configurations(
     if not isinstance(grid, dict) or not isinstance(options, dict):
         raise UsageError(f"{path}: grid and options are tables, [grid] and [options]")
     if unknown := set(table) - SETTINGS:
-        raise UsageError(f"{path}: no setting {', '.join(sorted(unknown))}; there are {', '.join(sorted(SETTINGS))}")
+        raise UsageError(f"{path}: {no_such('setting', min(unknown), sorted(SETTINGS), 'there are')}")
     try:
         grid = {key: values if isinstance(values, list) else [values] for key, values in flat_table(grid).items()}
         base = {**table, "options": flat_table(options)}

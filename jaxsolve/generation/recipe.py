@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from jaxsolve.architecture import canonical
 from jaxsolve.engine import OPTIMISERS
-from jaxsolve.errors import UsageError
+from jaxsolve.errors import UsageError, no_such
 from jaxsolve.generation.data import DATA
 from jaxsolve.generation.initial import INITIAL
 
@@ -127,16 +127,16 @@ class Recipe:
 
     def _check_names(self) -> None:
         named = (
-            ("--initial", self.initial, INITIAL),
-            ("--optimiser", self.optimiser, OPTIMISERS),
-            ("--biases", self.biases, BIASES),
-            ("--gates", self.gates, GATES),
+            ("initial", self.initial, INITIAL),
+            ("optimiser", self.optimiser, OPTIMISERS),
+            ("biases", self.biases, BIASES),
+            ("gates", self.gates, GATES),
         )
         for option, name, names in named:
             if name not in names:
-                raise UsageError(f"{option}: there is no {name!r}; choose one of {', '.join(names)}")
+                raise UsageError(f"--{option}: {no_such(option, name, names)}")
         if self.is_csv and not Path(self.data).is_file():
-            raise UsageError(f"--data: no kind and no CSV file {self.data!r}; choose one of {', '.join(DATA)}")
+            raise UsageError(f"--data: {no_such('kind and no CSV file', self.data, DATA)}")
         if self.target is not None and not self.is_csv:
             raise UsageError(f"--target {self.target!r} is a column of a CSV file; --data {self.data} is drawn")
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from jaxsolve.errors import UsageError
+from jaxsolve.errors import UsageError, no_such
 from jaxsolve.ordering.bradley_terry import bradley_terry, fit_strengths, swap_gaps, three_cycles
 from jaxsolve.ordering.depth import contraction, expected_places, place_costs
 from jaxsolve.ordering.greedy import delta_greedy, greedy_insertion
@@ -50,7 +50,7 @@ QUICK_SEEDS = tuple(name for name in SEEDS if name not in _SLOW_SEEDS)
 def seed_order(paired: Paired, name: str) -> Order:
     """Return the order that a seed gives; `UsageError` if there is none of that name."""
     if name not in SEEDS:
-        raise UsageError(f"no order seed {name!r}; choose one of {', '.join(SEEDS)}")
+        raise UsageError(no_such("order seed", name, SEEDS))
     return SEEDS[name](paired)
 
 

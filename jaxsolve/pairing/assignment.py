@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve.errors import UsageError
+from jaxsolve.errors import UsageError, no_such
 from jaxsolve.pairing.pairings import PAIRINGS, WEIGHT_PAIRINGS
 from jaxsolve.pairing.scores import Scores, standardised
 from jaxsolve.puzzle import Puzzle
@@ -144,7 +144,7 @@ def pair(puzzle: Puzzle, name: str) -> Pairing:
         There is no score of that name.
     """
     if name not in PAIRINGS:
-        raise UsageError(f"no pairing {name!r}; choose one of {', '.join(PAIRINGS)}")
+        raise UsageError(no_such("pairing", name, PAIRINGS))
     return _pairing(name, _of_possible(puzzle, PAIRINGS[name](puzzle)), real_pairs(puzzle))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxsolve import backend, engine
 from jaxsolve.engine import NEIGHBOURHOODS, Moves, Neighbourhood
-from jaxsolve.errors import UsageError
+from jaxsolve.errors import UsageError, no_such
 from jaxsolve.puzzle import Assembly, Puzzle
 from jaxsolve.run import Evaluator, Run, screen, screen_applications, screen_rows
 from jaxsolve.search import Setting
@@ -79,7 +79,7 @@ def works(
         found.append(Work("batch", f"batch {size}", engine.as_moves(Assembly(orders[:size], orders[size:]))))
     for name in [*neighbourhoods, *screens]:
         if name not in NEIGHBOURHOODS:
-            raise UsageError(f"no neighbourhood {name!r}; choose one of {', '.join(NEIGHBOURHOODS)}")
+            raise UsageError(no_such("neighbourhood", name, NEIGHBOURHOODS))
     found += [Work("neighbourhood", name, NEIGHBOURHOODS[name](blocks)) for name in neighbourhoods]
     found += [Work("screen", f"screen {name}", NEIGHBOURHOODS[name](blocks)) for name in screens]
     kinds = {"beam": Beam, "probe_beam": ProbeBeam}

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxsolve.errors import UsageError
+from jaxsolve.errors import UsageError, no_such
 from jaxsolve.puzzle.network import predict
 from jaxsolve.puzzle.padding import embedded, inputs_of
 from jaxsolve.puzzle.types import Assembly, Flags, Floats, Puzzle
@@ -98,7 +98,7 @@ def in_units(
         There is no such link, or fewer than two of the predictions are in its range.
     """
     if link not in (AUTO, *LINKS):
-        raise UsageError(f"no link {link!r}; choose one of {AUTO}, {', '.join(LINKS)}")
+        raise UsageError(no_such("link", link, [AUTO, *LINKS]))
     if standardise_inputs:
         given = inputs_of(puzzle)
         spread = given.std(axis=0, ddof=min(ddof, puzzle.rows - 1))

@@ -52,6 +52,10 @@ class Run:
     """Lowest mean squared error so far, on the rows that candidates are compared on."""
     best: Assembly | None = None
     """The assembly that has it."""
+    falls: list[tuple[float, float]] = field(default_factory=list)
+    """Seconds and loss of assemblies that were better than all before; of very many, every other one is left out."""
+    resumed_at: float = 0.0
+    """Seconds at which it went on, if it did."""
     measure: Callable[[Assembly], float] | None = None
     """How the rounds of a search are to be judged on all rows, if they are."""
     slots: dict[tuple, tuple[object, Any]] = field(default_factory=dict)
@@ -156,6 +160,7 @@ class Run:
             if not 0 < self.memory < math.inf:
                 raise ValueError(f"memory of {self.memory} bytes")
         self.evaluations, self.started = int(meta["evaluations"]), time.perf_counter() - float(meta["seconds"])
+        self.resumed_at = float(meta["seconds"])
         if not math.isfinite(self.started):
             raise ValueError(f"{meta['seconds']} seconds")
 
@@ -191,6 +196,9 @@ class Run:
         """Note where a search has come to."""
         if loss < self.loss:
             self.loss, self.best = loss, assembly
+            self.falls.append((self.elapsed, loss))
+            if len(self.falls) > 256:  # more than anybody looks at
+                del self.falls[1:-1:2]
         for observer in self.observers:
             observer.found(assembly, loss)
 

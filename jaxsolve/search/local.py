@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from jaxsolve import engine
 from jaxsolve.engine import NEIGHBOURHOODS
-from jaxsolve.errors import UsageError
+from jaxsolve.errors import UsageError, no_such
 from jaxsolve.run import Evaluator, Run
 from jaxsolve.search.descent import Descent, recorded
 from jaxsolve.search.sweeps import SWEEPS
@@ -45,7 +45,7 @@ SEARCHES: dict[str, LocalSearch] = {
 def search_named(name: str) -> LocalSearch:
     """Return a search by name; `UsageError` if there is none."""
     if name not in SEARCHES:
-        raise UsageError(f"no search {name!r}; choose one of {', '.join(SEARCHES)}")
+        raise UsageError(no_such("search", name, SEARCHES))
     return SEARCHES[name]
 
 

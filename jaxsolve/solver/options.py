@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from jaxsolve.errors import UsageError
+from jaxsolve.errors import UsageError, no_such
 from jaxsolve.search.elimination import Elimination
 from jaxsolve.search.gates import GateRelaxation
 from jaxsolve.search.open_relaxation import OpenRelaxation
@@ -39,5 +39,7 @@ def check_options(config: Config) -> None:
     for key in config.options:
         owner, dot, _ = key.partition(".")
         if not dot or owner not in OWNERS:
-            raise UsageError(f"no part {key!r}; expected OWNER.NAME, OWNER one of {', '.join(OWNERS)}")
+            raise UsageError(
+                f"--set {key}: {no_such('method or part of the solver', owner, OWNERS, 'before the dot goes one of')}"
+            )
         config.given(owner, OWNERS[owner]())

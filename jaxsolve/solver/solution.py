@@ -21,6 +21,8 @@ from jaxsolve.search import Round
 from jaxsolve.solver.acceptance import outcome_words
 from jaxsolve.solver.attempt import Attempt
 from jaxsolve.solver.config import Config
+from jaxsolve.solver.facts import Facts, facts_of, share_of, shares_of
+from jaxsolve.solver.next_step import NextStep, next_step
 from jaxsolve.solver.notebook import card
 
 
@@ -130,6 +132,20 @@ class Solution:
     def unused(self) -> list[int]:
         """Ids of the pieces that the answer leaves out."""
         return [] if self.certificate is None else unused(self.puzzle, self.certificate.permutation)
+
+    def facts(self, **known: Any) -> Facts:
+        """Return what speaks for a next step; `known` are other facts, by the names of the fields of `Facts`."""
+        found: dict[str, Any] = {"missing": tuple(gap.sentence for gap in self.unfilled), "seed": self.config.seed}
+        found["readings"] = shares_of(self.readings, self.puzzle)
+        if self.attempt is not None:
+            found["rows"] = self.attempt.problem.rows
+            found["compared"] = share_of(self.attempt.descent.loss, self.attempt.puzzle)
+        return facts_of(self.status, self.puzzle, self.certificate, self.run, **found | known)
+
+    @property
+    def next_step(self) -> NextStep | None:
+        """What is most likely to help, by what the run has seen; None: it has ended well."""
+        return next_step(self.facts(puzzle=self.puzzle.name))
 
     @property
     def unfilled(self) -> tuple[Gap, ...]:

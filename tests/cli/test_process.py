@@ -116,8 +116,8 @@ def test_an_unknown_platform_is_a_wrong_setting(environment, platform):
     [
         (["solve", "--nope"], "--nope"),
         (["solve", "--rows", "x"], "--rows"),
-        (["verify", "demo"], "Missing argument"),
-        (["slove"], "No such command"),
+        (["verify", "demo"], "missing ANSWER"),
+        (["slove"], "no command 'slove'; did you mean 'solve'?"),
     ],
 )
 def test_wrong_usage_is_one_line(arguments, why, capfd):

@@ -36,7 +36,9 @@ def last_line(result) -> str:
 
 def test_a_solved_search_exits_with_0_and_keeps_its_answer(small, tmp_path):
     right, _, answer = small
-    result = call("search", right, "--set", "width=36", "--rows", "all", "--json", "--out", tmp_path / "out")
+    result = call(
+        "search", right, "--method", "beam", "--set", "width=36", "--rows", "all", "--json", "--out", tmp_path / "out"
+    )
     assert result.exit_code == 0, result.stderr
     found = json.loads(result.stdout)
     assert set(found) >= KEYS
@@ -45,14 +47,26 @@ def test_a_solved_search_exits_with_0_and_keeps_its_answer(small, tmp_path):
     assert found["curve"][-1]["loss"] == found["loss"]
     assert json.loads((tmp_path / "out" / "answer.json").read_text()) == found
     assert (tmp_path / "out" / "checkpoint.npz").exists()
-    shown = call("search", right, "--set", "width=36", "--rows", "all").stdout
+    shown = call("search", right, "--method", "beam", "--set", "width=36", "--rows", "all").stdout
     assert shown.startswith("Solved: all 40 predictions")
     assert ",".join(map(str, answer)) in shown
 
 
 def test_the_demo_is_searched_and_not_solved_by_little(data_home):
     result = call(
-        "search", "demo", "--set", "width=1", "--rows", 16, "--pairing", "trace", "--activation", "relu", "--json"
+        "search",
+        "demo",
+        "--method",
+        "beam",
+        "--set",
+        "width=1",
+        "--rows",
+        16,
+        "--pairing",
+        "trace",
+        "--activation",
+        "relu",
+        "--json",
     )
     assert result.exit_code == 1, result.stderr
     found = json.loads(result.stdout)
@@ -77,7 +91,7 @@ def test_a_spent_budget_exits_with_1_and_says_how_to_go_on_which_works(small, tm
 def test_what_contradicts_a_search_that_is_resumed_is_refused(small, tmp_path):
     right, wrong, answer = small
     out = tmp_path / "out"
-    call("search", wrong, "--set", "width=2", "--seed", 3, "--out", out)
+    call("search", wrong, "--method", "beam", "--set", "width=2", "--seed", 3, "--out", out)
     ids = ",".join(map(str, answer))
     for extra, why in (
         (["--set", "width=3"], "width is 3"),
@@ -107,11 +121,11 @@ def test_it_begins_from_an_answer(small):
     ("arguments", "why"),
     [
         (["--method", "nonsense"], "no method 'nonsense'"),
-        (["--set", "nonsense=1"], "beam has no option 'nonsense'"),
-        (["--set", "widht=1"], "no option 'widht' (did you mean 'width'?)"),
+        (["--set", "nonsense=1"], "relaxation and reannealing have no option 'nonsense'"),
+        (["--set", "widht=1"], "no option 'widht'; did you mean 'width'? They have"),
         (["--set", "width"], "--set 'width' has no value"),
         (["--set", "width=x"], "width is 'x'"),
-        (["--set", "chains=2"], "beam has no option 'chains'"),
+        (["--method", "beam", "--set", "chains=2"], "beam has no option 'chains'"),
         (["--rows", "few"], "--rows is 'few'"),
         (["--rows", "0"], "rows is 0"),
         (["--budget", "0"], "--budget is 0"),
@@ -121,7 +135,7 @@ def test_it_begins_from_an_answer(small):
         (["--resume", "/nowhere"], "/nowhere: nothing to resume from"),
         (["--start", "1,2,3"], "3 piece ids"),
         (["--start", "/nowhere"], "/nowhere: no readable answer"),
-        (["--set", "width=1000", "--memory", "1kB", "--activation", "relu"], "fit into memory"),
+        (["--method", "beam", "--set", "width=1000", "--memory", "1kB", "--activation", "relu"], "fit into memory"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_with_2(small, arguments, why):

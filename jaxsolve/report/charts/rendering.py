@@ -3,7 +3,7 @@
 from types import ModuleType
 from typing import Any
 
-from jaxsolve.errors import UsageError
+from jaxsolve.errors import UsageError, install_words
 from jaxsolve.report.charts.theme import theme
 
 Chart = Any
@@ -76,4 +76,4 @@ def _library(name: str) -> ModuleType:
     try:
         return import_module(name)
     except ImportError as error:
-        raise UsageError(f"figures need {name}, which is not installed; pip install 'jaxsolve[report]'") from error
+        raise UsageError(f"figures need {name}, which is not installed; {install_words('report')}") from error

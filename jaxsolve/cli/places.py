@@ -1,0 +1,37 @@
+"""Host: options that say where things are written to, and where they are gone on with."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jaxsolve.cli.terminal import PRINTED
+from jaxsolve.errors import UsageError
+
+OutFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--out", "--output", metavar="DIR", help="Folder for the answer and the record.", rich_help_panel=PRINTED
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", "--out", metavar="PATH", help="The same as OUT.", rich_help_panel=PRINTED),
+]
+Resume = Annotated[
+    str | None,
+    typer.Option(
+        "--resume",
+        metavar="RUN",
+        help="Go on with this run, as it was begun: a name, 'last', or its folder.",
+        rich_help_panel=PRINTED,
+    ),
+]
+
+
+def one_place(argument: Path | None, option: Path | None, name: str) -> Path:
+    """Return where to write, which may be said as an argument or with -o; `UsageError` if it is not said once."""
+    if (argument is None) == (option is None):
+        trouble = "missing" if option is None else f"said twice, as {argument} and with -o {option}"
+        raise UsageError(f"{name} is {trouble}; say once where to write")
+    return Path(argument or option or ".")
