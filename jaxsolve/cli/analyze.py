@@ -7,6 +7,7 @@ import typer
 
 from jaxsolve.analysis import MEASUREMENTS, checked
 from jaxsolve.cli import arguments, terminal
+from jaxsolve.cli.commands import PRINTED
 from jaxsolve.cli.run_names import read_named
 from jaxsolve.cli.run_store import check_folder
 from jaxsolve.errors import OutputError
@@ -47,12 +48,10 @@ def analyze(
             "--output",
             metavar="DIR",
             help="Folder for figures, as SVG and PNG; none is overwritten.",
-            rich_help_panel=arguments.PRINTED,
+            rich_help_panel=PRINTED,
         ),
     ] = None,
-    dark: Annotated[
-        bool, typer.Option("--dark", help="Draw figures for dark paper.", rich_help_panel=arguments.PRINTED)
-    ] = False,
+    dark: Annotated[bool, typer.Option("--dark", help="Draw figures for dark paper.", rich_help_panel=PRINTED)] = False,
     json: arguments.Json = False,
 ) -> None:
     """Measure what is known to tell of such nets: norms, residuals, pair scores, spectra, preferences.

@@ -10,6 +10,7 @@ from jaxsolve.cli.commands import SETTINGS, Command, Group
 from jaxsolve.cli.export import export
 from jaxsolve.cli.generate import generate
 from jaxsolve.cli.inspect import inspect
+from jaxsolve.cli.keys import keys
 from jaxsolve.cli.options import options
 from jaxsolve.cli.pair import pair
 from jaxsolve.cli.profile import profile
@@ -55,8 +56,8 @@ def run(arguments: list[str]) -> int:
         code = getattr(error, "exit_code", 2)
         said, known = _named(arguments)
         with terminal.printing(json="--json" in arguments):
-            told = usage.worded(error, arguments, known)
-            terminal.error(f"error: {told}; see '{' '.join(['jaxsolve', *said])} --help'", code)
+            told = usage.worded(error, arguments, known, " ".join(["jaxsolve", *said]))
+            terminal.error(f"error: {told}", code)
     return code if isinstance(code, int) else 0
 
 
@@ -84,6 +85,7 @@ for command in (
     generate,
     profile,
     options,
+    keys,
     version,
 ):
     app.command(cls=Command)(command)

@@ -9,6 +9,7 @@ import typer
 
 from jaxsolve.architecture import ACTIVATIONS, ARCHITECTURES
 from jaxsolve.cli import interrupts, terminal
+from jaxsolve.cli.commands import PRINTED
 from jaxsolve.errors import UsageError
 from jaxsolve.pairing import PAIRINGS
 from jaxsolve.puzzle import (
@@ -25,7 +26,7 @@ from jaxsolve.puzzle.demo import DEMO as DEMO
 from jaxsolve.puzzle.units import AUTO, hints
 
 NETWORK, PROOF = "What the network is", "What counts as solved"
-MACHINE, PRINTED = "Where it runs", terminal.PRINTED
+MACHINE = "Where it runs"
 """Headings of options in help."""
 
 PuzzlePath = Annotated[

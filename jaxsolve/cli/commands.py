@@ -4,6 +4,8 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+PRINTED = "What is kept and printed"
+"""Heading of the options that all commands have."""
 WIDEST = 120
 """Columns that lines of help take at most."""
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": WIDEST}
@@ -42,13 +44,18 @@ class Group(TyperGroup):
 
 def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
     sections: dict[str, list[tuple[str, str]]] = {}
+    last: list[tuple[str, str]] = []
     for parameter in command.get_params(ctx):
         record = parameter.get_help_record(ctx)
         if record is None:
             continue
+        if "--help" in parameter.opts:
+            last.append(record)
+            continue
         usual = "Arguments" if parameter.param_type_name == "argument" else "Options"
         heading = getattr(parameter, "rich_help_panel", None) or usual
         sections.setdefault(heading, []).append(record)
+    sections.setdefault(PRINTED if PRINTED in sections else "Options", []).extend(last)
     for heading, records in sections.items():
         with formatter.section(heading):
             formatter.write_dl(records)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jaxsolve.cli import arguments, interrupts, places, terminal
+from jaxsolve.cli import arguments, interrupts, live, places, status, terminal
 from jaxsolve.cli.run_store import check_folder
 from jaxsolve.engine import OPTIMISERS
 from jaxsolve.errors import UsageError
@@ -159,18 +159,18 @@ def _grow(recipe: Recipe, out: Path, devices: int | None, json: bool) -> None:
         raise typer.Exit(interrupts.exit_code())
 
 
-HEAD = ("epoch", "training MSE", "GFLOP/s", "of peak", "puzzle", "answer")
+HEAD = ("epoch", "puzzle", "answer", "training MSE", "GFLOP/s", "of peak")
 
 
 def _row(snapshot: "Snapshot", folder: Path, peak: float) -> tuple[str, ...]:
     trained = snapshot.flops > 0
     return (
         str(snapshot.epoch),
+        str(folder / "puzzle"),
+        str(folder / "answer.json"),
         f"{snapshot.loss:.6g}",
         f"{snapshot.flops / 1e9:.4g}" if trained else "-",
         f"{snapshot.flops / peak:.2f} of {peak / 1e9:.4g}" if trained else "-",
-        str(folder / "puzzle"),
-        str(folder / "answer.json"),
     )
 
 
@@ -195,29 +195,23 @@ def _numbers(option: str, text: str) -> tuple[int, ...]:
 
 @contextmanager
 def _watching(recipe: Recipe) -> "Iterator[Callable[[Growing], None]]":
-    """Yield a watcher: a bar on a terminal, elsewhere a line every ten seconds."""
-    said = [time.monotonic()]
+    """Yield a watcher: a line that is redrawn on a terminal, elsewhere one every ten seconds."""
+    begun = time.monotonic()
+    said = [begun]
 
-    def text(growing: "Growing") -> str:
-        what = "decoys, epoch" if growing.decoys else "epoch"
-        return f"{what} {growing.epochs:.1f} of {recipe.epochs[-1]}, MSE {growing.loss:.4g}"
+    def text(growing: "Growing", between: str = ", ") -> str:
+        where = f"train{' decoys' if growing.decoys else ''} epoch {growing.epochs:.1f} of {recipe.epochs[-1]}"
+        left = (time.monotonic() - begun) * (recipe.epochs[-1] / max(growing.epochs, 1e-9) - 1)
+        return between.join((where, f"MSE {growing.loss:.3g}", f"{live.clock_time(max(0.0, left))} left"))
 
     def say(growing: "Growing") -> None:
         if time.monotonic() - said[0] >= 10:
             said[0] = time.monotonic()
             terminal.note(text(growing))
 
-    if sys.stderr is None or not sys.stderr.isatty():
+    if sys.stderr is None or terminal.is_quiet() or not status.redraws(sys.stderr):
         yield say
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("compiling", total=max(recipe.epochs[-1], 1))
-
-        def show(growing: "Growing") -> None:
-            bar.update(task, description=text(growing), completed=growing.epochs)
-
-        yield show
+    with status.StatusLine(sys.stderr) as line:
+        line.show("compile")
+        yield lambda growing: line.show(text(growing, "  "))

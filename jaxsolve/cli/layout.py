@@ -27,7 +27,7 @@ def columns() -> int | None:
     if said.isascii() and said.isdigit() and int(said):
         return max(LEAST, int(said))
     try:
-        return max(LEAST, os.get_terminal_size(sys.stdout.fileno()).columns) if sys.stdout.isatty() else None
+        return max(LEAST, os.get_terminal_size(sys.stdout.fileno()).columns or 80) if sys.stdout.isatty() else None
     except (OSError, ValueError, AttributeError):
         return None
 

@@ -80,7 +80,7 @@ class View(Observer):
         where = f"{phase} {self._label} ({self._attempts})" if self._label else phase
         left = self._budget - self.elapsed
         bounded = math.isfinite(left)
-        told = f"{_clock_time(max(0.0, left))} left" if bounded else _clock_time(self.elapsed)
+        told = f"{clock_time(max(0.0, left))} left" if bounded else clock_time(self.elapsed)
         best = error_words(self.best, self.variance) if math.isfinite(self.best) else "no answer yet"
         now = self._grown or (f"now {self._loss:.3g}" if self.best < self._loss < math.inf else "")
         moves = f"{self._accepted:,} moves" if self._accepted else ""
@@ -121,7 +121,8 @@ class View(Observer):
         return drawn
 
 
-def _clock_time(seconds: float) -> str:
+def clock_time(seconds: float) -> str:
+    """Return seconds as clocks show them."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -3,6 +3,7 @@
 from typing import Any
 
 from jaxsolve.cli import arguments, terminal
+from jaxsolve.errors import UsageError
 from jaxsolve.pairing import PAIRINGS, Pairing, pair as pair_by, rank_pairings
 
 
@@ -11,13 +12,22 @@ def pair(
     puzzle: arguments.PuzzlePath = arguments.DEMO,
     architecture: arguments.ArchitectureName = "auto",
     pairing: arguments.PairingName = "auto",
+    activation: arguments.Activation = "relu",
+    link: arguments.LinkName = "auto",
+    standardise_inputs: arguments.Standardised = False,
     json: arguments.Json = False,
 ) -> None:
     """Say which two halves belong together, by one score of them, and how sure that is.
 
     A half that is left over, there being more of its kind than of the other, goes with "-".
+    Most scores compare weights. discriminant, template and probe ask the data
+    as well, or alone, and the network is read for them as the options say.
     """
-    given = arguments.with_roles(arguments.load(puzzle, architecture=architecture))
+    if pairing == "none":
+        raise UsageError(
+            "--pairing none finds pairs together with the order, which solve does; probe is a score from the data alone"
+        )
+    given = arguments.with_roles(arguments.load(puzzle, activation, link, standardise_inputs, architecture))
     scores = [pair_by(given, name) for name in (PAIRINGS if pairing == "auto" else [pairing])]
     best = next(rank_pairings(given, PAIRINGS)) if pairing == "auto" else scores[0]
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jaxsolve.cli.terminal import PRINTED
+from jaxsolve.cli.commands import PRINTED
 from jaxsolve.errors import UsageError
 
 OutFolder = Annotated[
@@ -33,5 +33,5 @@ def one_place(argument: Path | None, option: Path | None, name: str) -> Path:
     """Return where to write, which may be said as an argument or with -o; `UsageError` if it is not said once."""
     if (argument is None) == (option is None):
         trouble = "missing" if option is None else f"said twice, as {argument} and with -o {option}"
-        raise UsageError(f"{name} is {trouble}; say once where to write")
+        raise UsageError(f"{name} is {trouble}; say once where to write, as an argument or with -o")
     return Path(argument or option or ".")

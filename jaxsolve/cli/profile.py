@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jaxsolve.cli import arguments, interrupts, started, terminal
+from jaxsolve.cli.commands import PRINTED
 from jaxsolve.cli.run_store import check_folder
 from jaxsolve.cli.version import versions
 from jaxsolve.engine import NEIGHBOURHOODS
@@ -68,7 +69,7 @@ def profile(
             "--output",
             metavar="DIR",
             help="Folder for a profile that Perfetto opens.",
-            rich_help_panel=arguments.PRINTED,
+            rich_help_panel=PRINTED,
         ),
     ] = None,
     json: arguments.Json = False,

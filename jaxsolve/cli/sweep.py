@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxsolve.cli import advice, arguments, codes, interrupts, live, started, places, terminal
+from jaxsolve.cli import advice, arguments, codes, interrupts, live, places, started, terminal
 from jaxsolve.cli.answers import answer_of
 from jaxsolve.cli.checkpoints import Checkpoints
+from jaxsolve.cli.commands import PRINTED
 from jaxsolve.cli.run_names import resumed
 from jaxsolve.cli.run_store import TROUBLE, RunStore, check_apart, why
 from jaxsolve.errors import OutputError, UsageError
@@ -38,7 +39,7 @@ def sweep(
             "--output",
             metavar="DIR",
             help="Folder for the results; runs that are there are not repeated, one cut off goes on.",
-            rich_help_panel=arguments.PRINTED,
+            rich_help_panel=PRINTED,
         ),
     ] = None,
     resume: places.Resume = None,
@@ -128,6 +129,7 @@ def _end_with(solution: "JointSolution", puzzle: "Puzzle", store: RunStore, json
     store.finish(solution.status, report, solution.certificate)
     ids = report["permutation"]
     saved = None if ids is None else store.save(report, puzzle.name)
+    report |= {"record": advice.record_of(store, True), "next": None}
     answer = "" if ids is None else f"\nanswer  {','.join(map(str, ids))}"
     terminal.result_json(report) if json else terminal.result(terminal.prose(f"{solution.message}{answer}"))
     store.conclude(saved)

@@ -14,6 +14,7 @@ import typer
 
 from jaxsolve.cli import interrupts, status
 from jaxsolve.cli.codes import INTERNAL_ERROR
+from jaxsolve.cli.commands import PRINTED
 from jaxsolve.cli.layout import prose as prose, table as table
 from jaxsolve.cli.status import StatusLine as StatusLine
 from jaxsolve.errors import JaxsolveError, one_line, out_of_memory
@@ -97,8 +98,6 @@ def _say(text: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-PRINTED = "What is kept and printed"
-"""Heading of options in help."""
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error comes from, too.", rich_help_panel=PRINTED)]
 Quiet = Annotated[
     bool,

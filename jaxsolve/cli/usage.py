@@ -10,7 +10,7 @@ KINDS = {"integer": "a whole number", "float": "a number", "number": "a number"}
 """What a value is to be, by a word that the parser says of one that is not."""
 
 
-def worded(error: Any, arguments: Sequence[str], commands: Sequence[str]) -> str:
+def worded(error: Any, arguments: Sequence[str], commands: Sequence[str], command: str) -> str:
     """Return what is to be said of an error of the parser.
 
     Parameters
@@ -21,7 +21,14 @@ def worded(error: Any, arguments: Sequence[str], commands: Sequence[str]) -> str
         What was typed behind the name of the program.
     commands
         Names of the commands there are, of the group that was meant.
+    command
+        The command that was meant, in words.
     """
+    told, see = _worded(error, arguments, commands), f"see '{command} --help'"
+    return f"{told} {see[0].upper()}{see[1:]}" if told.endswith("?") else f"{told}; {see}"
+
+
+def _worded(error: Any, arguments: Sequence[str], commands: Sequence[str]) -> str:
     kind, message = type(error).__name__, str(error.format_message()).rstrip(".")
     if kind == "NoSuchOption":
         return f"no option {error.option_name!r}{nearest(error.option_name, _options(error.ctx))}"

@@ -146,7 +146,9 @@ def _entries(data: bytes) -> dict[str, bytes]:
                 end = info.header_offset + 30 + len(info.filename) + info.file_size  # 30 bytes of header, at least
             return {info.filename: archive.read(info) for info in infos}
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
-        raise _Refused(f"not a readable .pth file ({error})") from None
+        raise _Refused(
+            f"not a readable .pth file ({error}); save the layer anew with torch.save(layer.state_dict(), …)"
+        ) from None
 
 
 def _kind(value: object) -> str:

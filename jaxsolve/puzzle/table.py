@@ -157,7 +157,11 @@ def _require_targets(header: list[str], file: str, delimiter: str) -> None:
     if header and all(re.fullmatch(r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?", name) for name in header):
         raise PuzzleError(f"{file}: numbers in the first line; expected the names of columns, {TARGET!r} among them")
     shown = (", ".join(header[:4]) + (", …" if len(header) > 4 else ""))[:200]
-    hint = "; expected columns separated by commas, semicolons or tabs" if len(header) < 2 else ""
+    hint = (
+        "; expected columns separated by commas, semicolons or tabs"
+        if len(header) < 2
+        else f"; name the column of them {TARGET}"
+    )
     raise PuzzleError(f"{file}: no column {TARGET!r} with the network's predictions, but {shown!r}{hint}")
 
 

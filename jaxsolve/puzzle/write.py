@@ -61,15 +61,17 @@ def read_whole_answer(text: str) -> Answer:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise AnswerError(f"{text[:200]}: no readable answer ({reason}); expected a file or piece ids") from error
-    if shown := re.search(r"^answer +(\d+(?:,\d+)*)$", content, re.MULTILINE):  # what solve prints to people
-        content = shown[1]
+    if shown := re.search(r"^answer +(\d+(?:,\s*\d+)*)$", content, re.MULTILINE):  # what solve prints to people
+        content = "".join(shown[1].split())
     if IDS.fullmatch(content):
         ids: Any = [int(word) if len(word) < 10 else word for word in re.findall(r"\d+", content)]
     else:
         try:
             ids = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise AnswerError(f"{where}: no answer in it ({error}); expected piece ids joined by commas") from error
+            begun = content.lstrip()[:1]
+            why = f"no readable JSON: {error}" if begun and begun in "{[" else "no numbers" if begun else "it is empty"
+            raise AnswerError(f"{where}: no answer in it ({why}); expected piece ids joined by commas") from error
         about, ids = (ids, ids.get("permutation")) if isinstance(ids, dict) else ({}, ids)
     if not isinstance(ids, list) or not ids or any(type(piece) is not int for piece in ids):
         raise AnswerError(

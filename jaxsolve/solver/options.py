@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxsolve.errors import UsageError, no_such
+from jaxsolve.search import options_of
 from jaxsolve.search.elimination import Elimination
 from jaxsolve.search.gates import GateRelaxation
 from jaxsolve.search.open_relaxation import OpenRelaxation
@@ -38,7 +39,11 @@ def check_options(config: Config) -> None:
     """Refuse options that no part of the solver has; `UsageError` names the option."""
     for key in config.options:
         owner, dot, _ = key.partition(".")
-        if not dot or owner not in OWNERS:
+        if not dot:
+            has = [f"{name}.{key}" for name, own in OWNERS.items() if key in options_of(own())]
+            meant = f"did you mean {' or '.join(map(repr, has))}?" if has else "'jaxsolve options' lists them"
+            raise UsageError(f"--set {key}: expected PART.NAME; {meant}")
+        if owner not in OWNERS:
             raise UsageError(
                 f"--set {key}: {no_such('method or part of the solver', owner, OWNERS, 'before the dot goes one of')}"
             )

@@ -231,7 +231,7 @@ def test_options_have_a_type_and_a_default(name):
         ("anealing", {}, "no method 'anealing'; did you mean 'annealing'? Choose"),
         ("beam", {"widht": 3}, "beam has no option 'widht'; did you mean 'width'? It has grid"),
         ("beam,annealing", {"baem.width": 3}, "no option 'baem.width'; did you mean 'beam.width'?"),
-        ("beam,annealing", {"beam.chains": 3}, "beam and annealing has no option 'beam.chains'"),
+        ("beam,annealing", {"beam.chains": 3}, "beam and annealing have no option 'beam.chains'"),
     ],
     ids=str,
 )
