@@ -89,4 +89,6 @@ for command in (
     version,
 ):
     app.command(cls=Command)(command)
+for command in runs.registered_commands:
+    command.cls = Command
 app.add_typer(runs, name="runs", cls=Group)

@@ -12,8 +12,25 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": WIDEST}
 """What all commands are given."""
 
 
+HYPHEN = "\u2011"
+"""A hyphen behind which no line is broken."""
+
+
+def _unbroken(text: str | None) -> str | None:
+    """Return text of which no word is broken."""
+    return text and text.replace("-", HYPHEN)
+
+
 class Command(TyperCommand):
     """A command whose options stand under the headings that they were given as panels."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.help, self.epilog = _unbroken(self.help), _unbroken(self.epilog)
+
+    def get_help(self, ctx: Any) -> str:
+        """Return the help."""
+        return super().get_help(ctx).replace(HYPHEN, "-")
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return what follows the name of the command, in brackets what may be left out."""
@@ -28,6 +45,14 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """A group of commands, each with the first sentence of its help."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.help, self.epilog = _unbroken(self.help), _unbroken(self.epilog)
+
+    def get_help(self, ctx: Any) -> str:
+        """Return the help."""
+        return super().get_help(ctx).replace(HYPHEN, "-")
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write options, section by section, and the commands."""
@@ -49,6 +74,7 @@ def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
         record = parameter.get_help_record(ctx)
         if record is None:
             continue
+        record = record[0], _unbroken(record[1]) or ""
         if "--help" in parameter.opts:
             last.append(record)
             continue

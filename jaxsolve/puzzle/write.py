@@ -70,7 +70,13 @@ def read_whole_answer(text: str) -> Answer:
             ids = json.loads(content)
         except (ValueError, RecursionError) as error:
             begun = content.lstrip()[:1]
-            why = f"no readable JSON: {error}" if begun and begun in "{[" else "no numbers" if begun else "it is empty"
+            why = (
+                f"no readable JSON: {error}"
+                if begun and begun in "{["
+                else "not numbers alone"
+                if begun
+                else "it is empty"
+            )
             raise AnswerError(f"{where}: no answer in it ({why}); expected piece ids joined by commas") from error
         about, ids = (ids, ids.get("permutation")) if isinstance(ids, dict) else ({}, ids)
     if not isinstance(ids, list) or not ids or any(type(piece) is not int for piece in ids):

@@ -29,7 +29,6 @@ class Facts:
     """What describes a sweep."""
     said: tuple[tuple[str, ...], ...] = ()
     """Options that were said, each with its values, as ``("--link", "sigmoid")``."""
-    blocks: int = 0
     share: float | None = None
     """What the best answer leaves, over all rows; None: there is none."""
     neighbour: float | None = None
@@ -91,7 +90,7 @@ def facts_of(
     known
         Other facts, by the names of the fields of `Facts`; squared errors among them as shares of the variance.
     """
-    found: dict[str, Any] = {"blocks": puzzle.blocks, "table_rows": puzzle.rows, "hints": _hints(puzzle)}
+    found: dict[str, Any] = {"table_rows": puzzle.rows, "hints": _hints(puzzle)}
     found |= {"activation": puzzle.activation, "activation_given": puzzle.activation_given}
     if certificate is not None:
         found["share"] = share_of(certificate.mse, puzzle)

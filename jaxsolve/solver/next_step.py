@@ -93,6 +93,7 @@ def _spelled(facts: Facts, command: str, *added: tuple[str, ...], without: Seque
         Names of options that are not said again.
     """
     gone = {*without, "--resume", *(option[0] for option in added)}
+    gone |= {"--budget"} if facts.budget < Weights.usual else set()  # it was too short, and is longer if nobody says it
     kept = (one for one in facts.said if one[0] not in gone and (command == facts.command or one[0] in SHARED))
     behind = {"verify": facts.answer, "sweep": facts.config}.get(command)
     return shlex.join(["jaxsolve", command, facts.puzzle, *([behind] if behind else []), *chain(*kept, *added)])
@@ -105,7 +106,7 @@ def _resumed(facts: Facts, run: str, *added: tuple[str, ...]) -> str:
 
 def _longer(facts: Facts, weights: Weights, why: str) -> NextStep:
     budget = facts.budget if math.isfinite(facts.budget) else max(1.0, facts.seconds)
-    more = "--budget", f"{weights.times * budget:g}"
+    more = "--budget", f"{max(weights.times * budget, weights.usual):g}"
     command = _spelled(facts, facts.command, more) if facts.resume is None else _resumed(facts, facts.resume, more)
     return NextStep(why, command)
 
@@ -227,7 +228,11 @@ def _freed(facts: Facts, weights: Weights) -> NextStep | None:
     if facts.fixed:
         why = f"{' and '.join(map(' '.join, facts.fixed))} kept the run from all other ways"
         return NextStep(why, _spelled(facts, "solve", without=[option[0] for option in facts.fixed]))
-    if facts.activation_given and (facts.share is None or facts.share > weights.fits):
+    return None
+
+
+def _otherwise(facts: Facts, weights: Weights) -> NextStep | None:
+    if facts.activation_given and facts.share is not None and facts.share > weights.fits:
         why = f"hardly anything fits as {facts.activation}, which was said"
         return NextStep(why, _spelled(facts, "solve", without=["--activation"]))
     if facts.command != "solve":
@@ -281,6 +286,7 @@ RULES: tuple[Callable[[Facts, Weights], NextStep | None], ...] = (
     _decoys,
     _freed,
     _short,
+    _otherwise,
     _unfit,
     _anew,
 )
