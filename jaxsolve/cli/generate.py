@@ -153,24 +153,24 @@ def _grow(recipe: Recipe, out: Path, devices: int | None, json: bool) -> None:
         found = [_as_json(one, folder, most) for one, folder in done]
         terminal.result_json({"out": str(out), "devices": names, "peak_flops": most, "snapshots": found})
     elif done:
-        terminal.result(terminal.table([HEAD, *(_row(one, folder, most) for one, folder in done)]))
+        terminal.result(terminal.table([HEAD, *(_row(one, folder, most) for one, folder in done)], few=True))
     if len(done) < len(recipe.epochs):
         say()
         raise typer.Exit(interrupts.exit_code())
 
 
-HEAD = ("epoch", "puzzle", "answer", "training MSE", "GFLOP/s", "of peak")
+HEAD = ("epoch", "training MSE", "GFLOP/s", "of peak", "puzzle", "answer")
 
 
 def _row(snapshot: "Snapshot", folder: Path, peak: float) -> tuple[str, ...]:
     trained = snapshot.flops > 0
     return (
         str(snapshot.epoch),
-        str(folder / "puzzle"),
-        str(folder / "answer.json"),
         f"{snapshot.loss:.6g}",
         f"{snapshot.flops / 1e9:.4g}" if trained else "-",
         f"{snapshot.flops / peak:.2f} of {peak / 1e9:.4g}" if trained else "-",
+        str(folder / "puzzle"),
+        str(folder / "answer.json"),
     )
 
 

@@ -66,11 +66,11 @@ def _pieces(text: str) -> list[str]:
     return [piece for pieces in each for piece in pieces]
 
 
-def table(rows: list[tuple[str, ...]]) -> str:
+def table(rows: list[tuple[str, ...]], *, few: bool = False) -> str:
     """Return rows as aligned columns, the first one as a title of each row.
 
     Where they do not fit, the last column goes on below itself if there are two; of more, the last ones are left out,
-    and named.
+    and named. Of a `few` rows under a headline nothing is left out: the cells of each stand below each other.
     """
     width, count = columns(), max(map(len, rows))
     widths = [max(len(row[k]) for row in rows if k < len(row)) for k in range(count)]
@@ -82,6 +82,8 @@ def table(rows: list[tuple[str, ...]]) -> str:
             indent = len(BETWEEN)
             return "\n".join(f"{row[0]}\n{' ' * indent}{prose(''.join(row[1:]), indent)}" for row in rows)
         return _aligned([(row[0], *(prose(cell, indent) for cell in row[1:])) for row in rows], widths)
+    if few:
+        return "\n\n".join(table(list(zip(rows[0], row, strict=False))) for row in rows[1:])
     kept = count
     while kept > 1 and sum(widths[:kept]) + len(BETWEEN) * (kept - 1) > width:
         kept -= 1

@@ -8,6 +8,7 @@ import pytest
 
 from jaxsolve.analysis import MEASUREMENTS
 from jaxsolve.cli.app import run
+from jaxsolve.errors import install_words
 from jaxsolve.puzzle import padded, write_puzzle
 from jaxsolve.report.charts import FIGURES
 from tests import reference
@@ -114,7 +115,7 @@ def test_measurements_that_evaluate_nothing_do_not_load_jax():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--measure", "size"], "no measurement 'size'; choose of norms, rescaling"),
+        (["--measure", "size"], "no measurement 'size'; choose one of norms, rescaling"),
         (["--rows", "0"], "rows is 0; expected at least 1"),
         (["--figures", "/proc/nothing"], "/proc/nothing: cannot be a folder for --figures"),
         (["1,2,3"], "ends with piece 3; the readout is piece"),
@@ -135,4 +136,4 @@ def test_without_the_libraries_figures_are_refused_before_the_work(monkeypatch, 
     assert run(["analyze", "demo", "--figures", str(tmp_path)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.endswith("figures need vl_convert, which is not installed; pip install 'jaxsolve[report]'\n")
+    assert captured.err.endswith(f"figures need vl_convert, which is not installed; {install_words('report')}\n")

@@ -53,7 +53,7 @@ def test_json_and_several_epochs(tmp_path, capsys):
         (["--epochs", "5,1"], "--epochs is '5,1'; expected rising numbers such as 1,5,20"),
         (["--epochs", "many"], "--epochs is 'many'; expected rising numbers such as 1,5,20"),
         (["--data", "stars"], "--data: no kind and no CSV file 'stars'; choose one of votes"),
-        (["--optimiser", "luck"], "--optimiser: there is no 'luck'"),
+        (["--optimiser", "luck"], "--optimiser: no optimiser 'luck'"),
         (["--blocks", "0"], "--blocks is 0"),
         (["--devices", "99"], "devices is 99; there are"),
         (["--noise", "-1"], "--noise is -1.0; expected 0 or more"),

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from jaxsolve.cli import terminal
+from jaxsolve.cli import status, terminal
 from jaxsolve.cli.live import ASCII_BARS, BARS, Diary, View, watching
 from jaxsolve.puzzle import Assembly, demo_puzzle
 from jaxsolve.run import Growth, Label, Pass, Progress, Run
@@ -109,16 +109,16 @@ def test_a_quick_run_is_not_talked_about(capsys):
 
 def test_remarks_go_above_the_line_and_the_line_is_erased_in_the_end(monkeypatch):
     stream = io.StringIO()
-    with terminal.StatusLine(stream) as status:
-        status.show("a\x1b[31m line that is longer than eighty columns" + 80 * ".")
+    with status.StatusLine(stream) as line:
+        line.show("a\x1b[31m line that is longer than eighty columns" + 80 * ".")
         terminal.note("a remark")
     written = stream.getvalue()
-    assert f"\r{terminal.ERASE}jaxsolve: a remark\na[31m line" in written
-    assert written.endswith(f"\r{terminal.ERASE}")
-    assert max(len(part.removeprefix(terminal.ERASE)) for part in written.split("\r")) < 110
-    status.show("afterwards")
+    assert f"\r{status.ERASE}jaxsolve: a remark\na[31m line" in written
+    assert written.endswith(f"\r{status.ERASE}")
+    assert max(len(part.removeprefix(status.ERASE)) for part in written.split("\r")) < 110
+    line.show("afterwards")
     stream.close()
-    status.show("the terminal is gone")
+    line.show("the terminal is gone")
 
 
 @pytest.mark.parametrize("term", ["xterm", "dumb"])

@@ -163,7 +163,7 @@ def test_a_puzzle_that_is_none(command, name, capsys):
         ("sweep ok grid.toml --best 0", "--best is 0; expected at least 1"),
         ("sweep ok grid.toml --budget -1", "--budget is -1.0; expected more than 0 seconds"),
         ("sweep ok grid.toml --out ok/pieces", "ok/pieces: this is among the files of the puzzle"),
-        ("pair ok --pairing none", "no pairing 'none'"),
+        ("pair ok --pairing none", "--pairing none finds pairs together with the order, which solve does"),
         ("verify ok empty", "empty: no readable answer (Is a directory)"),
         ("verify ok", "an empty answer; expected a file or piece ids"),
         ("verify ok 1,1", "names piece 1 more than once"),
