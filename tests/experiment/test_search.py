@@ -104,7 +104,7 @@ def test_a_published_hash_decides(puzzle):
     ("config", "why"),
     [
         ({"method": "nonsense"}, "no method 'nonsense'"),
-        ({"options": {"nonsense": 1}}, "beam has no option 'nonsense'"),
+        ({"options": {"nonsense": 1}}, "relaxation and reannealing have no option 'nonsense'"),
         ({"rows": 0}, "rows is 0"),
         ({"seed": -1}, "seed is -1"),
         ({"seed": 2**31}, "seed is 2147483648"),
