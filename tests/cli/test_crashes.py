@@ -58,8 +58,11 @@ def only_line(err):
 def refused(process, code=2):
     """Return the one line that a process ends with."""
     out, err = process.communicate(timeout=LONG)
-    assert (process.returncode, out) == (code, ""), err
-    return only_line(err)
+    assert process.returncode == code, err
+    line = only_line(err)
+    if out:  # with --json, the error is an object, too
+        assert json.loads(out) == {"error": line.removeprefix("jaxsolve: error: "), "exit_code": code}
+    return line
 
 
 def wait_for(path, process):
