@@ -1,7 +1,8 @@
-"""Draw the pictures of the README from a run on the embedded puzzle: ``python scripts/make_pictures.py``.
+"""Draw the pictures of README and manual: ``python scripts/make_pictures.py``.
 
-They show no piece ids: only the hash of that puzzle's answer is kept in the project. The run, and so every picture but
-for what depends on its speed, is the same each time.
+One shows the problem; the others come from a run on the embedded puzzle. They show no piece ids: only the hash of that
+puzzle's answer is kept in the project. The run, and so every picture but for what depends on its speed, is the same
+each time.
 """
 
 import tempfile
@@ -27,11 +28,17 @@ SECONDS, MOVING, HOLD = 0.22, 0.12, 2.5
 STYLE = """text{font:12px system-ui,Arial,sans-serif;fill:INK}.paper{fill:PAPER}.axis{stroke:FAINT}
 .best{fill:none;stroke:LINE;stroke-width:2}.ahead{fill:none;stroke:GRID;stroke-width:2}.cursor{stroke:FAINT}
 """
+PROBLEM = (
+    ".end{fill:#888}.cell{fill:#8885}.axis{fill:none}.arrow{fill:none;stroke:#888;stroke-width:2}.small{opacity:.8}"
+)
+HUES = (42, 4, 205, 150)
+"""Of the pairs in the picture of the problem."""
 
 
 def main() -> None:
     """Solve the embedded puzzle and draw what came of it."""
     PICTURES.mkdir(exist_ok=True)
+    (PICTURES / "problem.svg").write_text(problem_svg())
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "demo"
         app(["solve", "demo", *OPTIONS, "--out", str(run)], standalone_mode=False)
@@ -42,6 +49,61 @@ def main() -> None:
                 for name, dark in ((figure.name, False), (f"{figure.name}-dark", True)):
                     drawn = smaller(svg(figure.chart, dark=dark).decode(), theme(dark)["font"])
                     (PICTURES / f"{name}.svg").write_text(drawn)
+
+
+def problem_svg() -> str:
+    """Return what goes in and what comes out: a pile of layers and a table, pairs, an order, and the net."""
+    order = [2, 0, 3, 1]  # of the pairs, in the answer
+    pile = [(16, 22, -14, 2, 0), (66, 14, 9, 0, 1), (112, 30, -6, 1, 0), (24, 62, 12, 3, 1), (70, 58, -10, 1, 1),
+            (116, 72, 15, 0, 0), (20, 104, -7, 2, 1), (68, 100, 8, 3, 0)]  # fmt: skip
+    drawn = "".join(
+        f'<g transform="rotate({turn} {x + 15} {y + 12})">{_half(x, y, pair, side)}</g>'
+        for x, y, turn, pair, side in pile
+    )
+    drawn += f'<rect class="end" x="122" y="112" width="10" height="24" rx="3"/>{_table(16, 152)}'
+    for row in range(4):
+        drawn += _half(234, 22 + 34 * row, row, 0) + _half(268, 22 + 34 * row, row, 1)
+        drawn += _block(384, 22 + 34 * row, order[row])
+        drawn += f'<text class="small" x="370" y="{38 + 34 * row}">{row + 1}</text>'
+    drawn += '<path class="axis" d="M498 90h208"/><rect class="end" x="690" y="79" width="8" height="22" rx="3"/>'
+    for row, pair in enumerate(order):
+        x = 506 + 45 * row
+        drawn += f'<path class="axis" d="M{x - 3} 90c2 -36 40 -36 42 0"/>'
+        drawn += f'<g transform="translate({x} 81.6) scale(.6 .7)">{_block(0, 0, pair)}</g>'
+    for x in (176, 318, 454):
+        drawn += f'<path class="arrow" d="M{x} 90h26m-7 -6l7 6l-7 6"/>'
+    named = [(16, "layers, unlabelled"), (234, "pairs"), (366, "order"), (500, "the net")]
+    drawn += "".join(f'<text x="{x}" y="206">{text}</text>' for x, text in named)
+    drawn += '<text class="small" x="84" y="166">inputs and</text><text class="small" x="84" y="180">predictions</text>'
+    style = _colors(False) + PROBLEM + f"@media(prefers-color-scheme:dark){{{_colors(True)}}}"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} 220" width="{WIDTH}" height="220">'
+        "<title>A pile of layers and a table become pairs, the pairs an order, and the order the net</title>"
+        f'<style>{style}</style><rect class="paper" width="{WIDTH}" height="220"/>{drawn}</svg>\n'
+    )
+
+
+def _half(x: float, y: float, pair: int, side: int) -> str:
+    """Return a half of a block; of a pair, both have its color."""
+    points = f"{x},{y} {x + 30},{y + 5} {x + 30},{y + 19} {x},{y + 24}"
+    if side == 0:
+        points = f"{x},{y + 5} {x + 30},{y} {x + 30},{y + 24} {x},{y + 19}"
+    return f'<polygon points="{points}" fill="hsl({HUES[pair]} 72% 56%)"/>'
+
+
+def _block(x: float, y: float, pair: int) -> str:
+    """Return a block of two halves."""
+    return _half(x, y, pair, 0) + _half(x + 30, y, pair, 1)
+
+
+def _table(x: int, y: int) -> str:
+    """Return a table; its last column is the predictions."""
+    cells = [(column, row) for row in range(3) for column in range(4)]
+    return "".join(
+        f'<rect class="{"end" if column == 3 else "cell"}" x="{x + 15 * column}" y="{y + 10 * row}" width="13" '
+        'height="8"/>'
+        for column, row in cells
+    )
 
 
 def replay_svg(record: Record) -> str:

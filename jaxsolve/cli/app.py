@@ -10,7 +10,7 @@ from jaxsolve.cli.commands import SETTINGS, Command, Group
 from jaxsolve.cli.export import export
 from jaxsolve.cli.generate import generate
 from jaxsolve.cli.inspect import inspect
-from jaxsolve.cli.keys import keys
+from jaxsolve.cli.manual import manual
 from jaxsolve.cli.options import options
 from jaxsolve.cli.pair import pair
 from jaxsolve.cli.profile import profile
@@ -85,7 +85,7 @@ for command in (
     generate,
     profile,
     options,
-    keys,
+    manual,
     version,
 ):
     app.command(cls=Command)(command)

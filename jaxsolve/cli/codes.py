@@ -29,7 +29,7 @@ MEANINGS = {
     "at once)",
     128 + signal.SIGTERM: "terminated; the best answer is printed and saved within two seconds",
 }
-"""The README has the same table."""
+"""The page ``json`` of the manual has the same table."""
 
 
 def of(status: str, *, exact: bool = False) -> int:

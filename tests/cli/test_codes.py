@@ -1,4 +1,4 @@
-"""Every exit code of the table in the README; 3, 130 and 143 are tested where processes die and are interrupted, too."""
+"""Every exit code of the table in the manual; 3, 130 and 143 are tested where processes die and are interrupted, too."""
 
 import re
 
@@ -7,9 +7,9 @@ import pytest
 from jaxsolve.backend import ProcessLost
 from jaxsolve.cli import codes, terminal, version
 from jaxsolve.cli.app import app, run
+from jaxsolve.cli.manual import page
 from jaxsolve.errors import UsageError
 from jaxsolve.experiment.search import JointSolution
-from tests.conftest import ROOT
 
 
 def raising(failure: BaseException):
@@ -19,8 +19,8 @@ def raising(failure: BaseException):
     return fail
 
 
-def test_the_readme_and_the_help_have_the_table(capsys):
-    rows = re.findall(r"^\| (\d+) \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+def test_the_manual_and_the_help_have_the_table(capsys):
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", page("json"), re.MULTILINE)
     assert {int(code): meaning for code, meaning in rows} == codes.MEANINGS
     assert run(["--help"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
