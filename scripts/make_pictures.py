@@ -46,9 +46,8 @@ def main() -> None:
         (PICTURES / "replay.svg").write_text(replay_svg(record))
         for figure in report_of(record).figures:
             if figure.name in FIGURES:
-                for name, dark in ((figure.name, False), (f"{figure.name}-dark", True)):
-                    drawn = smaller(svg(figure.chart, dark=dark).decode(), theme(dark)["font"])
-                    (PICTURES / f"{name}.svg").write_text(drawn)
+                drawn = smaller(svg(figure.chart, dark=False).decode(), theme(False)["font"])
+                (PICTURES / f"{figure.name}.svg").write_text(drawn)
 
 
 def problem_svg() -> str:
