@@ -152,7 +152,7 @@ Json = Annotated[
     bool,
     typer.Option(
         "--json",
-        help="Print one JSON object, an error as well: 'jaxsolve keys' says what is in it.",
+        help="Print one JSON object, an error as well: 'jaxsolve manual json' says what is in it.",
         rich_help_panel=PRINTED,
     ),
 ]

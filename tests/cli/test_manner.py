@@ -12,7 +12,6 @@ import pytest
 from jaxsolve import errors
 from jaxsolve.cli import status, terminal
 from jaxsolve.cli.app import app, run
-from jaxsolve.cli.keys import ERROR, KEYS
 from jaxsolve.puzzle import demo_puzzle, write_puzzle
 from tests.cli import call
 
@@ -50,7 +49,7 @@ def hopeless(tmp_path_factory):
         (["solve", "--set", "relaxtion.width=1"], "'relaxtion'; did you mean 'relaxation'? Before the dot"),
         (["search", "--method", "anealing"], "no method 'anealing'; did you mean 'annealing'? Choose"),
         (["generate", "new", "--optimiser", "adma"], "no optimiser 'adma'; did you mean 'adam'? Choose"),
-        (["keys", "slove"], "no command 'slove'; did you mean 'solve'?"),
+        (["slove"], "no command 'slove'; did you mean 'solve'?"),
         (["solve", "--seed", "x"], "--seed is 'x'; expected a whole number; see 'jaxsolve solve --help'"),
         (["solve", "--budget=soon"], "--budget is 'soon'; expected a number"),
         (["solve", "--rows"], "--rows needs a value behind it"),
@@ -68,7 +67,6 @@ def test_what_is_nearly_right_is_told(arguments, told, capsys):
         assert told in line
         if extra:
             found = json.loads(out)
-            assert set(found) == set(ERROR)
             assert found == {"error": line.removeprefix("jaxsolve: error: "), "exit_code": 2}
         else:
             assert out == ""
@@ -143,49 +141,6 @@ def test_what_is_missing_is_installed_from_where_the_package_came(url, here, tmp
         assert told == f"pip install {'-e ' if url['dir_info'] else ''}'{place}[report]'"
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
-        ("solve", ["solve"]),
-        ("search", ["search", "--activation", "relu"]),
-        ("inspect", ["inspect"]),
-        ("pair", ["pair", "--pairing", "trace"]),
-        ("verify", ["verify", "demo", WRONG]),
-        ("export", ["export", "demo", RIGHT, "-o", "{}/net.safetensors"]),
-        (
-            "generate",
-            [
-                "generate",
-                "--output",
-                "{}/new",
-                "--blocks",
-                "2",
-                "--features",
-                "3",
-                "--train-rows",
-                "50",
-                "--epochs",
-                "0",
-            ],
-        ),
-        ("profile", ["profile", "--rows", "16", "--batch", "2", "--repeats", "1"]),
-        ("runs", ["runs"]),
-    ],
-)
-def test_objects_have_the_keys_that_are_documented(name, arguments, tmp_path):
-    found = json.loads(call(*(word.format(tmp_path) for word in arguments), "--json").stdout)
-    assert set(found) == set(KEYS[name])
-
-
-def test_keys_are_shown_for_every_command_that_prints_objects():
-    shown = call("keys").stdout
-    for name, keys in KEYS.items():
-        assert f"jaxsolve {name}\n" in shown
-        assert all(key in shown for key in keys)
-    assert json.loads(call("keys", "pair", "--json").stdout) == {"pair": KEYS["pair"], "error": ERROR}
-    assert "exit_code" in call("keys", "pair").stdout
-
-
 def test_every_command_is_quiet_on_demand():
     for command in app.registered_commands:
         name = command.name or command.callback.__name__
@@ -227,7 +182,7 @@ def test_the_first_sign_of_life_comes_before_anything_is_loaded():
 
 def test_it_is_a_plain_line_on_a_dumb_terminal_and_nothing_where_nothing_is_wanted():
     assert first_output(["inspect"], TERM="dumb")[0].startswith(b"jaxsolve: reading the puzzle\r\n")
-    for silent in (["inspect", "-q"], ["inspect", "--json"], ["inspect", "--help"], ["keys", "pair"]):
+    for silent in (["inspect", "-q"], ["inspect", "--json"], ["inspect", "--help"], ["manual", "json"]):
         assert b"reading" not in first_output(silent, TERM="xterm")[1]
 
 
