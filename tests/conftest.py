@@ -9,6 +9,7 @@ import pytest
 import threadpoolctl
 from jaxtyping import install_import_hook
 
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and commands obey it
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # workers and processes share a GPU
 
 with install_import_hook(["jaxsolve.architecture.device", "jaxsolve.backend", "jaxsolve.engine"], "beartype.beartype"):

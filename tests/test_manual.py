@@ -282,5 +282,9 @@ def test_what_solve_prints_is_what_the_readme_says(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     (shown,) = blocks(ROOT / "README.md", "text")
     told = re.sub(r"solve-demo-[\d-]+", "solve-demo-20261130-093056", call("solve").stdout)
-    normal = lambda text: " ".join(re.sub(r"answer .*?sha256", "answer sha256", re.sub(r"[\d.]+ s\n", "s\n", text.strip()), flags=re.DOTALL).split())
+    normal = lambda text: " ".join(
+        re.sub(
+            r"answer .*?sha256", "answer sha256", re.sub(r"[\d.]+ s\n", "s\n", text.strip()), flags=re.DOTALL
+        ).split()
+    )
     assert normal(shown) == normal(told)

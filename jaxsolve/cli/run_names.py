@@ -9,6 +9,7 @@ from jaxsolve.cli import terminal
 from jaxsolve.errors import AnswerError, UsageError
 from jaxsolve.puzzle import read_whole_answer
 from jaxsolve.records import data_folder, find_run, read_record
+from jaxsolve.records.folders import RECORD
 
 if TYPE_CHECKING:
     from jaxsolve.puzzle import Answer
@@ -52,8 +53,12 @@ def resumed(text: str | None, command: str) -> Path | None:
     if text is None:
         return None
     path = Path(text)
+    if path.is_file():
+        if any(RECORD.fullmatch(one.name) for one in path.parent.iterdir()):
+            return path.parent
+        raise UsageError(f"{text}: this is a file; --resume takes the name of a run, or its folder")
     if path.exists() or len(path.parts) > 1:
-        return path.parent if path.is_file() else path
+        return path
     record = find_run(text, base_of())
     begun = read_record(record).fields["command"]
     if begun != command:

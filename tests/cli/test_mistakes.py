@@ -19,7 +19,7 @@ TABLES = {
     "inf": table_with(lambda lines: [*lines[:3], "-inf" + lines[3][lines[3].index(",") :], *lines[4:]]),
     "word": table_with(lambda lines: [*lines[:3], "word" + lines[3][lines[3].index(",") :], *lines[4:]]),
     "short": table_with(lambda lines: [*lines, "1,2"]),
-    "headless": table_with(lambda lines: [lines[0].replace("pred", "prediction"), *lines[1:]]),
+    "headless": table_with(lambda lines: [lines[0].replace("pred", "answer"), *lines[1:]]),
     "rowless": table_with(lambda lines: lines[:1]),
     "blank": lambda text: "",
 }
@@ -191,7 +191,7 @@ def test_a_puzzle_that_is_none(command, name, capsys):
         ("profile ok --screen luck", "no neighbourhood 'luck'"),
         ("profile ok --precision luck", "no precision 'luck'"),
         ("profile ok --trace text", "text: cannot be a folder for --trace"),
-        ("report", "missing RUN...: name of a run"),
+        ("report", "missing RUN...: a run: its name"),
         ("report luck", "no run 'luck'"),
         ("report empty", "no run 'empty'"),
         ("report text", "text: this record cannot be read"),
