@@ -18,8 +18,12 @@ def share_words(mse: float, variance: float) -> str:
     """Return R² in words, the share of a variance that is accounted for, to be told from 1; nothing without one."""
     if not (variance > 0 and np.isfinite(mse)):
         return ""
-    r2 = 1 - mse / variance
-    return f"R² {r2:.6g}" if r2 < 1 - 1e-5 else f"R² 1 - {mse / variance:.2g}"
+    return f"R² {r2_words(mse / variance)}"
+
+
+def r2_words(left: float) -> str:
+    """Return R² in words where so much of the variance is not accounted for."""
+    return f"{1 - left:.6g}" if left > 1e-5 else f"1 - {left:.2g}"
 
 
 def error_words(mse: float, variance: float, digits: int = 3) -> str:

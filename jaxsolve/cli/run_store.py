@@ -30,6 +30,8 @@ TROUBLE = (OutputError, OSError, RuntimeError)
 
 def check_folder(folder: Path, option: str) -> None:
     """Make a folder if it is not there; `OutputError`, before any work is done, if it cannot be written."""
+    if folder.is_file():
+        raise OutputError(f"{folder}: cannot be a folder for {option}, as it is a file; name another")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

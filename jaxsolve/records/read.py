@@ -7,6 +7,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, TypeGuard
 
+from jaxsolve.certificate.certify import r2_words
 from jaxsolve.errors import UsageError
 from jaxsolve.files import unsealed
 from jaxsolve.records.files import is_open
@@ -163,10 +164,8 @@ def read_record(path: Path, most_bytes: int = 64 << 20) -> Record:
 
 
 def share_words(r2: float | None) -> str:
-    """Return R² as people read it, to be told from 1; a dash where it is not known."""
-    if r2 is None:
-        return "-"
-    return f"{r2:.4g}" if r2 < 1 - 1e-4 else f"1 - {1 - r2:.2g}"
+    """Return R² as people read it; a dash where it is not known."""
+    return "-" if r2 is None else r2_words(1 - r2)
 
 
 def summary(record: Record) -> dict[str, Any]:

@@ -69,7 +69,8 @@ def _fall(best: Sequence[tuple[int, float, float]]) -> str:
     how = f" ({decades:.2g} powers of ten)" if decades >= 1 else ""
     which = "half of these" if decades >= 1 else "half of it"
     work = f"{ended - begun:.2g} s and {done - spent:,} evaluations{start}"
-    return f"MSE falls from {first:.3g} to {last:.3g}{how} in {work}; {which} in the first {half:.2g} s."
+    when = f"in the first {half:.2g} s" if half < 0.8 * (ended - begun) else "at the very end"
+    return f"MSE falls from {first:.3g} to {last:.3g}{how} in {work}; {which} {when}."
 
 
 def probe_errors(history: History, note: str) -> Figure:
