@@ -1,5 +1,10 @@
 from .cache import keep_programs as keep_programs
-from .compile import compile_ahead as compile_ahead, compile_seconds as compile_seconds, compiled as compiled
+from .compile import (
+    compile_ahead as compile_ahead,
+    compile_seconds as compile_seconds,
+    compiled as compiled,
+    compiled_programs as compiled_programs,
+)
 from .cores import CORES as CORES
 from .devices import device_names as device_names, mesh as mesh, plain_way as plain_way
 from .distributed import (

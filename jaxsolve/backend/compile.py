@@ -29,13 +29,14 @@ _COMPILE_EVENTS = frozenset(
 )
 _seconds = 0.0
 _programs = 0
+_compiled = 0
 _ahead: threading.Thread | None = None
 
 
 def _listen(event: str, duration_secs: float, **kwargs: str | int) -> None:
-    global _programs, _seconds
+    global _compiled, _programs, _seconds
     if event == "/jax/core/compile/backend_compile_duration":
-        _programs += 1
+        _programs, _compiled = _programs + 1, _compiled + 1
     if event in _COMPILE_EVENTS and threading.current_thread() is not _ahead:
         _seconds += duration_secs
 
@@ -46,6 +47,11 @@ jax.monitoring.register_event_duration_secs_listener(_listen)
 def compile_seconds() -> float:
     """Return the seconds this process has spent in tracing, lowering and compiling, or waiting for it."""
     return _seconds
+
+
+def compiled_programs() -> int:
+    """Return how many programs this process has compiled, or read from where they are kept."""
+    return _compiled
 
 
 def forget_programs(*, every: int = 16, most_mapped: float = 0.5) -> None:

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from jax import lax
 from jax.sharding import Mesh
+from numpy.typing import DTypeLike
 
 from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import SHARDED, by_device, sharded
@@ -28,10 +29,10 @@ def _copied(a: jax.Array, *, over: Mesh) -> jax.Array:
     return sharded(lambda a: a + 1.0, over, SHARDED, SHARDED)(a)
 
 
-def matmul_flops(over: Mesh, tier: Tier) -> Callable[[], float]:
+def matmul_flops(over: Mesh, tier: Tier, dtype: DTypeLike = np.float32) -> Callable[[], float]:
     """Return what measures the rate of large matrix products on all devices at once, in operations a second."""
     size, products = 1024 if _on_cpu(over) else 8192, 8  # some tenths of a second
-    a = by_device(over, lambda: np.full((1, size, size), 1 / size, np.float32))
+    a = by_device(over, lambda: np.full((1, size, size), 1 / size, dtype))
     run = partial(_products, a, over=over, tier=tier, products=products)
     jax.block_until_ready(run())
     return lambda: 2 * over.size * products * size**3 / seconds(run)

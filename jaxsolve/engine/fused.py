@@ -107,11 +107,15 @@ def fused_losses(
     ins: Int[Array, "M N"],
     outs: Int[Array, "M N"],
     *,
+    size: int | None = None,
+    warps: int = 4,
+    stages: int = 2,
     interpret: bool = False,
 ) -> Float[Array, " M"]:
     """Return the loss of each candidate, which goes on from `states[start]` at position `start`.
 
     Widths are filled up with zeros to multiples of 16: what comes out of them meets zero weights.
+    `size` rows of a program (None: those of `TILES`), `warps` and `stages` are the shape of the kernel.
     `interpret` computes in float32 on any platform what the kernel would, slowly.
     """
     from jax.experimental import pallas as pl
@@ -122,7 +126,7 @@ def fused_losses(
         return jnp.pad(table, [(0, 0)] * (table.ndim - len(missing)) + missing[::-1])
 
     least = 16  # width of a product on tensor cores
-    p, rows, size = problem.pieces, problem.rows, TILES[problem.tier]
+    p, rows, size = problem.pieces, problem.rows, size or TILES[problem.tier]
     states, y = fill(states, least, size), fill(problem.y, size)
     weights = (
         fill(p.w_in, least, least),
@@ -144,7 +148,7 @@ def fused_losses(
         kernel,
         grid=grid,
         out_shape=jax.ShapeDtypeStruct(grid, jnp.float32),
-        compiler_params=triton.CompilerParams(num_warps=4, num_stages=2),
+        compiler_params=triton.CompilerParams(num_warps=warps, num_stages=stages),
         interpret=interpret,
     )(start, ins, outs, states, y, *weights)
     return jnp.sum(sums, axis=1) / rows
