@@ -122,6 +122,7 @@ def rows_of(points: "Sequence[Point]") -> list[dict[str, Any]]:
             "series": f"{point.series}, {one['way']}" if "fused" in ways else f"{point.series}",
             "value": point.value,
             "rate": one["items_per_second"],
+            "unit": one["unit"],
             "share": one["share_of_peak"],
         }
         for point, one in measured

@@ -13,7 +13,7 @@ def scaling(rows: Sequence[Row], axis: str, note: str = "") -> Chart:
     Parameters
     ----------
     rows
-        For each measurement its `series`, `value`, `rate` a second, and `share` of the peak; None: it has none.
+        For each measurement its `series`, `value`, `rate` in `unit` a second, and `share` of the peak, or None.
     axis
         What the values are.
     note
@@ -24,7 +24,7 @@ def scaling(rows: Sequence[Row], axis: str, note: str = "") -> Chart:
     scale = alt.Scale(type="log", base=2, nice=False, padding=12)
     x = alt.X("value:Q", title=axis, scale=scale, axis=alt.Axis(values=ticks, format="~s", labelOverlap="greedy"))
     color = alt.Color("series:N", title=None, sort=None)
-    shape = alt.Shape("series:N", title=None, sort=None)
+    shape = alt.Shape("series:N", sort=None, legend=None)
     tips: list[Any] = [alt.Tooltip("series:N"), alt.Tooltip("value:Q", title=axis)]
 
     def panel(name: str, y: Chart, height: int) -> Chart:
@@ -34,7 +34,8 @@ def scaling(rows: Sequence[Row], axis: str, note: str = "") -> Chart:
         tooltip = [*tips, alt.Tooltip(f"{name}:Q", format=".3~s")]
         return (base.mark_line() + dots.encode(tooltip=tooltip)).properties(width=520, height=height)
 
-    panels = [panel("rate", logarithmic("rate", "a second", [row["rate"] for row in given]), 240)]
+    units = " or ".join(dict.fromkeys(row["unit"] for row in given))
+    panels = [panel("rate", logarithmic("rate", f"{units} a second", [row["rate"] for row in given]), 240)]
     shares = [row["share"] for row in given if row["share"] is not None]
     if shares:
         # up to the peak, or to what was measured where that is more
