@@ -40,15 +40,19 @@ def key_of(line: Row) -> tuple[Any, ...]:
 
 def read(results: Path) -> list[Row]:
     """Return the lines of a file, the last of each section; one that was cut short is none."""
-    found = {}
-    for text in results.read_text().splitlines() if results.exists() else ():
+    lines = objects(results.read_text()) if results.exists() else []
+    return list({key_of(line): line for line in lines if line.get("measure") == "gpu"}.values())
+
+
+def objects(text: str) -> list[Row]:
+    """Return the JSON objects that lines of a text are."""
+    found = []
+    for line in text.splitlines():
         try:
-            line = json.loads(text)
+            found.append(json.loads(line))
         except ValueError:
             continue
-        if line.get("measure") == "gpu":
-            found[key_of(line)] = line
-    return list(found.values())
+    return [one for one in found if isinstance(one, dict)]
 
 
 def todo(given: argparse.Namespace, done: list[Row], code: str) -> list[str]:
@@ -81,7 +85,7 @@ def apart(name: str, given: argparse.Namespace, limit: float) -> tuple[str, str 
                 child.wait()
         for stream in (out, err):
             stream.seek(0)
-        rows = [json.loads(line) for line in out.read().splitlines() if line.startswith("{") and line.endswith("}")]
+        rows = objects(out.read())
         said = err.read().strip().splitlines()[-1:]
     error = {"done": None, "overran": f"not done within {limit:.0f} s"}.get(status, _first_line(said))
     return status, error, rows

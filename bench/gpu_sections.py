@@ -127,7 +127,7 @@ def widths(job: Job) -> Iterator[Row]:
     from jaxsolve.run import Run
 
     puzzle = measured_puzzle(job)
-    values = [2, 4] if job.small else [10, 100, 1000, 10_000, 100_000]
+    values = [4] if job.small else [10, 100, 1000, 10_000, 100_000]
     rows, repeats = (64, 1) if job.small else (1000, 2)
     at = lambda width: works(puzzle.blocks, widths=[width])
     grid = {"rows": min(rows, puzzle.rows), "devices": _devices(), "run": Run(), "repeats": repeats}
@@ -187,7 +187,7 @@ def blind(job: Job) -> Iterator[Row]:
     """Yield what a beam by probes makes of the famous puzzle, told nothing."""
     command = [sys.executable, "-m", "jaxsolve", "search", str(job.puzzle), "--method", "probe_beam"]
     command += ["--activation", "relu", "--rows", "64" if job.small else "2000", "--no-record", "--json"]
-    command += ["--set", f"width={1 if job.small else 16}", "--budget", str(20 if job.small else job.limit * 0.8)]
+    command += ["--set", f"width={1 if job.small else 16}", "--budget", str(6 if job.small else job.limit * 0.8)]
     with tempfile.TemporaryDirectory() as cache:
         wall, done = timed(command, cache)
     if not done.stdout:
