@@ -27,10 +27,11 @@ from family import append, code_version
 from gpu_sections import SECTIONS, Job, Section, _first_line
 from machine import machine
 
+from jaxsolve.cli.profile_table import markdown
+from jaxsolve.profiling import Measurement
+
 HERE = Path(__file__).parent
 Row = dict[str, Any]
-HIDDEN = {"tier", "seconds", "applications", "applications_per_second", "bytes_per_second", "unit"}
-"""Fields of measurements that tables leave out; they are in the lines."""
 
 
 def key_of(line: Row) -> tuple[Any, ...]:
@@ -133,11 +134,12 @@ def tables(lines: list[Row]) -> str:
 
 def _tables(rows: list[Row]) -> list[str]:
     """Return rows as tables, those of the same columns together."""
+    measured = [Measurement(**row) for row in rows if "peak_flops" in row]
+    found = [markdown(measured).rstrip()] if measured else []
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
-        shown = {key: value for key, value in row.items() if key not in HIDDEN or "work" not in row}
-        groups.setdefault(tuple(shown), []).append(shown)
-    found = []
+        if "peak_flops" not in row:
+            groups.setdefault(tuple(row), []).append(row)
     for heads, own in groups.items():
         cells = [heads, ["---"] * len(heads), *([_shown(row[head]) for head in heads] for row in own)]
         found.append("\n".join(f"| {' | '.join(line)} |" for line in cells))

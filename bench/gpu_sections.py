@@ -131,7 +131,7 @@ def widths(job: Job) -> Iterator[Row]:
     rows, repeats = (64, 1) if job.small else (1000, 2)
     at = lambda width: works(puzzle.blocks, widths=[width])
     grid = {"rows": min(rows, puzzle.rows), "devices": _devices(), "run": Run(), "repeats": repeats}
-    for point in scale(puzzle, "width", values, at, tier="accept", longest=job.limit / 6, **grid):
+    for point in scale(puzzle, "width", values, at, tier="accept", longest=job.limit / 8, **grid):
         yield asdict(point.found)
 
 

@@ -8,6 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from jaxsolve import __version__
+
 
 def machine() -> dict[str, Any]:
     """Return the processor, the system and the versions."""
@@ -16,7 +18,7 @@ def machine() -> dict[str, Any]:
     if cpuinfo.exists():
         lines = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
         model = f"{len(lines)} x {lines[0]}" if lines else model
-    versions = {name: metadata.version(name) for name in ("jaxsolve", "jax", "jaxlib", "numpy")}
+    versions = {"jaxsolve": __version__} | {name: metadata.version(name) for name in ("jax", "jaxlib", "numpy")}
     return {
         "date": time.strftime("%Y-%m-%d"),
         "cpu": model,

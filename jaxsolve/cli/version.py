@@ -5,15 +5,17 @@ from collections import Counter
 from importlib import metadata
 from typing import Any
 
+from jaxsolve import __version__
 from jaxsolve.cli import arguments, terminal
 from jaxsolve.errors import JaxsolveError
 
-PACKAGES = ("jaxsolve", "jax", "jaxlib", "numpy")
+PACKAGES = ("jax", "jaxlib", "numpy")
 
 
 def versions() -> dict[str, str]:
     """Return the versions that a result depends on."""
-    return {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()}
+    installed = {name: metadata.version(name) for name in PACKAGES}
+    return {"jaxsolve": __version__, **installed, "python": platform.python_version()}
 
 
 @terminal.guarded
