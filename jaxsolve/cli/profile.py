@@ -67,7 +67,14 @@ def profile(
     ] = 10.0,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="FOLDER", help="Folder for the table, JSON, and the chart of a scale."),
+        typer.Option(
+            "-o",
+            "--out",
+            "--output",
+            metavar="DIR",
+            help="Folder for the table, JSON, and the chart of a scale.",
+            rich_help_panel=PRINTED,
+        ),
     ] = None,
     precision: Annotated[
         list[str] | None,
@@ -86,15 +93,7 @@ def profile(
     activation: arguments.Activation = "relu",
     trace: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--trace",
-            "--out",
-            "--output",
-            metavar="DIR",
-            help="Folder for a profile that Perfetto opens.",
-            rich_help_panel=PRINTED,
-        ),
+        typer.Option(metavar="DIR", help="Folder for a profile that Perfetto opens.", rich_help_panel=PRINTED),
     ] = None,
     json: arguments.Json = False,
 ) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxsolve import engine
 from jaxsolve.engine import NEIGHBOURHOODS, Moves, Neighbourhood
-from jaxsolve.errors import UsageError
+from jaxsolve.errors import UsageError, no_such
 from jaxsolve.puzzle import Assembly
 from jaxsolve.search.annealing import Annealing
 from jaxsolve.search.beam import Beam
@@ -75,7 +75,7 @@ def works(
                 raise UsageError(f"{name} is {size}; expected at least 1 {units[name]}")
     for name in [*neighbourhoods, *screens]:
         if name not in NEIGHBOURHOODS:
-            raise UsageError(f"no neighbourhood {name!r}; choose one of {', '.join(NEIGHBOURHOODS)}")
+            raise UsageError(no_such("neighbourhood", name, NEIGHBOURHOODS))
     rng, found = np.random.default_rng(0), []
     for size in batches:
         orders = rng.permuted(np.tile(np.arange(blocks, dtype=np.int32), (2 * size, 1)), axis=1)
