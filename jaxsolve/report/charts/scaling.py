@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jaxsolve.report.charts.axes import logarithmic
 from jaxsolve.report.charts.rendering import Chart, Row, altair, chart_of, titled
 
 
@@ -22,7 +21,7 @@ def scaling(rows: Sequence[Row], axis: str, note: str = "") -> Chart:
     alt, given = altair(), [*rows]
     ticks = sorted({row["value"] for row in given})
     scale = alt.Scale(type="log", base=2, nice=False, padding=12)
-    x = alt.X("value:Q", title=axis, scale=scale, axis=alt.Axis(values=ticks, format="~s", labelOverlap="greedy"))
+    x = alt.X("value:Q", title=axis, scale=scale, axis=alt.Axis(values=ticks, format=",", labelOverlap="greedy"))
     color = alt.Color("series:N", title=None, sort=None)
     shape = alt.Shape("series:N", sort=None, legend=None)
     tips: list[Any] = [alt.Tooltip("series:N"), alt.Tooltip("value:Q", title=axis)]
@@ -35,7 +34,8 @@ def scaling(rows: Sequence[Row], axis: str, note: str = "") -> Chart:
         return (base.mark_line() + dots.encode(tooltip=tooltip)).properties(width=520, height=height)
 
     units = " or ".join(dict.fromkeys(row["unit"] for row in given))
-    panels = [panel("rate", logarithmic("rate", f"{units} a second", [row["rate"] for row in given]), 240)]
+    rate = alt.Axis(format="~s", tickCount=8)
+    panels = [panel("rate", alt.Y("rate:Q", title=f"{units} a second", scale=alt.Scale(type="log"), axis=rate), 240)]
     shares = [row["share"] for row in given if row["share"] is not None]
     if shares:
         # up to the peak, or to what was measured where that is more
