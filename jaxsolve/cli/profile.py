@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
+from inspect import cleandoc
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -99,7 +100,7 @@ def profile(
 ) -> None:
     """Measure how fast candidates are evaluated here, as a share of the machine's own limits.
 
-    Each column of the table:
+    Columns of the table:
     """
     from jaxsolve import backend
     from jaxsolve.profiling import Failure, measure, peaks_on, scale as scaled
@@ -188,7 +189,7 @@ def profile(
         raise UsageError(failed[0].error)
 
 
-profile.__doc__ = f"{profile.__doc__ or ''}\n\n{profile_table.legend()}"
+profile.__doc__ = f"{cleandoc(profile.__doc__ or '')}\n\n{profile_table.legend()}"
 
 
 def _counted(names: list[str]) -> str:

@@ -46,10 +46,8 @@ COLUMNS = (
 
 
 def legend() -> str:
-    """Return what the columns are, a line each, for ``--help``."""
-    wide = max(len(column.head) for column in COLUMNS)
-    lines = [f"{column.head.ljust(wide)}  {column.told}" for column in COLUMNS]
-    return "\n".join(["\b", *lines])  # lines that help leaves as they are
+    """Return what the columns are, a paragraph each, for ``--help``."""
+    return "\n\n".join(f"{column.head}: {column.told}." for column in COLUMNS)
 
 
 def table(found: "Sequence[Measurement]", width: int | None = None) -> str:

@@ -93,7 +93,7 @@ def test_help_fits_into_80_columns_and_explains_every_column(capsys, monkeypatch
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     for column in profile_table.COLUMNS:
-        assert any(re.fullmatch(rf" {re.escape(column.head)} +{re.escape(column.told)} *", line) for line in lines)
+        assert any(re.fullmatch(rf" *{re.escape(column.head)}: {re.escape(column.told)}\.", line) for line in lines)
 
 
 def test_a_scale_leaves_a_table_json_and_a_chart(capsys, tmp_path):
