@@ -24,7 +24,9 @@ class Piece:
     gate: "Piece | None" = None
     """Of a first half, its gate: of another id, or of the same where both are in one piece."""
     transposed: bool | None = False
-    """Whether the file has the weight as `[in, out]`; None: nothing tells, and it is as the file has it."""
+    """Whether the file has the weight as `[in, out]`; None: no bias tells, and it is as the file has it."""
+    kernel: bool = False
+    """Whether it is called a kernel there, which is `[in, out]` most of the time."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -63,6 +65,6 @@ class BlockPiece:
 def missing_ids(pieces: Sequence[Piece | NormPiece | BlockPiece]) -> str:
     """Return the numbers absent between the smallest and the largest id, or nothing if there are none."""
     ids = {piece.id for piece in pieces}
-    if max(ids) - len(ids) > 1000:
+    if max(ids) - len(ids) > 20:
         return "many"
     return ", ".join(str(k) for k in range(max(ids)) if k not in ids)

@@ -12,8 +12,11 @@ from jaxsolve.formats.limits import Limits
 
 BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe\0\0": "utf-32-le", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 """What texts begin with that say their encoding, longer ones before their beginnings."""
+SEPARATOR = re.compile(rb'\A(?:\s*\n)?(?:"?sep=.?"?\r?\n)?')
+"""Empty lines before a table, and what Excel says of it."""
 DELIMITERS = ",;\t|"
 COMMA = re.compile(rb"[+-]?\d*,\d+(?:[eEdD][+-]?\d+)?")
+POINT = re.compile(rb"[+-]?\d*\.\d+(?:[eEdD][+-]?\d+)?")
 FORTRAN = re.compile(rb"[+-]?\d*[.,]?\d*[dD][+-]?\d+")
 EXPONENT = re.compile(rb"(?<=[\d.])[dD](?=[+-]?\d)")
 
@@ -31,7 +34,9 @@ def as_text(data: bytes, name: str, limits: Limits) -> bytes:
     encoding = BOMS.get(bom) or ("utf-16-le" if data[1:2] == b"\0" else "utf-16-be" if data[:1] == b"\0" else "utf-8")
     if encoding == "utf-8":
         data = data.removeprefix(bom)
-        return data if b"\n" in data else data.replace(b"\r", b"\n")
+        data = data if b"\n" in data else data.replace(b"\r", b"\n")
+        before = SEPARATOR.match(data)
+        return data[before.end() :] if before and before.end() else data
     try:
         return data.removeprefix(bom).decode(encoding).encode()
     except UnicodeError as error:
@@ -44,17 +49,25 @@ def delimiter_of(line: bytes) -> str:
     return max(DELIMITERS, key=lambda one: bare.count(one.encode()))
 
 
-def plain(data: bytes, delimiter: str, cells: list[int], *, sample: int = 1 << 16, longest: int = 100) -> bytes:
+def plain(data: bytes, delimiter: str, cells: list[int], *, sample: int = 1 << 14, longest: int = 100) -> bytes:
     """Return a table whose numbers have decimal points and exponents with an e.
 
-    Its first row, within a `sample` of bytes, says how it spells them in `cells`, columns that hold numbers; those as
+    Its first rows, within a `sample` of bytes, say how it spells them in `cells`, columns that hold numbers; those as
     long as `longest` are not looked at.
+
+    Raises
+    ------
+    ValueError
+        Some numbers have decimal commas, others decimal points.
     """
     end = data.find(b"\n") + 1 or len(data)
-    found = _first_row(data[end : end + sample], delimiter)
-    spelled = [found[k].encode() for k in cells if k < len(found) and len(found[k]) < longest]
-    commas = delimiter != "," and any(COMMA.fullmatch(cell) for cell in spelled)
-    fortran = any(FORTRAN.fullmatch(cell) for cell in spelled)
+    found = _rows(data[end : end + sample], delimiter)
+    sure = [row[k].encode() for row in found for k in cells if k < len(row) and len(row[k]) < longest]
+    every = [cell.encode() for row in found for cell in row if len(cell) < longest]
+    commas = delimiter != "," and any(COMMA.fullmatch(cell) for cell in sure)
+    if delimiter != "," and any(map(COMMA.fullmatch, every)) and any(map(POINT.fullmatch, every)):
+        raise ValueError("numbers with decimal commas and with decimal points; expected one kind")
+    fortran = any(FORTRAN.fullmatch(cell) for cell in sure)
     if not (commas or fortran):
         return data
     head, body = data[:end], data[end:]
@@ -62,10 +75,11 @@ def plain(data: bytes, delimiter: str, cells: list[int], *, sample: int = 1 << 1
     return head + (EXPONENT.sub(b"e", body) if fortran else body)
 
 
-def _first_row(body: bytes, delimiter: str) -> list[str]:
-    """Return the cells of the first row that has some; none if that is no row."""
-    lines = (line for line in body.decode(errors="replace").splitlines() if line.strip(delimiter + " "))
+def _rows(body: bytes, delimiter: str, *, most: int = 50) -> list[list[str]]:
+    """Return the cells of the first rows, the last of which may be cut; none where they are no rows."""
+    lines = body.decode(errors="replace").splitlines()[:most]
     try:
-        return [cell.strip() for cell in next(csv.reader(lines, delimiter=delimiter, skipinitialspace=True), [])]
+        rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True)]
     except csv.Error:
         return []
+    return rows[:-1] if len(rows) > 1 else rows

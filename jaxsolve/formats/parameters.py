@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxsolve.formats.natural import natural
 from jaxsolve.formats.state_dicts import STATISTICS, Tensors
 
 NAMES = {
@@ -26,6 +27,8 @@ NAMES = {
 }  # fmt: skip
 """Parameters by the last word of their names in PyTorch, NumPy, Flax, Haiku, Keras, TensorFlow and bitsandbytes."""
 KNOWN = {*NAMES.values()}
+BESIDES = ("n_averaged", "weight_format")
+"""Tensors beside those of layers, which say how they were made."""
 NUMBER = re.compile(r"(arr_)?\d*")
 """What NumPy and lists call what has no name."""
 WORD = re.compile(r"(.+?)(\d*)")
@@ -54,10 +57,13 @@ def by_layer(tensors: Mapping[str, np.ndarray]) -> dict[str, Tensors]:
     told = {name: split(name) for name in tensors}
     plain = len(tensors) > 2 and not any(part in KNOWN for _, part in told.values())
     found, last = dict[str, Tensors](), ""
-    for name, tensor in tensors.items():
-        layer, part = told[name]
+    counted = all(NUMBER.fullmatch(part) for _, part in told.values())
+    for name in sorted(tensors, key=natural) if counted else tensors:
+        tensor, (layer, part) = tensors[name], told[name]
+        if part in BESIDES:
+            continue
         if plain or NUMBER.fullmatch(part):
-            name = ".".join(filter(None, [layer, str(len(found)) if part.startswith("arr_") else part]))
+            name = ".".join(filter(None, [layer, str(len(found)) if counted and not layer else part]))
             last = last if tensor.ndim == 1 and last and [*found[last]] == ["weight"] else name
             layer, part = last, "bias" if last != name else "weight"
         elif part in found.get(layer, {}):
@@ -68,7 +74,8 @@ def by_layer(tensors: Mapping[str, np.ndarray]) -> dict[str, Tensors]:
 
 def split(name: str) -> tuple[str, str]:
     """Return what a tensor's layer is called, and which parameter it is, by PyTorch's name if there is one."""
-    words = [word for word in re.split(r"[./]", name.removesuffix(":0")) if word and word not in COLLECTIONS]
+    name = re.sub(r"\[(\d+)\]", r"_\1", name.removesuffix(":0"))
+    words = [word for word in re.split(r"[./]", name) if word and word not in COLLECTIONS]
     if words[-3:-1] == ["parametrizations", "weight"] and words[-1] in PARAMETRISED:
         return ".".join(words[:-3]), PARAMETRISED[words[-1]]
     if not words:
@@ -78,14 +85,25 @@ def split(name: str) -> tuple[str, str]:
         part = NAMES[last.lower()]
         before = before[:-1] if part in ("scale", "zero") and before[-1:] == ["weight"] else before
         return ".".join(before), part
-    parts = re.split(r"[_\-]", last)
+    if before and before[-1].lower() in NAMES and NAMES[before[-1].lower()] in ("weight", "kernel", "bias"):
+        return ".".join([*before[:-1], last]), NAMES[before[-1].lower()]  # of weights/3 and biases/3
+    parts = re.split(r"[_\- ]", re.sub(r"^(\d+)([a-zA-Z]+)$", r"\1_\2", last))
+    ends = [len(parts) - 1] * (len(parts) > 2 and parts[-1].isdecimal())  # model_W_3
     for size in (2, 1):  # weight_scale before scale
-        for first, end in ((len(parts) - size, len(parts)), (0, size)):
+        for first, end in ((len(parts) - size, len(parts)), (0, size), *((end - size, end) for end in ends)):
             word = WORD.fullmatch("_".join(parts[first:end])) if first >= 0 else None
             if word and word[1].lower() in NAMES and len(parts) + len(word[2]) > size:
                 rest = [*parts[:first], *([word[2]] if word[2] else []), *parts[end:]]
-                return ".".join([*before, "_".join(rest)]), NAMES[word[1].lower()]
+                layer, part = ".".join([*before, "_".join(rest)]), NAMES[word[1].lower()]
+                outer = split(layer) if part in ("scale", "zero") else ("", "")  # of W3_scale
+                return (outer[0] if outer[1] in ("weight", "kernel") else layer), part
     return ".".join(before), last
+
+
+def is_named(name: str) -> bool:
+    """Whether the name of a tensor says which parameter it is, or is a number."""
+    part = split(name)[1]
+    return part in KNOWN or bool(NUMBER.fullmatch(part))
 
 
 def parameters(parts: Mapping[str, np.ndarray]) -> Layer:
@@ -113,13 +131,15 @@ def parameters(parts: Mapping[str, np.ndarray]) -> Layer:
                 raise ValueError(f"{part}_orig {list(own.shape)} and {part}_mask {list(mask.shape)} of other shapes")
             found[part] = own * mask.astype(own.dtype)
     if "weight" in found and found["weight"].dtype.name in WHOLE:
-        found["weight"] = _dequantised(found)
+        found["weight"] = _dequantised(found, kernel)
         found = {name: tensor for name, tensor in found.items() if name not in ("scale", "eighth", "zero")}
     return Layer({name: _squeezed(name, tensor, kernel) for name, tensor in found.items()}, kernel)
 
 
 def _normalised(direction: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Return the weight that weight_norm makes of its direction and the norms of rows or columns."""
+    if size.size == 1:
+        return (direction * (size.reshape(()) / np.linalg.norm(direction.astype(np.float64)))).astype(direction.dtype)
     axes = tuple(axis for axis, n in enumerate(size.shape) if n == 1) if size.ndim == direction.ndim else (1,)
     norms = np.sqrt((direction.astype(np.float64) ** 2).sum(axis=axes, keepdims=True))
     size = size if size.ndim == direction.ndim else size.reshape(-1, *[1] * (direction.ndim - 1))
@@ -128,7 +148,7 @@ def _normalised(direction: np.ndarray, size: np.ndarray) -> np.ndarray:
     return (direction * (size / norms)).astype(direction.dtype)
 
 
-def _dequantised(found: Mapping[str, np.ndarray]) -> np.ndarray:
+def _dequantised(found: Mapping[str, np.ndarray], kernel: bool) -> np.ndarray:
     """Return the weight of whole numbers with a scale: of all, of rows, of columns, or of what its shape says."""
     weight = found["weight"]
     # of LLM.int8() (Dettmers et al. 2022, https://arxiv.org/abs/2208.07339) the scale is that of 127
@@ -142,7 +162,8 @@ def _dequantised(found: Mapping[str, np.ndarray]) -> np.ndarray:
         if side.size == 1:
             return side.reshape(())
         if side.ndim == 1 and weight.ndim == 2 and side.size in weight.shape:
-            return side[:, None] if side.size == weight.shape[0] else side
+            rows = side.size == weight.shape[0] and not (kernel and side.size == weight.shape[1])
+            return side[:, None] if rows else side
         if side.ndim != weight.ndim or any(n not in (1, m) for n, m in zip(side.shape, weight.shape, strict=True)):
             raise ValueError(f"a scale {list(side.shape)} of a weight {list(weight.shape)}; expected one a row")
         return side

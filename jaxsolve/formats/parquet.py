@@ -35,13 +35,15 @@ def read_parquet(data: bytes, name: str, limits: Limits) -> dict[str, np.ndarray
         most = max(limits.free_bytes, limits.inflation * len(data))
         if size > most:
             raise PuzzleError(f"{name}: {len(data)} bytes that hold {size}: taken for an archive bomb and not read")
-        numeric = [one.name for one in schema if pa.types.is_floating(one.type) or pa.types.is_integer(one.type)]
+        tells = pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean, pa.types.is_decimal
+        numeric = [one.name for one in schema if any(tell(one.type) for tell in tells)]
         if len({*schema.names}) < len(schema.names):
             raise PuzzleError(f"{name}: two columns of the same name")
         table = file.read(columns=numeric, use_threads=False)
         if table.num_rows != about.num_rows:
             raise ValueError("another number of rows than it says")
-        columns = {one: table.column(one).cast(pa.float64()).to_numpy() for one in numeric}
+        whole = lambda one: one.cast(pa.int8()) if pa.types.is_boolean(one.type) else one
+        columns = {one: whole(table.column(one)).cast(pa.float64()).to_numpy() for one in numeric}
     except PuzzleError:
         raise
     except Exception as error:  # PyArrow raises kinds of its own on damage

@@ -20,7 +20,7 @@ from jaxsolve.formats.limits import Limits
 TABLE = "historical_data.csv"
 """The table of a puzzle as it was published; others are read, too."""
 PIECES = "pieces"
-TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".parquet")
+TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet", ".pq")
 """What the names of tables end with."""
 
 ENTRY = b"PK\1\2"

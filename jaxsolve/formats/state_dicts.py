@@ -15,6 +15,8 @@ STATISTICS = "batch_stats"
 """Where Flax keeps the running statistics of norms, beside the parameters."""
 BESIDES = ("optim", "sched", "lr_", "scaler", "amp", "ema", "callback", "loop", "hyper", "hparam")
 """What the names of what else they keep begin with."""
+AMOUNTS = ("scale", "scales", "weight_scale", "zero_point", "zero_points", "weight_zero_point", "offset", "scb")
+"""What may be a plain number beside a weight of whole numbers."""
 
 
 @dataclass
@@ -55,9 +57,15 @@ def _inside(value: Any) -> list[tuple[Any, Any]]:
     if isinstance(value, list | tuple):
         return list(enumerate(value))
     state = value.state if isinstance(value, Module) else value
-    if any(isinstance(one, np.ndarray) for one in state.values()):
-        return list(state.items())
     key = next((key for key in STATE_DICTS if isinstance(state.get(key), dict | Module)), None)
-    if key is None:
-        return [(name, one) for name, one in state.items() if not str(name).lower().startswith(BESIDES)]
-    return [(name, state[name]) for name in (key, STATISTICS) if name in state]
+    if key is not None:
+        return [(name, state[name]) for name in (key, STATISTICS) if name in state]
+    plain = any(isinstance(one, np.ndarray) for one in state.values())
+    found = list[tuple[Any, Any]]()
+    for name, one in state.items():
+        if str(name).lower().startswith(BESIDES) and not (plain and isinstance(one, np.ndarray)):
+            continue
+        if plain and str(name).lower() in AMOUNTS and isinstance(one, int | float | list):
+            one = np.asarray(one)
+        found.append((name, one))
+    return found

@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxsolve.errors import PuzzleError
 from jaxsolve.formats.limits import Limits
+from jaxsolve.formats.natural import natural
 from jaxsolve.formats.npz import read_npy, read_npz
 from jaxsolve.formats.pth import read_pth
 from jaxsolve.formats.source import Source, check_entries, is_table
@@ -44,11 +45,13 @@ TYPES = {
 def may_hold(source: Source, file: str) -> bool:
     """Return whether a file may hold tensors, by its first bytes or its suffix."""
     suffix = PurePosixPath(file).suffix.lower()
-    if suffix in UNREAD or is_table(file):
+    if is_table(file):
         return False
     if suffix in KINDS:
         return True
     head = source.head(file, 16)
+    if suffix in UNREAD:
+        return head.startswith(ZIP)  # of PyTorch, by whatever name
     return head.startswith((NPY, ZIP)) or _described(head)
 
 
@@ -87,6 +90,14 @@ def read_tensors(source: Source, file: str) -> Tensors | None:
     except (ValueError, OSError) as error:
         raise PuzzleError(f"{file}: not a readable .{kind} file ({error})") from error
     return None
+
+
+def stem_of(file: str) -> str:
+    """Return the name of a file without the suffixes that such files have; what is behind other points stays."""
+    path = PurePosixPath(file)
+    while path.suffix.lower() in KINDS or (path.suffix.lower() in UNREAD and path.suffix):
+        path = path.with_suffix("")
+    return str(path)
 
 
 def _described(head: bytes) -> bool:
@@ -131,7 +142,7 @@ def _read_safetensors(data: bytes, file: str) -> Tensors:
     except (SafetensorError, ValueError) as error:
         raise PuzzleError(f"{file}: not a readable .safetensors file ({error})") from error
     tensors = Tensors()
-    for name, entry in entries:
+    for name, entry in sorted(entries, key=lambda one: natural(one[0])):  # they come in no order of their own
         if entry["dtype"] not in TYPES:
             raise PuzzleError(f"{file}: tensor {name!r} has type {entry['dtype']}; expected one of {', '.join(TYPES)}")
         tensor = np.frombuffer(entry["data"], dtype=np.dtype(TYPES[entry["dtype"]]))

@@ -10,7 +10,8 @@ from jaxsolve.errors import PuzzleError, UsageError
 from jaxsolve.formats.dialects import as_text
 from jaxsolve.formats.limits import Limits
 from jaxsolve.formats.source import read_file
-from jaxsolve.puzzle.table import LABEL, TARGET, names_in, read_table
+from jaxsolve.puzzle.columns import LABEL, TARGET
+from jaxsolve.puzzle.table import names_in, read_table
 from jaxsolve.puzzle.types import Floats
 
 Draw = Callable[[np.random.Generator, int, int], tuple[Floats, Floats]]

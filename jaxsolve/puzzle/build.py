@@ -134,6 +134,8 @@ def from_arrays(
         raise PuzzleError(f"x and y are {shapes}; expected [rows, inputs] and [rows] or [rows, outputs]")
     if not all(np.isfinite(side).all() for side in table):
         raise PuzzleError("x or y holds NaN or infinite values; expected finite numbers")
+    if table[1].ndim == 2 and table[1].shape[1] == 1:
+        table[1] = table[1][:, 0]
     given = activation != AUTO
     form = canonical(activation if given else "relu")
     return build_puzzle(found, *table, name=name, activation=form, activation_given=given, architecture=architecture)

@@ -5,8 +5,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from jaxsolve.errors import PuzzleError
+from jaxsolve.formats.natural import natural
 
 DIGITS = re.compile(r"\d+")
+PIECE = re.compile(r"(?:^|[./])piece_(\d+)(?!\d)")
+LAST = re.compile(r"^\D*(\d+)\D*$")
 
 
 def numbered(labels: Sequence[str], files: Sequence[str], *, most: int = 9) -> list[int] | None:
@@ -29,6 +32,11 @@ def numbered(labels: Sequence[str], files: Sequence[str], *, most: int = 9) -> l
     PuzzleError
         Two pieces that have one number in their names have the same, or one is too long.
     """
+    for pattern in (PIECE, LAST):  # piece_3 of any names, or one number each
+        found = [pattern.search(label) for label in labels]
+        ids = [int(one[1]) for one in found if one and len(one[1].lstrip("0")) <= most]
+        if len(ids) == len({*ids}) == len(labels):
+            return ids
     kinds = [DIGITS.sub("#", label) for label in labels]
     common = Counter(kind for kind in kinds if "#" in kind).most_common(1)
     if not common or 2 * common[0][1] < len(labels):
@@ -37,7 +45,7 @@ def numbered(labels: Sequence[str], files: Sequence[str], *, most: int = 9) -> l
     columns = [*zip(*(DIGITS.findall(labels[k]) for k in alike), strict=True)]
     alone = len(columns) == 1
     for column in columns[::-1]:
-        long = next((k for k, digits in zip(alike, column, strict=True) if len(digits) > most), None)
+        long = next((k for k, digits in zip(alike, column, strict=True) if len(digits.lstrip("0")) > most), None)
         if long is not None and alone:
             number = DIGITS.findall(labels[long])[0]
             raise PuzzleError(f"{files[long]}: number {number[:12]}… is too long; expected at most {most} digits")
@@ -54,12 +62,6 @@ def numbered(labels: Sequence[str], files: Sequence[str], *, most: int = 9) -> l
             ids |= {k: max(found) + 1 + place for place, k in enumerate(others)}
             return [ids[k] for k in range(len(labels))]
     return None
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """Return what sorts names as people do: f2 before f10."""
-    number = lambda digits: (len(digits.lstrip("0")), digits.lstrip("0"))  # of any length
-    return [number(word) if k % 2 else (-1, word) for k, word in enumerate(re.split(r"(\d+)", name))]
 
 
 def without_common(labels: Sequence[str]) -> list[str]:

@@ -9,11 +9,12 @@ import numpy as np
 
 from jaxsolve.architecture.pieces import BlockPiece, NormPiece, Piece
 from jaxsolve.errors import PuzzleError
-from jaxsolve.formats.parameters import by_layer, parameters, split
+from jaxsolve.formats.natural import natural
+from jaxsolve.formats.parameters import by_layer, is_named, parameters, split
 from jaxsolve.formats.source import PIECES, Source, is_table
 from jaxsolve.formats.state_dicts import Tensors
-from jaxsolve.formats.tensors import ARRAYS, may_hold, read_tensors, unread
-from jaxsolve.puzzle.numbering import natural, numbered, without_common
+from jaxsolve.formats.tensors import ARRAYS, may_hold, read_tensors, stem_of, unread
+from jaxsolve.puzzle.numbering import numbered, without_common
 
 AnyPiece = Piece | NormPiece | BlockPiece
 
@@ -22,7 +23,7 @@ RUNNING = "running_mean", "running_var"
 COUNTER = "num_batches_tracked"
 SHARD = re.compile(r"-\d{5}-of-\d{5}")
 """What the names of the parts of one file have."""
-TRAINING = re.compile(r"(training_args|optimizer|scheduler|scaler|rng_state|trainer_state)\b.*")
+TRAINING = re.compile(r"(training_args|optim|optimizer|scheduler|scaler|rng_state|trainer_state|losses)(\b|_).*")
 """What files are called that trainers keep beside a network."""
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
@@ -97,7 +98,14 @@ def _read(source: Source, files: list[str]) -> dict[str, Tensors]:
             refused.setdefault(str(error).removeprefix(f"{file}: "), []).append(file)
             continue
         if tensors is not None:
-            tables.setdefault(SHARD.sub("", file), {}).update(tensors)
+            tables[file] = tensors
+    wholes = dict[str, list[str]]()
+    for file in tables:
+        wholes.setdefault(SHARD.sub("", file), []).append(file)
+    for whole, shards in wholes.items():
+        names = [name for shard in shards for name in tables[shard]]
+        if len(shards) > 1 and len({*names}) == len(names):  # else each has what the others have
+            tables[whole] = {name: tensor for shard in shards for name, tensor in tables.pop(shard).items()}
     if refused:
         reason, some = max(refused.items(), key=lambda one: len(one[1]))
         more = f" and {len(some) - 1} more files" if len(some) > 1 else ""
@@ -108,7 +116,7 @@ def _read(source: Source, files: list[str]) -> dict[str, Tensors]:
 def _labelled(tables: Mapping[str, Tensors]) -> list[tuple[str, str, Tensors]]:
     """Return what each piece is called, its file and its tensors."""
     alone = {file: tensors for file, tensors in tables.items() if [*tensors] == [""]}
-    stems = {file: str(PurePosixPath(file).with_suffix("")).removeprefix(f"{PIECES}/") for file in tables}
+    stems = {file: stem_of(file).removeprefix(f"{PIECES}/") for file in tables}
     layers = {file: by_layer(tensors) for file, tensors in tables.items() if file not in alone}
     found = list[tuple[str, str, Tensors]]()
     for file, own in layers.items():
@@ -126,8 +134,11 @@ def _labelled(tables: Mapping[str, Tensors]) -> list[tuple[str, str, Tensors]]:
         else:
             front = f"{stems[file]}." if len(layers) > 1 else ""
             found += [(front + layer, file, tensors) for layer, tensors in own.items()]
-    every = by_layer({stems[file]: tensors[""] for file, tensors in alone.items()})
-    origin = {split(stems[file])[0] or stems[file]: file for file in alone}
+    named = {file: stems[file] if is_named(stems[file]) else f"{stems[file]}/weight" for file in alone}
+    every = by_layer(
+        {named[file]: tensors[""] for file, tensors in sorted(alone.items(), key=lambda one: natural(one[0]))}
+    )
+    origin = {split(name)[0] or name: file for file, name in named.items()}
     return found + [(layer, origin.get(layer, layer), tensors) for layer, tensors in every.items()]
 
 
@@ -139,6 +150,7 @@ def _is_block(layers: Mapping[str, Tensors]) -> bool:
 
 def _what_is_there(source: Source, files: list[str]) -> str:
     """Say what a puzzle without pieces holds instead, and the way out."""
+    files = [file for file in files if unread(source, file) is None]
     if files:
         return f"{files[0]} holds no tensors of a layer; expected {PIECES}/piece_K.pth, .npz or .safetensors"
     for file in source.names():
@@ -169,7 +181,7 @@ def piece_of(piece_id: int, file: str, tensors: Tensors) -> AnyPiece:
         raise PuzzleError(f"{file}: holds {_shown(tensors)}; expected one weight and perhaps one bias")
     _check_numbers(file, parts)
     weight, bias = parts["weight"], parts.get("bias")
-    weight, told = _as_rows(weight, bias, kernel) if weight.ndim == 2 else (weight, None)
+    weight, told = _as_rows(weight, bias) if weight.ndim == 2 else (weight, None)
     biases = np.zeros(weight.shape[:1], weight.dtype) if bias is None else bias
     if weight.ndim != 2 or biases.shape != weight.shape[:1] or 0 in weight.shape:
         raise PuzzleError(
@@ -178,11 +190,11 @@ def piece_of(piece_id: int, file: str, tensors: Tensors) -> AnyPiece:
         )
     dtype = max(weight.dtype.name, biases.dtype.name, key=FLOATS.index)
     tables = weight.astype(np.float64), biases.astype(np.float64)
-    return Piece(piece_id, file, *tables, dtype, bias is not None, transposed=told)
+    return Piece(piece_id, file, *tables, dtype, bias is not None, transposed=told, kernel=kernel)
 
 
-def _as_rows(weight: Any, bias: Any, kernel: bool) -> tuple[Any, bool | None]:
-    """Return a weight as `[out, in]`, and whether it was given as `[in, out]`: its bias tells, or its name.
+def _as_rows(weight: Any, bias: Any) -> tuple[Any, bool | None]:
+    """Return a weight as `[out, in]`, and whether it was given as `[in, out]`, which its bias tells.
 
     Nothing tells where both are as long as each other, or there is no bias: None.
     """
@@ -190,7 +202,7 @@ def _as_rows(weight: Any, bias: Any, kernel: bool) -> tuple[Any, bool | None]:
     if bias is not None and rows != columns and bias.shape in ((rows,), (columns,)):
         told = bias.shape == (columns,)
     else:
-        told = True if kernel else None
+        told = None
     return (weight.T if told else weight), told
 
 

@@ -63,10 +63,12 @@ def read_puzzle(
         expected, notes = None, (*notes, f"{HASH_FILE} is not used: names do not say which ids it is of")
 
     def built(table: Table) -> Puzzle:
+        taken = ", ".join(map(repr, table.doubtful))
+        doubts = (f"taken for inputs, though they may be none: {taken}",) if taken else ()
         return build_puzzle(
             pile.pieces, table.x, table.y, name=source.name, activation=activation, activation_given=given,
             architecture=architecture, label=table.label, expected_sha256=expected,
-            notes=(*notes, *table.notes), names=pile.names,
+            notes=(*notes, *table.notes, *doubts), names=pile.names,
             columns=table.inputs,
         )  # fmt: skip
 
@@ -90,7 +92,7 @@ def _table(source: Source, limits: Limits) -> Table:
     names = source.names()
     named = [name for name in names if is_table(name) and PurePosixPath(name).name.split(".")[0] == TABLE.split(".")[0]]
     beside = [name for name in names if is_table(name) and "/" not in name]
-    found = ([TABLE] if TABLE in names else []) or named[:1] or beside
+    found = ([TABLE] if TABLE in names else []) or named or beside
     if not found:
         others = [name for name in names if "/" not in name and PurePosixPath(name).suffix.lower() in UNREAD_TABLES]
         hint = f"; {others[0]} is not read: save it as .csv" if others else ""
@@ -123,5 +125,5 @@ def _expected(source: Source) -> str | None:
     if HASH_FILE not in source.names():
         return None
     # the hash may be followed by a file name, as sha256sum writes it
-    words = source.read(HASH_FILE).decode(errors="replace").split()
+    words = source.read(HASH_FILE).decode("utf-8-sig", errors="replace").split()
     return check_sha256(words[0] if words else "", HASH_FILE)

@@ -13,20 +13,19 @@ from jaxsolve.errors import PuzzleError
 from jaxsolve.formats import parquet
 from jaxsolve.formats.dialects import as_text, delimiter_of, plain
 from jaxsolve.formats.limits import Limits
-from jaxsolve.puzzle.numbering import natural
+from jaxsolve.puzzle.columns import (
+    COUNTERS,
+    LABEL,
+    LABELS,
+    MEASUREMENT,
+    TARGET,
+    in_order,
+    inputs_in,
+    is_doubtful,
+    is_wanted,
+    targets_in,
+)
 from jaxsolve.puzzle.types import Floats
-
-TARGET, LABEL = "pred", "true"
-TARGETS = (
-    TARGET, "prediction", "predictions", "y_pred", "ypred", "y_hat", "yhat", "predicted", "model_output", "output",
-    "outputs",
-)  # fmt: skip
-"""What the column of predictions may be called, capital or small; those of several outputs with numbers behind it."""
-LABELS = ("y_true", "label", "labels", "target", "targets", "ground_truth")
-"""What columns are called that are labels more often than inputs."""
-COUNTERS = ("id", "idx", "index", "row", "unnamed: 0")
-"""What columns are called that number the rows."""
-MEASUREMENT = re.compile(r"measurement_(\d{1,15})", re.IGNORECASE)
 
 
 class Table(NamedTuple):
@@ -47,10 +46,11 @@ class Table(NamedTuple):
 
     def without(self, names: tuple[str, ...]) -> "Table":
         """Return the table without some of its inputs."""
-        kept = [k for k, name in enumerate(self.inputs) if name not in names]
-        said = f"left out of the inputs: {', '.join(map(repr, names))}"
-        inputs = tuple(self.inputs[k] for k in kept)
-        return self._replace(x=np.ascontiguousarray(self.x[:, kept]), inputs=inputs, notes=(*self.notes, said))
+        notes = [*self.notes, f"left out of the inputs: {', '.join(map(repr, names))}"]
+        inputs = in_order([name for name in self.inputs if name not in names], notes)
+        x = np.ascontiguousarray(self.x[:, [self.inputs.index(name) for name in inputs]])
+        doubtful = tuple(name for name in self.doubtful if name not in names)
+        return self._replace(x=x, inputs=tuple(inputs), doubtful=doubtful, notes=tuple(notes))
 
 
 def read_table(data: bytes, file: str, limits: Limits | None = None, *, chunk_cells: int = 1 << 20) -> Table:
@@ -70,31 +70,46 @@ def read_table(data: bytes, file: str, limits: Limits | None = None, *, chunk_ce
     limits = limits or Limits()
     notes = list[str]()
     if data.startswith(parquet.MAGIC):
-        columns = parquet.read_parquet(data, file, limits)
+        columns = _read_parquet(data, file, limits, notes)
         header = [*columns]
-        _require_targets(header, file, ",")
-        columns = {name: column for name, column in columns.items() if column.size or name in _targets(header, file)}
+        columns = {name: column for name, column in columns.items() if column.size}
     else:
         header, columns = _read_text(as_text(data, file, limits), file, limits, chunk_cells, notes)
-    targets = _targets(header, file)
-    inputs = _input_columns(header, columns, targets, file, notes)
+    targets = targets_in(header, file)
+    inputs = inputs_in(header, columns, targets, file, notes)
     for name in (*inputs, *targets):
         _require_numbers(columns[name], name, file)
     label = next((columns[name] for name in header if name.lower() == LABEL and name in columns), None)
     x = np.stack([columns[name] for name in inputs], axis=1)
     known = label is not None and np.isfinite(label).all()
-    single = len(targets) == 1 and targets[0].lower() in TARGETS
+    single = len(targets) == 1
     y = columns[targets[0]].copy() if single else np.stack([columns[name] for name in targets], axis=1)
     if single and targets[0].lower() != TARGET:
         notes.append(f"predictions are the column {targets[0]!r}")
-    doubtful = () if MEASUREMENT.fullmatch(inputs[0]) else tuple(n for n in inputs if _is_doubtful(n, columns[n]))
+    generic = not MEASUREMENT.fullmatch(inputs[0])
+    doubtful = tuple(name for name in inputs if generic and is_doubtful(name, columns[name]))
+    if generic:
+        text = [name for name in header if name and name not in columns and name.lower() not in (TARGET, LABEL)]
+        if text:
+            notes.append(
+                f"no inputs, for they are not all numbers: {', '.join(map(repr, text[:4]))}" + ", …" * (len(text) > 4)
+            )
     return Table(np.ascontiguousarray(x), y, label if known else None, tuple(inputs), doubtful, tuple(notes))
 
 
-def _is_doubtful(name: str, column: Floats) -> bool:
-    """Return whether a column may be no input by its name or, as it numbers the rows, by its values."""
-    counts = len(column) > 2 and bool((np.diff(column) == 1).all())
-    return name.lower() in (*LABELS, *COUNTERS) or counts
+def _read_parquet(data: bytes, file: str, limits: Limits, notes: list[str]) -> dict[str, Floats]:
+    """Return the columns of a Parquet table; those without numbers are empty."""
+    columns = parquet.read_parquet(data, file, limits)
+    header = [*columns]
+    _requiretargets_in(header, file, ",")
+    targets = targets_in(header, file)
+    bad = next((name for name in header if is_wanted(name, targets) and not columns[name].size), None)
+    if bad is not None:
+        raise PuzzleError(f"{file}: column {bad!r} holds no numbers, or no rows")
+    tables = [column for column in columns.values() if column.size]
+    gone = np.isnan(np.stack(tables)).all(axis=0)
+    _note_blank(int(gone.sum()), notes)
+    return {name: column[~gone] if column.size and gone.any() else column for name, column in columns.items()}
 
 
 def _read_text(
@@ -102,8 +117,11 @@ def _read_text(
 ) -> tuple[list[str], dict[str, Floats]]:
     """Return the header of a table, and its numeric columns by name."""
     header, delimiter = _header(data, file, limits)
-    targets = _targets(header, file)
-    data = plain(data, delimiter, [k for k, name in enumerate(header) if _wanted(name, targets)])
+    targets = targets_in(header, file)
+    try:
+        data = plain(data, delimiter, [k for k, name in enumerate(header) if is_wanted(name, targets)])
+    except ValueError as error:
+        raise PuzzleError(f"{file}: {error}") from error
     _check_rows(data, header, file, limits, delimiter)
     table = _read_plain(data, len(header), delimiter)
     if table is not None:
@@ -111,11 +129,6 @@ def _read_text(
         _note_blank(int(gone.sum()), notes)
         return header, dict(zip(header, (table[~gone] if gone.any() else table).T, strict=True))
     return header, _read_any(data, header, file, chunk_cells, delimiter=delimiter, notes=notes)
-
-
-def _wanted(name: str, targets: list[str]) -> bool:
-    """Return whether a column has to hold numbers."""
-    return bool(MEASUREMENT.fullmatch(name)) or name in targets
 
 
 def names_in(line: bytes, file: object, limits: Limits) -> tuple[list[str], str]:
@@ -131,7 +144,7 @@ def names_in(line: bytes, file: object, limits: Limits) -> tuple[list[str], str]
     if count > limits.columns:
         raise PuzzleError(f"{file}: {count} columns; at most {limits.columns} are read")
     try:
-        cells = next(csv.reader([line.decode()], delimiter=delimiter), [])
+        cells = next(csv.reader([line.decode().removeprefix("# ")], delimiter=delimiter), [])
     except (UnicodeDecodeError, csv.Error) as error:
         raise PuzzleError(f"{file}: not a CSV text file ({error})") from error
     return [name.strip() for name in cells], delimiter
@@ -145,14 +158,14 @@ def _header(data: bytes, file: str, limits: Limits) -> tuple[list[str], str]:
     twice = [name for name, count in Counter(header).items() if name and count > 1]
     if twice:
         raise PuzzleError(f"{file}: column {twice[0]!r} appears twice")
-    _require_targets(header, file, delimiter)
+    _requiretargets_in(header, file, delimiter)
     if not re.compile(rb"\S").search(data, end):
         raise PuzzleError(f"{file}: a header but no rows of data")
     return header, delimiter
 
 
-def _require_targets(header: list[str], file: str, delimiter: str) -> None:
-    if _targets(header, file):
+def _requiretargets_in(header: list[str], file: str, delimiter: str) -> None:
+    if targets_in(header, file):
         return
     if header and all(re.fullmatch(r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?", name) for name in header):
         raise PuzzleError(f"{file}: numbers in the first line; expected the names of columns, {TARGET!r} among them")
@@ -206,8 +219,8 @@ def _read_any(
     import pandas as pd
 
     measured = any(MEASUREMENT.fullmatch(name) for name in header)
-    targets = _targets(header, file)
-    wanted = [_wanted(name, targets) for name in header]
+    targets = targets_in(header, file)
+    wanted = [is_wanted(name, targets) for name in header]
     labels = [name.lower() == LABEL for name in header]
     parts: dict[int, list[Floats]] = {
         k: [] for k, name in enumerate(header) if wanted[k] or labels[k] or (name and not measured)
@@ -228,6 +241,12 @@ def _read_any(
                 blank += len(whole) - len(rows)
                 for k in [*parts]:
                     if not (wanted[k] or labels[k] or pd.api.types.is_numeric_dtype(frame[k])):
+                        numbers = ~np.isnan(np.asarray(pd.to_numeric(frame[k], errors="coerce"), np.float64))
+                        good, seen = int(numbers.sum()) + sum(map(len, parts[k])), start + len(frame)
+                        if 2 * good > seen and k not in gaps:  # numbers with a mistake among them, and no text
+                            row = int((~numbers).argmax())
+                            cell = repr(str(frame[k].iloc[row])[:80])
+                            raise _not_a_number(file, start + int(rows[row]), header[k], cell)
                         del parts[k]
                         continue
                     part = np.asarray(pd.to_numeric(frame[k], errors="coerce"), dtype=np.float64)
@@ -250,7 +269,7 @@ def _read_any(
         raise PuzzleError(f"{file}: a header but no rows of data")
     _note_blank(blank, notes)
     for k, row in gaps.items():
-        if k in parts and k in filled:
+        if k in parts and k in filled and header[k].lower() not in (*LABELS, *COUNTERS):
             raise _not_a_number(file, row, header[k], "an empty cell")
     return {header[k]: np.concatenate(part) for k, part in parts.items() if k not in gaps}
 
@@ -264,55 +283,6 @@ def _note_blank(rows: int, notes: list[str]) -> None:
 
 def _not_a_number(file: str, row: int, name: str, cell: str) -> PuzzleError:
     return PuzzleError(f"{file}: data row {row + 1}, column {name!r}: {cell}; expected a number")
-
-
-def _targets(header: list[str], file: str) -> list[str]:
-    """Return the columns of predictions, those of several outputs by number."""
-    small = {name.lower(): name for name in header[::-1]}
-    for target in TARGETS:
-        if target in small:
-            return [small[target]]
-        if found := _numbered(header, re.compile(rf"{target}_?(\d{{1,9}})", re.IGNORECASE), f"{target}_", file):
-            return found
-    return []
-
-
-def _numbered(header: list[str], pattern: re.Pattern[str], prefix: str, file: str) -> list[str]:
-    """Return the columns with such names by their numbers, which have to be all from 0 or 1 on."""
-    numbers: dict[int, str] = {}
-    for name in header:
-        if match := pattern.fullmatch(name):
-            if int(match[1]) in numbers:
-                raise PuzzleError(f"{file}: column {numbers[int(match[1])]!r} appears twice, also as {name!r}")
-            numbers[int(match[1])] = name
-    first = 0 if 0 in numbers else 1
-    absent = next((k for k in range(first, first + len(numbers)) if k not in numbers), None)
-    if absent is not None:
-        raise PuzzleError(f"{file}: column {prefix}{absent} is missing")
-    return [numbers[k] for k in sorted(numbers)]
-
-
-def _input_columns(
-    header: list[str], columns: dict[str, Floats], targets: list[str], file: str, notes: list[str]
-) -> list[str]:
-    """Return the columns of inputs in their order, and add to `notes` if that is not the file's."""
-    if measured := _numbered(header, MEASUREMENT, "measurement_", file):
-        return measured
-    inputs = [
-        name
-        for name in header
-        if name and name in columns and name not in targets and name.lower() not in (TARGET, LABEL)
-    ]
-    if not inputs:
-        raise PuzzleError(f"{file}: no numeric input columns beside {TARGET!r} and {LABEL!r}")
-    numbered = sorted(inputs, key=natural)
-    if len({re.sub(r"\d+", "#", name) for name in inputs}) == 1 and numbered != inputs:
-        k = next(k for k, pair in enumerate(zip(inputs, numbered, strict=True)) if pair[0] != pair[1])
-        notes.append(
-            f"inputs are taken by their numbers, {numbered[k]!r} before {inputs[k]!r}, not as the file has them"
-        )
-        return numbered
-    return inputs
 
 
 def _require_numbers(values: Floats, name: str, file: str) -> None:

@@ -25,6 +25,9 @@ def settled(pieces: Sequence[AnyPiece], inputs: int, outputs: int) -> tuple[list
     if all(layer.transposed is False for layer in layers):
         return list(pieces), ()
     both = [_turned(pieces, turn) for turn in (False, True)]
+    kernels = [layer.kernel for layer in layers]
+    if not told and any(kernels) and all(kernels):
+        told = {True}
     if len(told) == 1:
         found = both[told.pop()]
         return found, _notes(layers, found)

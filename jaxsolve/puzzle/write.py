@@ -15,9 +15,9 @@ from jaxsolve.errors import AnswerError, OutputError
 from jaxsolve.files import write_folder, write_new
 from jaxsolve.formats.limits import Limits
 from jaxsolve.formats.source import PIECES, TABLE
+from jaxsolve.puzzle.columns import LABEL, TARGET
 from jaxsolve.puzzle.gate_pieces import first_layers
 from jaxsolve.puzzle.padding import inputs_of, running, unpadded
-from jaxsolve.puzzle.table import LABEL, TARGET
 from jaxsolve.puzzle.types import Puzzle
 
 SUFFIX = ".safetensors"
