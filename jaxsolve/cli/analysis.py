@@ -77,7 +77,7 @@ def plain(value: Any) -> Any:
 def shown(analysis: Analysis) -> str:
     """Return an analysis as tables, each under a line that says what it is."""
     subject, results = analysis.subject, analysis.results
-    guessed = ", which fits the answer" if subject.known else " (nobody has said so)"
+    guessed = ", which fits the answer" if subject.known else " (assumed)"
     how = "" if subject.puzzle.activation_given else guessed
     first = f"{subject.puzzle.name}: {counted(subject.blocks, 'block')}, {subject.puzzle.activation}{how}; "
     parts = [

@@ -32,12 +32,12 @@ def analyze(
     ] = None,
     measure: Annotated[
         list[str] | None,
-        typer.Option("--measure", metavar="NAME", help=f"Measure this alone; may be repeated: {NAMES}."),
+        typer.Option("--measure", metavar="NAME", help=f"Measure only this; may be repeated: {NAMES}."),
     ] = None,
     rows: Annotated[
         int | None, typer.Option(metavar="N", help="Measure activations on the first N rows. Default: all.")
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Start of all randomness.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the random numbers.")] = 0,
     activation: arguments.ActivationOrAuto = "auto",
     figures: Annotated[
         Path | None,
@@ -51,14 +51,15 @@ def analyze(
             rich_help_panel=PRINTED,
         ),
     ] = None,
-    dark: Annotated[bool, typer.Option("--dark", help="Draw figures for dark paper.", rich_help_panel=PRINTED)] = False,
+    dark: Annotated[
+        bool, typer.Option("--dark", help="Draw figures for a dark background.", rich_help_panel=PRINTED)
+    ] = False,
     json: arguments.Json = False,
 ) -> None:
-    """Measure what is known to tell of such nets: norms, residuals, pair scores, spectra, preferences.
+    """Measure what helps to put nets back together: norms, residuals, pair scores, spectra, preferences.
 
-    Without an answer, pairs are those of the best supported score, and
-    their order is that of the best quick seed; how near seeds come to the
-    right order cannot be told then.
+    Without an answer, pairs come from the score with the clearest margins,
+    and their order from the best quick rule; then seeds cannot be measured.
     """
     from jaxsolve.analysis import analyze as measured
     from jaxsolve.cli.analysis import facts, shown

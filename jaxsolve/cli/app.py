@@ -43,7 +43,7 @@ def main(
         bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version of jaxsolve.")
     ] = False,
 ) -> None:
-    """Put a dropped residual network back together, and prove it."""
+    """Put a residual network that fell apart into layers back together, and prove it."""
 
 
 def run(arguments: list[str]) -> int:

@@ -49,7 +49,7 @@ ActivationOrAuto = Annotated[
     str,
     typer.Option(
         metavar="FORM|auto",
-        help=f"Activation of the blocks: {NAMES}; {FORM}; auto: what lets the error fall.",
+        help=f"Activation of the blocks: {NAMES}; {FORM}; auto: the one with the lowest error.",
         rich_help_panel=NETWORK,
     ),
 ]
@@ -58,7 +58,7 @@ LinkName = Annotated[
     typer.Option(
         "--link",
         metavar="NAME|auto",
-        help=f"What was applied to the outputs of the net: {', '.join(LINKS)}; auto: nothing, or an affine map.",
+        help=f"What was applied to the outputs of the net: {', '.join(LINKS)}; auto: nothing, or factor and offset.",
         rich_help_panel=NETWORK,
     ),
 ]
@@ -66,7 +66,7 @@ Standardised = Annotated[
     bool,
     typer.Option(
         "--standardise-inputs",
-        help="The net saw inputs of mean 0 and deviation 1 where the table has others.",
+        help="The net saw the inputs of the table standardised (mean 0, deviation 1).",
         rich_help_panel=NETWORK,
     ),
 ]
@@ -75,7 +75,7 @@ ArchitectureName = Annotated[
     typer.Option(
         "--architecture",
         metavar="NAME|auto",
-        help=f"What blocks are made of: {', '.join(ARCHITECTURES)}; auto: the first that the pieces make.",
+        help=f"What blocks are made of: {', '.join(ARCHITECTURES)}; auto: the first that fits the pieces.",
         rich_help_panel=NETWORK,
     ),
 ]
@@ -83,7 +83,7 @@ Exact = Annotated[
     bool,
     typer.Option(
         "--exact",
-        help="Only float32 reproduction of every prediction, or the hash, counts as solved.",
+        help="Count as solved only float32 reproduction of every prediction, or the hash.",
         rich_help_panel=PROOF,
     ),
 ]
@@ -105,7 +105,7 @@ Options = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="Number of a method, METHOD.NAME; repeatable: 'jaxsolve options'.",
+        help="Change a number of a method ('jaxsolve options' lists them); may be repeated.",
     ),
 ]
 StartingAnswer = Annotated[
@@ -114,7 +114,7 @@ StartingAnswer = Annotated[
 Devices = Annotated[
     int | None,
     typer.Option(
-        metavar="N", help="Devices to use, of each process: CPU cores or GPUs. Default: all.", rich_help_panel=MACHINE
+        metavar="N", help="Devices (CPU cores or GPUs) that each process uses. Default: all.", rich_help_panel=MACHINE
     ),
 ]
 Memory = Annotated[
@@ -129,7 +129,7 @@ Coordinator = Annotated[
     str | None,
     typer.Option(
         metavar="HOST:PORT",
-        help="Where process 0 of several listens; the same for all of them.",
+        help="Address of process 0, if several run together; the same for all.",
         rich_help_panel=MACHINE,
     ),
 ]
@@ -137,12 +137,14 @@ Processes = Annotated[
     int | None, typer.Option(metavar="N", help="How many processes run together.", rich_help_panel=MACHINE)
 ]
 ProcessId = Annotated[
-    int | None, typer.Option(metavar="K", help="Which of them this one is, from 0.", rich_help_panel=MACHINE)
+    int | None, typer.Option(metavar="K", help="Number of this process, from 0.", rich_help_panel=MACHINE)
 ]
 Cluster = Annotated[
     bool,
     typer.Option(
-        "--cluster", help="Be one of the processes that Slurm, Open MPI or Kubernetes started.", rich_help_panel=MACHINE
+        "--cluster",
+        help="Run with the other processes that Slurm, Open MPI or Kubernetes started.",
+        rich_help_panel=MACHINE,
     ),
 ]
 NoRecord = Annotated[
@@ -152,7 +154,7 @@ Json = Annotated[
     bool,
     typer.Option(
         "--json",
-        help="Print one JSON object, an error as well: 'jaxsolve manual json' says what is in it.",
+        help="Print one JSON object, also for an error; 'jaxsolve manual json' lists its keys.",
         rich_help_panel=PRINTED,
     ),
 ]

@@ -19,15 +19,15 @@ OF_STATUS = {
 """Exit codes of searches by how they ended, where no signal ended them."""
 MEANINGS = {
     0: "solved, identified, or accepted by `--tolerance` (`verify`: the answer is right), or done",
-    1: "not solved within the budget and the memory there is, unidentifiable, or identified where `--exact` asks for "
-    "more; or runs of a sweep are left; what was found is printed and saved",
-    JaxsolveError.exit_code: "bad input or usage, or what cannot be read, written or held in memory; one line says "
-    "what, and the way out",
+    1: "not solved within the budget or the memory; unidentifiable; identified, but `--exact` asks for more; or runs "
+    "of a sweep are left; the best answer is printed and saved",
+    JaxsolveError.exit_code: "bad input or usage, or something cannot be read, written or held in memory; one line "
+    "says what is wrong and what to do",
     OF_STATUS["lost"]: "another process of the same run died; the best answer is printed and saved",
     INTERNAL_ERROR: "a bug: please report it with what `--debug` shows",
-    128 + signal.SIGINT: "interrupted; the best answer is printed and saved within two seconds (a third Ctrl-C leaves "
-    "at once)",
-    128 + signal.SIGTERM: "terminated; the best answer is printed and saved within two seconds",
+    128 + signal.SIGINT: "interrupted (Ctrl-C); the best answer is printed and saved within two seconds (a third "
+    "Ctrl-C ends at once)",
+    128 + signal.SIGTERM: "terminated (SIGTERM); the best answer is printed and saved within two seconds",
 }
 """The page ``json`` of the manual has the same table."""
 

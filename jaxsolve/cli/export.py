@@ -20,7 +20,7 @@ def export(
         Path | None,
         typer.Argument(
             metavar="OUT.safetensors",
-            help="File to write, never overwritten; -o OUT.safetensors does as well.",
+            help="File to write, never overwritten; -o means the same.",
             show_default=False,
         ),
     ] = None,
@@ -32,7 +32,7 @@ def export(
     """Write the reassembled network as safetensors: blocks.0.inp.weight … last.bias, of the blocks that run.
 
     The activation is that of the answer's file or, if it says none, the one
-    that the answer fits best. An answer that is not proven is written, too,
+    that the answer fits best. An answer that is not proven is also written,
     with a warning.
     """
     from jaxsolve.puzzle import read_as, write_network

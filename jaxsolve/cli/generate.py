@@ -30,7 +30,7 @@ def generate(
         Path | None,
         typer.Argument(
             metavar="OUT",
-            help="Folder for the puzzle and, beside it, the answer; -o OUT does as well.",
+            help="Folder for the puzzle and the answer; -o OUT means the same.",
             show_default=False,
         ),
     ] = None,
@@ -43,13 +43,13 @@ def generate(
         int | None, typer.Option(metavar="H", help=f"Hidden units of a block. Default: {Recipe.hidden_share} times D.")
     ] = None,
     widths: Annotated[
-        str | None, typer.Option(metavar="H,…", help="Hidden units of the blocks, by turns, where they differ.")
+        str | None, typer.Option(metavar="H,…", help="Hidden units of the blocks in turn, if they differ.")
     ] = None,
     inputs: Annotated[
-        int | None, typer.Option(metavar="I", help="A layer before the blocks makes features of so many inputs.")
+        int | None, typer.Option(metavar="I", help="Put a layer with I inputs before the blocks.")
     ] = None,
-    head: Annotated[int | None, typer.Option(metavar="M", help="A layer of so many units before the readout.")] = None,
-    outputs: Annotated[int, typer.Option(metavar="K", help="Outputs.")] = Recipe.outputs,
+    head: Annotated[int | None, typer.Option(metavar="M", help="Put a layer with M units before the readout.")] = None,
+    outputs: Annotated[int, typer.Option(metavar="K", help="Number of outputs.")] = Recipe.outputs,
     biases: Annotated[
         str, typer.Option(metavar="NAME", help=f"Layers with biases: {', '.join(BIASES)} (not those of blocks).")
     ] = Recipe.biases,
@@ -58,57 +58,65 @@ def generate(
     ] = Recipe.gates,
     activation: arguments.Activation = Recipe.activation,
     data: Annotated[
-        str, typer.Option(metavar="KIND|CSV", help=f"Drawn ({', '.join(DATA)}), or read from a CSV file.")
+        str, typer.Option(metavar="KIND|CSV", help=f"Data to draw ({', '.join(DATA)}), or a CSV file.")
     ] = Recipe.data,
     target: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Labels in the CSV file. Default: true, pred or the last one.")
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column of labels in the CSV file. Default: true, pred or the last."),
     ] = None,
     train_rows: Annotated[
         int | None,
         typer.Option(metavar="R", help=f"Rows trained on. Default: {Recipe.drawn_rows}, or all of the CSV file."),
     ] = None,
     table_rows: Annotated[
-        int | None, typer.Option(metavar="R", help=f"Of these, in the table. Default: all, up to {Recipe.shown_rows}.")
+        int | None,
+        typer.Option(metavar="R", help=f"Rows of these in the table. Default: all, up to {Recipe.shown_rows}."),
     ] = None,
     initial: Annotated[str, typer.Option(metavar="NAME", help=f"First weights: {', '.join(INITIAL)}.")] = (
         Recipe.initial
     ),
-    optimiser: Annotated[str, typer.Option(metavar="NAME", help=f"{', '.join(OPTIMISERS)}.")] = Recipe.optimiser,
+    optimiser: Annotated[
+        str, typer.Option(metavar="NAME", help=f"Optimiser: {', '.join(OPTIMISERS)}.")
+    ] = Recipe.optimiser,
     learning_rate: Annotated[float, typer.Option(metavar="X", help="Step size.")] = Recipe.learning_rate,
     weight_decay: Annotated[
-        float, typer.Option(metavar="X", help="Decoupled for adamw and lion, else added to gradients.")
+        float, typer.Option(metavar="X", help="Decoupled for adamw and lion, otherwise added to gradients.")
     ] = Recipe.weight_decay,
     batch: Annotated[int, typer.Option(metavar="B", help="Rows of a step.")] = Recipe.batch,
     epochs: Annotated[
-        str, typer.Option(metavar="E,…", help="Puzzles are dropped after these epochs; 0 is the untrained net.")
+        str, typer.Option(metavar="E,…", help="Write a puzzle after each of these epochs; 0: untrained.")
     ] = ",".join(map(str, Recipe.epochs)),
     noise: Annotated[
-        float, typer.Option(metavar="SD", help="Added to pred, normal.", rich_help_panel=FALLEN)
+        float,
+        typer.Option(
+            metavar="SD", help="Standard deviation of the normal noise added to pred.", rich_help_panel=FALLEN
+        ),
     ] = Recipe.noise,
     decimals: Annotated[
         int | None, typer.Option(metavar="K", help="Decimals that pred is rounded to.", rich_help_panel=FALLEN)
     ] = None,
     decoy_ins: Annotated[
-        int, typer.Option(metavar="K", help="First halves of another net.", rich_help_panel=FALLEN)
+        int, typer.Option(metavar="K", help="Add first halves of another net.", rich_help_panel=FALLEN)
     ] = Recipe.decoy_ins,
     decoy_outs: Annotated[
-        int, typer.Option(metavar="K", help="Second halves of another net.", rich_help_panel=FALLEN)
+        int, typer.Option(metavar="K", help="Add second halves of another net.", rich_help_panel=FALLEN)
     ] = Recipe.decoy_outs,
     missing_ins: Annotated[
-        int, typer.Option(metavar="K", help="First halves left out.", rich_help_panel=FALLEN)
+        int, typer.Option(metavar="K", help="Leave out first halves.", rich_help_panel=FALLEN)
     ] = Recipe.missing_ins,
     missing_outs: Annotated[
-        int, typer.Option(metavar="K", help="Second halves left out.", rich_help_panel=FALLEN)
+        int, typer.Option(metavar="K", help="Leave out second halves.", rich_help_panel=FALLEN)
     ] = Recipe.missing_outs,
-    seed: Annotated[int, typer.Option(metavar="N", help="Start of all randomness.")] = Recipe.seed,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the random numbers.")] = Recipe.seed,
     devices: arguments.Devices = None,
     output: places.Output = None,
     json: arguments.Json = False,
 ) -> None:
-    """Train a residual net and drop it: OUT/puzzle, and apart from it OUT/answer.json.
+    """Train a residual net and take it apart: OUT/puzzle, and separately OUT/answer.json.
 
     With several epochs there is a folder for each, such as OUT/epoch-0005.
-    The same options give the same puzzle, on as many devices.
+    The same
+    options on the same number of devices give the same puzzle.
     """
     folder = places.one_place(out, output, "OUT")
     recipe = Recipe(

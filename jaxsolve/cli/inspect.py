@@ -15,7 +15,7 @@ def inspect(
     architecture: arguments.ArchitectureName = "auto",
     json: arguments.Json = False,
 ) -> None:
-    """Say what is in a puzzle: shapes, ids, rows, ranges, and what is wrong with it."""
+    """Show what is in a puzzle: shapes, ids, rows, ranges, and what is wrong with it."""
     found = facts(arguments.load(puzzle, architecture=architecture))
     terminal.result_json(found) if json else terminal.result(terminal.table(list(_shown(found))))
 

@@ -19,7 +19,9 @@ ENTRY = re.compile(r"^- \[([\w-]+)\]\(\1\.md\): (.+)$", re.MULTILINE)
 
 @terminal.guarded
 def manual(
-    topic: Annotated[str | None, typer.Argument(metavar="[TOPIC]", help="A page. Default: list all of them.")] = None,
+    topic: Annotated[
+        str | None, typer.Argument(metavar="[TOPIC]", help="Page to print. Default: list all pages.")
+    ] = None,
 ) -> None:
     """Print a page of the manual; without a topic, list the pages.
 

@@ -13,10 +13,10 @@ def options(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A method, or a part of the solver.")] = None,
     json: arguments.Json = False,
 ) -> None:
-    """List the numbers that --set gives other values than their defaults.
+    """List the numbers that --set can change, with their defaults.
 
-    Those of parts of the solver and of the methods it uses can be set in
-    solve, those of all methods in search.
+    solve takes those of parts of the solver and of the methods that it uses,
+    search those of all methods.
     """
     from jaxsolve.search import METHODS, options_of
     from jaxsolve.solver.options import OWNERS

@@ -17,11 +17,11 @@ def pair(
     standardise_inputs: arguments.Standardised = False,
     json: arguments.Json = False,
 ) -> None:
-    """Say which two halves belong together, by one score of them, and how sure that is.
+    """Show which halves belong together by one score, and how clearly.
 
-    A half that is left over, there being more of its kind than of the other, goes with "-".
-    Most scores compare weights. discriminant, template and probe ask the data
-    as well, or alone, and the network is read for them as the options say.
+    A half without a partner is shown with "-". Most scores compare only
+    weights. discriminant, template and probe also use the data, for which
+    the options say what the network is.
     """
     if pairing == "none":
         raise UsageError(

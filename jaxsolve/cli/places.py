@@ -23,7 +23,7 @@ Resume = Annotated[
     typer.Option(
         "--resume",
         metavar="RUN",
-        help="Go on with this run, as it was begun: a name, 'last', or its folder.",
+        help="Go on with this run, with its settings: a name, 'last', or its folder.",
         rich_help_panel=PRINTED,
     ),
 ]

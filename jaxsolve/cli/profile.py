@@ -25,7 +25,8 @@ SCREEN = "reorderings"
 def profile(
     puzzle: arguments.PuzzlePath = arguments.DEMO,
     rows: Annotated[
-        list[int] | None, typer.Option("--rows", metavar="N", help="Rows; may be repeated. Default: 512 and 2048.")
+        list[int] | None,
+        typer.Option("--rows", metavar="N", help="Rows of the table; may be repeated. Default: 512 and 2048."),
     ] = None,
     batch: Annotated[
         list[int] | None,
@@ -33,11 +34,13 @@ def profile(
     ] = None,
     neighbourhood: Annotated[
         list[str] | None,
-        typer.Option("--neighbourhood", metavar="NAME", help=f"Evaluated as a whole; may be repeated: {NAMES}."),
+        typer.Option(
+            "--neighbourhood", metavar="NAME", help=f"Set of moves evaluated together; may be repeated: {NAMES}."
+        ),
     ] = None,
     screen: Annotated[
         list[str] | None,
-        typer.Option("--screen", metavar="NAME", help="Neighbourhood ranked to first order; may be repeated."),
+        typer.Option("--screen", metavar="NAME", help="Moves ranked by a linear estimate; may be repeated."),
     ] = None,
     beam: Annotated[
         list[int] | None,
@@ -94,11 +97,11 @@ def profile(
     activation: arguments.Activation = "relu",
     trace: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder for a profile that Perfetto opens.", rich_help_panel=PRINTED),
+        typer.Option(metavar="DIR", help="Folder for a profile that Perfetto can open.", rich_help_panel=PRINTED),
     ] = None,
     json: arguments.Json = False,
 ) -> None:
-    """Measure how fast candidates are evaluated here, as a share of the machine's own limits.
+    """Measure how fast this machine evaluates candidates, also as a share of its peak speed.
 
     Columns of the table:
     """

@@ -24,22 +24,29 @@ def report(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", metavar="FILE", help="File to write. Default: the name of the run, .html, in this folder."
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="File to write. Default: the name of the run with .html, in this folder.",
         ),
     ] = None,
     puzzle: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Where the puzzle is, if it is no longer where it was.")
+        str | None, typer.Option(metavar="PATH", help="Where the puzzle is now, if it has moved.")
     ] = None,
-    svg: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the figures alone, as SVG.")] = None,
-    png: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the figures alone, as PNG.")] = None,
-    dark: Annotated[bool, typer.Option("--dark", help="Draw these figures for dark paper.")] = False,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write only the figures, as SVG, to this folder.")
+    ] = None,
+    png: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write only the figures, as PNG, to this folder.")
+    ] = None,
+    dark: Annotated[bool, typer.Option("--dark", help="Draw these figures for a dark background.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
     folder: Folder = None,
 ) -> None:
-    """Write what is known of a run as one HTML file that needs no network, with a replay of its ordering.
+    """Write an HTML report of a run, to be read offline, with a replay of the ordering.
 
-    Of several runs, compare them. With --svg or --png, the figures are
-    written there, and the page only if --output names it.
+    Several runs are compared. With --svg or --png, only figures are written;
+    for the page as well, give --output. Needs pip install 'jaxsolve[report]'.
     """
     from jaxsolve.report import comparison_of, page, report_of
     from jaxsolve.report.charts import libraries

@@ -34,9 +34,9 @@ runs = typer.Typer(invoke_without_command=True)
 Command = Annotated[str | None, typer.Option(metavar="NAME", help="Only runs of this command.")]
 PuzzleName = Annotated[str | None, typer.Option("--puzzle", metavar="NAME", help="Only runs on puzzles of this name.")]
 Status = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Only those that ended so, as solved, or that are unfinished.")
+    str | None, typer.Option(metavar="NAME", help="Only runs with this status, such as solved or unfinished.")
 ]
-Last = Annotated[int, typer.Option(metavar="N", min=1, help="The last so many of them.")]
+Last = Annotated[int, typer.Option(metavar="N", min=1, help="Only the last N of them.")]
 
 
 @runs.callback()
@@ -101,7 +101,7 @@ def _words(one: dict[str, Any], key: str) -> tuple[Any, ...]:
 @runs.command("show")
 @terminal.guarded
 def show(run: Run, folder: Folder = None, json: arguments.Json = False) -> None:
-    """Show what was run, on what, how it went and what came of it."""
+    """Show settings, puzzle, progress and result of a run."""
     record = _find(run, folder)
     if json:
         terminal.result_json({**record.fields, "status": record.status, "run": record.name})
@@ -137,7 +137,7 @@ def show(run: Run, folder: Folder = None, json: arguments.Json = False) -> None:
 @runs.command("diff")
 @terminal.guarded
 def diff(a: Run, b: Run, folder: Folder = None, json: arguments.Json = False) -> None:
-    """Compare two runs: what was run otherwise, what came of it, and how soon."""
+    """Compare two runs: settings that differ, results, and how fast each was."""
     one, other = _find(a, folder), _find(b, folder)
     changed, shared = differences(one, other), shared_places(one, other)
     reached = [{mark.loss: mark for mark in milestones(record)} for record in (one, other)]
@@ -177,10 +177,10 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
     folder: Folder = None,
 ) -> None:
-    """Write how a run went as CSV: a row an event, in the order in which they happened.
+    """Write the events of a run as CSV, one row each, in the order in which they happened.
 
-    Cells are empty where an event has no such thing. Long runs keep some
-    thousands of events and not all.
+    Cells that do not apply to an event are empty. Of long runs, only some
+    thousands of events are kept.
     """
     text = StringIO()
     table = csv.DictWriter(text, [*COLUMNS], lineterminator="\n")

@@ -40,16 +40,17 @@ def search(
     ] = None,
     start: arguments.StartingAnswer = None,
     pairing: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Search the order alone, of the pairs that this score gives.")
+        str | None, typer.Option(metavar="NAME", help="Search only the order, of the pairs that this score gives.")
     ] = None,
     prior: Annotated[str | None, typer.Option(metavar="NAME", help="Prefer the pairs that this score prefers.")] = None,
     spare: Annotated[
-        int | None, typer.Option(metavar="N", help="Null halves that blocks may be left out with. Default: 0.")
+        int | None,
+        typer.Option(metavar="N", help="Null halves of either kind, so that N blocks may be left out. Default: 0."),
     ] = None,
     budget: Annotated[
         float, typer.Option(metavar="SECONDS", help="Stop with the best answer after this time.")
     ] = 300.0,
-    seed: Annotated[int | None, typer.Option(help="Start of all randomness. Default: 0.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of the random numbers. Default: 0.")] = None,
     sha256: arguments.Sha256 = None,
     activation: arguments.ActivationOrAuto = "auto",
     link: arguments.LinkName = "auto",
@@ -64,11 +65,10 @@ def search(
     no_record: arguments.NoRecord = False,
     json: arguments.Json = False,
 ) -> None:
-    """Search for pairs and order together, without believing the weights.
+    """Search for pairs and order together, with methods that you name.
 
-    The search is kept in a folder after every step; --resume goes on from
-    there, after whatever has happened, as if nothing had. Exit codes are
-    those of solve.
+    The search is saved after every step. If it was interrupted, --resume
+    goes on from there, with the same result. Exit codes are those of solve.
     """
     asked: dict[str, Any] = {"method": method, "rows": _rows(rows), "seed": seed, "pairing": pairing, "prior": prior}
     asked |= {"spare": spare}

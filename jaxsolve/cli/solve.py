@@ -41,14 +41,14 @@ def solve(
         str,
         typer.Option(
             metavar="NAME|auto|none",
-            help=f"Score that pairs the halves: {', '.join(PAIRINGS)}; none: by the data alone, with the order.",
+            help=f"Score that pairs the halves: {', '.join(PAIRINGS)}; none: pair by the data alone.",
         ),
     ] = "auto",
     order_seed: Annotated[
         str, typer.Option(metavar="NAME|auto", help=f"First order of the blocks: {', '.join(SEEDS)}.")
     ] = "auto",
     search: Annotated[
-        str, typer.Option(metavar="NAME|auto", help=f"Search that improves it: {', '.join(SEARCHES)}.")
+        str, typer.Option(metavar="NAME|auto", help=f"Search that improves this order: {', '.join(SEARCHES)}.")
     ] = "auto",
     rows: Annotated[
         int | None,
@@ -57,7 +57,7 @@ def solve(
     budget: Annotated[
         float, typer.Option(metavar="SECONDS", help="Stop with the best answer after this time.")
     ] = 300.0,
-    seed: Annotated[int, typer.Option(help="Start of all randomness.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the random numbers.")] = 0,
     option: arguments.Options = None,
     start: arguments.StartingAnswer = None,
     sha256: arguments.Sha256 = None,
@@ -80,8 +80,8 @@ def solve(
 ) -> None:
     """Find the order of the pieces and prove it.
 
-    Where it is not solved, the best answer is printed and saved, and
-    --resume goes on from there. Exit code 0: solved or identified. 1: not.
+    If it is not solved, the best answer is printed and saved, and --resume
+    goes on from there. Exit code 0: solved or identified. 1: not.
     'jaxsolve --help' lists all of them.
     """
     from jaxsolve import backend

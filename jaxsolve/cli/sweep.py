@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 def sweep(
     context: typer.Context,
     puzzle: Annotated[str, typer.Argument(metavar="PUZZLE", help="Folder or zip of the puzzle, or 'demo'.")],
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="What to run: settings, and lists of them.")],
-    best: Annotated[int, typer.Option(metavar="K", help="Runs that make the consensus of pairs.")] = 20,
-    budget: Annotated[float, typer.Option(metavar="SECONDS", help="Begin no further run after this time.")] = 3600.0,
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG.toml", help="TOML file with settings and lists of settings.")
+    ],
+    best: Annotated[int, typer.Option(metavar="K", help="Number of best runs in which pairs are counted.")] = 20,
+    budget: Annotated[float, typer.Option(metavar="SECONDS", help="Start no further run after this time.")] = 3600.0,
     activation: arguments.ActivationOrAuto = "auto",
     link: arguments.LinkName = "auto",
     standardise_inputs: arguments.Standardised = False,
@@ -38,7 +40,7 @@ def sweep(
             "--out",
             "--output",
             metavar="DIR",
-            help="Folder for the results; runs that are there are not repeated, one cut off goes on.",
+            help="Folder for the results; finished runs in it are not repeated.",
             rich_help_panel=PRINTED,
         ),
     ] = None,
@@ -48,12 +50,13 @@ def sweep(
     no_record: arguments.NoRecord = False,
     json: arguments.Json = False,
 ) -> None:
-    """Run a joint search with every combination of some settings.
+    """Run a search with every combination of some settings.
 
-    CONFIG.toml has the settings of search (method, rows, seed, pairing,
-    prior, exact, tolerance), and tables [options] and [grid]: every combination of the lists
-    in [grid], of settings and of options, is a run. Shown are the results
-    and how often each pair of halves appears in the best of them.
+    CONFIG.toml has settings (method, rows, seed, pairing, prior, spare,
+    sha256, exact, tolerance), and tables [options] and [grid]. Every
+    combination of the lists in [grid] is a run. The output is the result of
+    each run, and in how many of the best runs each pair appears. 'jaxsolve
+    manual sweeps' shows an example.
     """
     from jaxsolve.certificate import error_words
     from jaxsolve.experiment.search import ENDS, guessed
@@ -134,7 +137,9 @@ def _end_with(solution: "JointSolution", puzzle: "Puzzle", store: RunStore, json
     terminal.result_json(report) if json else terminal.result(terminal.prose(f"{solution.message}{answer}"))
     store.conclude(saved)
     if ids is not None:
-        terminal.note(f"no run of the sweep was needed; --activation {puzzle.activation} makes them all the same")
+        terminal.note(
+            f"no run of the sweep was needed; to make the runs nevertheless, add --activation {puzzle.activation}"
+        )
 
 
 def _stored(folder: Path) -> "Stored | None":

@@ -98,11 +98,13 @@ def _say(text: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-Debug = Annotated[bool, typer.Option("--debug", help="Show where an error comes from, too.", rich_help_panel=PRINTED)]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Also show where in the code an error comes from.", rich_help_panel=PRINTED)
+]
 Quiet = Annotated[
     bool,
     typer.Option(
-        "--quiet", "-q", help="Print results and errors alone: no progress, and no notes.", rich_help_panel=PRINTED
+        "--quiet", "-q", help="Print only results and errors: no progress and no notes.", rich_help_panel=PRINTED
     ),
 ]
 

@@ -29,8 +29,8 @@ def verify(
 ) -> None:
     """Judge an answer in float64 over all rows. Exit code 0 if it is the solution, 1 if not.
 
-    It may leave pieces out, such as halves that belong to no block. What
-    its file says of activation and units is believed, unless options differ.
+    The answer may leave out pieces, such as halves that belong to no block.
+    Activation and units are those in its file, unless you give others.
     """
     from dataclasses import asdict, replace
 
