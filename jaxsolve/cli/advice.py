@@ -9,6 +9,7 @@ from jaxsolve.cli import layout
 from jaxsolve.cli.run_store import TROUBLE, RunStore
 from jaxsolve.errors import UsageError
 from jaxsolve.records import data_folder, records_in
+from jaxsolve.records.folders import number_of
 
 if TYPE_CHECKING:
     from jaxsolve.solver.next_step import NextStep
@@ -46,7 +47,9 @@ def record_of(store: RunStore, kept: bool) -> str | None:
         return None
     try:
         folder = store.folder()
-        return name_of(folder) if any(one.parent == folder for one in records_in(folder)) else None
+        numbers = [number_of(one) for one in records_in(folder) if one.parent == folder]
+        last = max(numbers, default=0)  # of a run that was gone on with
+        return f"{name_of(folder)}{f':{last}' if last > 1 else ''}" if numbers else None
     except (*TROUBLE, UsageError):
         return None
 

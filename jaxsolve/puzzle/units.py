@@ -244,7 +244,7 @@ def hints(puzzle: Puzzle, *, unusual: float = 5.0) -> list[str]:
     it so.
     """
     found = []
-    y = puzzle.y
+    y = of_table(puzzle)
     if puzzle.rows > 1 and y.std() > 0 and puzzle.units.link == "identity":
         shares = puzzle.outputs > 1 and (y > 0).all() and np.abs(y.sum(axis=1) - 1).max() < 1e-4
         logs = puzzle.outputs > 1 and (y < 0).all() and np.abs(np.exp(y).sum(axis=1) - 1).max() < 1e-4

@@ -118,5 +118,5 @@ def shares_of(errors: Mapping[str, float], puzzle: Puzzle) -> dict[str, float]:
 
 
 def _hints(puzzle: Puzzle) -> tuple[tuple[str, str], ...]:
-    told = [(text, match) for text in hints(puzzle.replace(y=of_table(puzzle))) if (match := OPTION.search(text))]
+    told = [(text, match) for text in hints(puzzle) if (match := OPTION.search(text))]
     return tuple((text[: match.start()], match[1]) for text, match in told)
