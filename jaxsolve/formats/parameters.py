@@ -60,7 +60,7 @@ def by_layer(tensors: Mapping[str, np.ndarray]) -> dict[str, Tensors]:
     counted = all(NUMBER.fullmatch(part) for _, part in told.values())
     for name in sorted(tensors, key=natural) if counted else tensors:
         tensor, (layer, part) = tensors[name], told[name]
-        if part in BESIDES:
+        if part in BESIDES or (tensor.ndim == 0 and tensor.dtype.kind in "iu" and part not in KNOWN):  # an epoch
             continue
         if plain or NUMBER.fullmatch(part):
             name = ".".join(filter(None, [layer, str(len(found)) if counted and not layer else part]))
@@ -81,6 +81,8 @@ def split(name: str) -> tuple[str, str]:
     if not words:
         return "", ""
     *before, last = words
+    if last.lower() in BESIDES:
+        return ".".join(before), last.lower()
     if last.lower() in NAMES:
         part = NAMES[last.lower()]
         before = before[:-1] if part in ("scale", "zero") and before[-1:] == ["weight"] else before
@@ -115,6 +117,8 @@ def parameters(parts: Mapping[str, np.ndarray]) -> Layer:
         Parts of a weight are not there, or do not fit.
     """
     found = {name: np.asarray(tensor) for name, tensor in parts.items()}
+    if "bias" in found and not found["bias"].size:
+        found.pop("bias")
     if "scale" in found and "weight" not in found and "kernel" not in found:
         found["weight"] = found.pop("scale")  # of a norm
     kernel = "kernel" in found
@@ -175,7 +179,7 @@ def _dequantised(found: Mapping[str, np.ndarray], kernel: bool) -> np.ndarray:
 
 def _squeezed(name: str, tensor: np.ndarray, kernel: bool) -> np.ndarray:
     """Return a tensor without the axes that convolutions of one point have, and biases as vectors."""
-    if name == "bias" and tensor.ndim == 2 and 1 in tensor.shape:
+    if name == "bias" and (tensor.ndim == 0 or (tensor.ndim == 2 and 1 in tensor.shape)):
         return tensor.reshape(-1)
     if name != "weight" or tensor.ndim not in (3, 4):
         return tensor

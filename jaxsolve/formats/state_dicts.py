@@ -65,7 +65,7 @@ def _inside(value: Any) -> list[tuple[Any, Any]]:
     for name, one in state.items():
         if str(name).lower().startswith(BESIDES) and not (plain and isinstance(one, np.ndarray)):
             continue
-        if plain and str(name).lower() in AMOUNTS and isinstance(one, int | float | list):
+        if plain and str(name).lower().rpartition(".")[2] in AMOUNTS and isinstance(one, int | float | list):
             one = np.asarray(one)
         found.append((name, one))
     return found

@@ -203,6 +203,9 @@ def _with_blocks(puzzle: Puzzle, blocks: list[BlockPiece]) -> Puzzle:
             "second halves; expected blocks alone"
         )
     names = {block.id: block.names for block in blocks}
+    if puzzle.features == puzzle.hidden:  # shapes do not tell which half comes first
+        first, second = blocks[0].names
+        puzzle = puzzle.replace(notes=(*puzzle.notes, f"in each block {first!r} is taken to run before {second!r}"))
     return puzzle.replace(given=replace(puzzle.given, whole=names, square=frozenset()))
 
 

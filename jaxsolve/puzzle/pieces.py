@@ -10,7 +10,7 @@ import numpy as np
 from jaxsolve.architecture.pieces import BlockPiece, NormPiece, Piece
 from jaxsolve.errors import PuzzleError
 from jaxsolve.formats.natural import natural
-from jaxsolve.formats.parameters import by_layer, is_named, parameters, split
+from jaxsolve.formats.parameters import NAMES, by_layer, is_named, parameters, split
 from jaxsolve.formats.source import PIECES, Source, is_table
 from jaxsolve.formats.state_dicts import Tensors
 from jaxsolve.formats.tensors import ARRAYS, may_hold, read_tensors, stem_of, unread
@@ -82,6 +82,8 @@ def _files(source: Source) -> list[str]:
         homes.setdefault(parts[0] if len(parts) > 1 else "", []).append(file)
     if PIECES in homes:
         return [*homes[PIECES], *(file for file in homes.get("", []) if PIECE.fullmatch(PurePosixPath(file).stem))]
+    if all(home.lower() in NAMES for home in homes):  # weights/ and biases/
+        return [file for some in homes.values() for file in some]
     if len(homes) > 1 and "" not in homes:
         shown = ", ".join(f"{home}/" for home in sorted(homes)[:3])
         raise PuzzleError(f"{source.name}: tensors in {len(homes)} folders ({shown}); expected them in {PIECES}/")

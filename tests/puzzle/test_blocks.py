@@ -91,9 +91,7 @@ def test_twice_as_many_first_halves_are_gates_unless_somebody_says_otherwise(tmp
     assert read_puzzle(tmp_path / "puzzle", activation="silu", architecture="residual").padded
     with pytest.raises(PuzzleError, match="8 first halves"):
         read_puzzle(tmp_path / "puzzle", architecture="packed")
-    with pytest.raises(
-        UsageError, match="no architecture 'gatd'; did you mean 'gated'"
-    ):
+    with pytest.raises(UsageError, match="no architecture 'gatd'; did you mean 'gated'"):
         read_puzzle(tmp_path / "puzzle", architecture="gatd")
 
 

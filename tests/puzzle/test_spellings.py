@@ -129,6 +129,15 @@ FILES = {
     "npy folders": npy_pairs("pieces/layer_{}/{}.npy"),
     "npz without names": file_each("pieces/piece_{}.npz", lambda la: {"arr_0": la["weight"], "arr_1": la["bias"]}, as_npz),
     "npz in order": lambda folder, own: np.savez(folder / "w.npz", *(one for k in sorted(own) for one in own[k].values())),
+    "arrays in the order of text": lambda folder, own: sorted_numbers(folder, own),
+    "folders of weights and biases": lambda folder, own: [
+        ((folder / f"{part}s").mkdir(exist_ok=True), np.save(folder / f"{part}s" / f"{k}.npy", one)) for k, layer in own.items()
+        for part, one in (("weight", layer["weight"]), ("biase", layer["bias"]))
+    ],
+    "brackets": lambda folder, own: [np.save(folder / f"{part[0]}[{k}].npy", one) for k, layer in own.items()
+                                     for part, one in (("w", layer["weight"]), ("b", layer["bias"]))],
+    "tar of PyTorch": file_each("pieces/piece_{}.pth.tar"),
+    "how it was made": file_each("pieces/piece_{}.pth", lambda la: la | {"n_averaged": np.ones(())}),
     "shards": lambda folder, own: shards(folder, own),
     "beside a trainer's files": lambda folder, own: (
         all_in_one("model.safetensors", "layers.{}.{}", save=as_safetensors)(folder, own),
@@ -160,7 +169,16 @@ def shards(folder, own):
         as_safetensors(folder / f"model-0000{k + 1}-of-00002.safetensors", dict(tensors[7 * k : 7 * (k + 1)]))
 
 
+def sorted_numbers(folder, own):
+    """One array each, numbered in the order in which people count, stored in that of text."""
+    arrays = [one for k in sorted(own) for one in own[k].values()]
+    for k in sorted(range(len(arrays)), key=str):
+        np.save(folder / f"arr_{k}.npy", arrays[k])
+
+
 SCALES = {
+    "plain zero point": lambda q, s: {"weight": q + 3, "weight_scale": s, "zero_point": np.int64(3)},
+    "W_scale": lambda q, s: {"W": q, "W_scale": s},
     "weight_scale": lambda q, s: {"weight": q, "weight_scale": s},
     "columns of scales": lambda q, s: {"weight": q, "weight.scale": s[:, None]},
     "zero points": lambda q, s: {"weight_int8": q + 3, "scales": s, "zero_points": np.full(len(s), 3, np.int8)},
@@ -406,6 +424,69 @@ def test_files_beside_a_folder_for_pieces_are_not_read_and_named(given, folder):
     found = read_puzzle(folder)
     same(found, given)
     assert found.notes == ("not read, as no pieces: best.ckpt",)
+
+
+@pytest.mark.parametrize("name", ["pred_0", "Output_1"])
+def test_a_single_output_with_a_number(given, folder, name):
+    FILES["pt"](folder, layers(given))
+    head, rows = columns(folder)
+    table(folder, [name if one == "pred" else one for one in head], rows)
+    found = read_puzzle(folder)
+    same(found, given)
+    assert found.y.ndim == 1
+
+
+def test_inputs_keep_their_order_when_a_column_is_left_out(tmp_path):
+    wide = reference.random_puzzle(1, n=2, d=12, h=6, rows=ROWS)[0]
+    write_puzzle(wide, tmp_path / "w")
+    head, rows = columns(tmp_path / "w")
+    order = sorted(range(len(head)), key=lambda k: generic(head[k]))
+    table(
+        tmp_path / "w",
+        ["id", *(generic(head[k]) for k in order)],
+        [[str(3 * r), *(row[k] for k in order)] for r, row in enumerate(rows)],
+    )
+    found = read_puzzle(tmp_path / "w")
+    same(found, wide)
+    assert found.notes[0] == "left out of the inputs: 'id'"
+
+
+def test_a_mistake_among_numbers_is_no_text(given, folder):
+    FILES["pt"](folder, layers(given))
+    head, rows = columns(folder)
+    rows[5][2] = "error"
+    table(folder, [*map(generic, head), "batch"], [[*row, "7.5"] for row in rows])
+    with pytest.raises(PuzzleError, match="data row 6, column 'f2': 'error'; expected a number"):
+        read_puzzle(folder)
+
+
+def test_decimal_commas_and_points_in_one_table_are_refused(given, folder):
+    FILES["pt"](folder, layers(given))
+    head, rows = columns(folder)
+    table(folder, head, [["1,234", *row[1:]] for row in rows], delimiter=";")
+    with pytest.raises(PuzzleError, match="numbers with decimal commas and with decimal points; expected one kind"):
+        read_puzzle(folder)
+
+
+def test_checkpoints_that_have_what_others_have_are_no_shards(given, folder):
+    for k in (1, 2):
+        all_in_one(f"net-0000{k}-of-00002.safetensors", "layers.{}.{}", save=as_safetensors)(folder, layers(given))
+    with pytest.raises(PuzzleError, match="both are readouts"):
+        read_puzzle(folder)
+
+
+def test_square_kernels_that_are_not_transposed(tmp_path):
+    square = reference.random_puzzle(1, n=3, d=4, h=4, rows=ROWS)[0]
+    write_puzzle(square, tmp_path / "s")
+    shutil.rmtree(tmp_path / "s" / "pieces")
+    own = layers(square)
+    all_in_one("k.npz", "Dense_{}/{}", lambda la: {"kernel": la["weight"], "bias": la["bias"]}, as_npz)(
+        tmp_path / "s", own
+    )
+    np.testing.assert_array_equal(read_puzzle(tmp_path / "s").w_last, own[square.last_id]["weight"][0])
+    found = dict(layers_of(read_puzzle(tmp_path / "s")))
+    for k, layer in own.items():
+        np.testing.assert_array_equal(found[k]["weight"], layer["weight"])
 
 
 def test_limits_hold_for_folders(given, folder):
