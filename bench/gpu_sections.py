@@ -193,6 +193,8 @@ def blind(job: Job) -> Iterator[Row]:
     if not done.stdout:
         raise RuntimeError(_first_line(done.stderr.strip().splitlines()[-1:]))
     found = json.loads(done.stdout)
+    if "error" in found:
+        raise RuntimeError(found["error"])
     keep = ("status", "loss", "evaluations", "seconds", "message", "devices")
     yield {"wall s": wall} | {name: found[name] for name in keep}
 

@@ -76,4 +76,5 @@ def _wanted(error: Any) -> str:
 
 def _told(parameter: Any) -> str:
     text = (getattr(parameter, "help", None) or "").rstrip(".")
-    return f": {text[0].lower()}{text[1:]}" if text else ""
+    first = text[:1] if text[1:2].isupper() else text[:1].lower()  # an abbreviation stays as it is
+    return f": {first}{text[1:]}" if text else ""

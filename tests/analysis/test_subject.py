@@ -169,7 +169,7 @@ def test_measurements_by_name_and_what_they_need():
     subject, begun = subject_of(puzzle, puzzle.permutation(answer)), []
     assert set(analyze(subject, ["isometry"], begun.append).results) == {"isometry"}
     assert begun == ["forward", "isometry"]
-    with pytest.raises(UsageError, match="no measurement 'size'; choose of norms, rescaling"):
+    with pytest.raises(UsageError, match="no measurement 'size'; choose one of norms, rescaling"):
         analyze(subject, ["size"])
     assert set(analyze(subject).results) == set(MEASUREMENTS)
 

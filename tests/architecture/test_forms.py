@@ -34,9 +34,9 @@ def test_every_form_has_one_spelling(said, spelled):
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ("batch_norm+relu", "no norm or activation 'batch_norm' in 'batch_norm\\+relu'; choose one of layer_norm"),
-        ("layer_norm+rms_norm", "no activation 'rms_norm' in"),
-        ("layer_norm/relu", "no activation 'layer_norm' in"),
+        ("batch_norm+relu", "'batch_norm\\+relu': no norm or activation 'batch_norm'; did you mean 'layer_norm'"),
+        ("layer_norm+rms_norm", "'layer_norm\\+rms_norm': no activation 'rms_norm'"),
+        ("layer_norm/relu", "'layer_norm/relu': no activation 'layer_norm'"),
         ("a+b+c+d", "has 4 parts; expected NORM\\+ACTIVATION\\+NORM"),
         ("half*relu", "expected a number before the star"),
         ("0*relu", "expected a number before the star"),

@@ -150,7 +150,7 @@ def test_a_puzzle_that_is_none(command, name, capsys):
         ("search ok --resume empty", "empty: nothing to resume from"),
         ("search ok --out ok/pieces/x", "ok/pieces/x: this is among the files of the puzzle"),
         ("search ok --method annealing --set chains=99999999999 --activation relu", "fit into memory: take fewer rows"),
-        ("sweep ok", "missing CONFIG.toml: what to run: settings, and lists of them; see 'jaxsolve sweep --help'"),
+        ("sweep ok", "missing CONFIG.toml: TOML file with settings and lists of settings; see 'jaxsolve sweep --help'"),
         ("sweep ok missing.toml", "missing.toml: no readable TOML (No such file"),
         ("sweep ok broken.toml", "broken.toml: no readable TOML (Invalid value"),
         ("sweep ok bytes.toml", "bytes.toml: no readable TOML"),

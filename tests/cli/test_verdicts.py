@@ -149,7 +149,7 @@ def test_a_guess_that_solves_ends_a_search_and_a_sweep(tmp_path):
     swept = call("sweep", "demo", tmp_path / "sweep.toml", "--out", tmp_path / "swept", "--json")
     assert swept.exit_code == 0, swept.stderr
     assert json.loads(swept.stdout)["permutation"] == ids
-    assert "--activation relu makes them all the same" in swept.stderr
+    assert "to make the runs nevertheless, add --activation relu" in swept.stderr
     assert (tmp_path / "swept" / "answer.json").exists()
 
 

@@ -251,7 +251,7 @@ def _read_outcomes(data: bytes, folder: Path, long: bool) -> None:
     (folder / RESULTS).write_bytes(data)
     ranked = sorted(read_outcomes(folder, corpus.puzzle()), key=lambda outcome: outcome.mse)
     to_json(_report("puzzle", ranked, 20, consensus(ranked[:20])))
-    _shown(ranked, consensus(ranked[:20]), len(ranked))
+    _shown(ranked, consensus(ranked[:20]), len(ranked), 1.0, [])
     for one in ranked:
         _named(one)
 

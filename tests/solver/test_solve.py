@@ -230,7 +230,9 @@ def test_a_given_answer_is_begun_with(demo):
 
 
 def test_an_option_that_nothing_has_is_refused(demo):
-    with pytest.raises(JaxsolveError, match=r"policy has no option 'policy.nonsense'.*; it has .*certain, .*patience"):
+    with pytest.raises(
+        JaxsolveError, match=r"policy has no option 'policy.nonsense'.* [iI]t has .*certain, .*patience"
+    ):
         solve(demo, Config(options={"policy.nonsense": 1}))
 
 
