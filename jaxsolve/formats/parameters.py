@@ -142,11 +142,10 @@ def parameters(parts: Mapping[str, np.ndarray]) -> Layer:
 
 def _normalised(direction: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Return the weight that weight_norm makes of its direction and the norms of rows or columns."""
-    if size.size == 1:
-        return (direction * (size.reshape(()) / np.linalg.norm(direction.astype(np.float64)))).astype(direction.dtype)
-    axes = tuple(axis for axis, n in enumerate(size.shape) if n == 1) if size.ndim == direction.ndim else (1,)
+    if size.ndim != direction.ndim:  # of rows, or of everything
+        size = size.reshape(-1, *[1] * (direction.ndim - 1))
+    axes = tuple(axis for axis, n in enumerate(size.shape) if n == 1)
     norms = np.sqrt((direction.astype(np.float64) ** 2).sum(axis=axes, keepdims=True))
-    size = size if size.ndim == direction.ndim else size.reshape(-1, *[1] * (direction.ndim - 1))
     if size.shape != norms.shape or not norms.all():
         raise ValueError(f"weight_v {list(direction.shape)} with weight_g {list(size.shape)}, or a direction of zeros")
     return (direction * (size / norms)).astype(direction.dtype)

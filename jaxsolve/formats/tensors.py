@@ -95,7 +95,7 @@ def read_tensors(source: Source, file: str) -> Tensors | None:
 def stem_of(file: str) -> str:
     """Return the name of a file without the suffixes that such files have; what is behind other points stays."""
     path = PurePosixPath(file)
-    while path.suffix.lower() in KINDS or (path.suffix.lower() in UNREAD and path.suffix):
+    while path.suffix.lower() in {*KINDS, *UNREAD}:
         path = path.with_suffix("")
     return str(path)
 

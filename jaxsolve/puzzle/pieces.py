@@ -201,10 +201,8 @@ def _as_rows(weight: Any, bias: Any) -> tuple[Any, bool | None]:
     Nothing tells where both are as long as each other, or there is no bias: None.
     """
     rows, columns = weight.shape
-    if bias is not None and rows != columns and bias.shape in ((rows,), (columns,)):
-        told = bias.shape == (columns,)
-    else:
-        told = None
+    known = {(rows,): False, (columns,): True} if rows != columns else {}
+    told = None if bias is None else known.get(bias.shape)
     return (weight.T if told else weight), told
 
 

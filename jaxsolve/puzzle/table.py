@@ -101,7 +101,7 @@ def _read_parquet(data: bytes, file: str, limits: Limits, notes: list[str]) -> d
     """Return the columns of a Parquet table; those without numbers are empty."""
     columns = parquet.read_parquet(data, file, limits)
     header = [*columns]
-    _requiretargets_in(header, file, ",")
+    _require_targets(header, file)
     targets = targets_in(header, file)
     bad = next((name for name in header if is_wanted(name, targets) and not columns[name].size), None)
     if bad is not None:
@@ -158,13 +158,13 @@ def _header(data: bytes, file: str, limits: Limits) -> tuple[list[str], str]:
     twice = [name for name, count in Counter(header).items() if name and count > 1]
     if twice:
         raise PuzzleError(f"{file}: column {twice[0]!r} appears twice")
-    _requiretargets_in(header, file, delimiter)
+    _require_targets(header, file)
     if not re.compile(rb"\S").search(data, end):
         raise PuzzleError(f"{file}: a header but no rows of data")
     return header, delimiter
 
 
-def _requiretargets_in(header: list[str], file: str, delimiter: str) -> None:
+def _require_targets(header: list[str], file: str) -> None:
     if targets_in(header, file):
         return
     if header and all(re.fullmatch(r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?", name) for name in header):
