@@ -1,6 +1,6 @@
 """Host: what can go wrong, each kind with the exit code the command line gives it, and how it is worded."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -20,6 +20,11 @@ def nearest(word: object, words: Iterable[str], then: str = "") -> str:
     if found:
         return f"; did you mean {plain[found[0]]!r}?{f' {then[0].upper()}{then[1:]}' if then else ''}"
     return f"; {then}" if then else ""
+
+
+def first_of(words: Sequence[object], most: int = 3) -> str:
+    """Return some words joined by commas, and a sign that there are more of them where there are."""
+    return ", ".join(map(str, words[:most])) + ", …" * (len(words) > most)
 
 
 def no_such(what: str, name: object, names: Iterable[str], choose: str = "choose one of") -> str:

@@ -8,6 +8,7 @@ from jaxsolve.certificate.causes import Cause
 from jaxsolve.certificate.grid import Quantum
 from jaxsolve.certificate.neighbour import Rival
 from jaxsolve.certificate.rounding import ROUNDING_FACTOR
+from jaxsolve.errors import first_of
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,6 @@ class Evidence:
         """Which answers fit equally well, to go on with; nothing if none does."""
         if not self.alike:
             return ""
-        places = ", ".join(map(str, self.alike_positions[:12])) + (", …" if len(self.alike_positions) > 12 else "")
+        places = first_of(self.alike_positions, 12)
         count = f"{len(self.alike)} other answers fit" if len(self.alike) > 1 else "one other answer fits"
         return f"; {count} equally well and cannot be told from it (positions {places})"

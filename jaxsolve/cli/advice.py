@@ -18,13 +18,17 @@ Said = tuple[tuple[str, ...], ...]
 """Options as they were said, each with its values."""
 
 
+def parameters_said(context: typer.Context) -> set[str]:
+    """Return the names of the parameters that were said on the command line."""
+    return {name for name in context.params if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"}
+
+
 def said(context: typer.Context) -> Said:
     """Return the options that were said on the command line, by their first names, each with its value."""
-    found: list[tuple[str, ...]] = []
+    found, own = list[tuple[str, ...]](), parameters_said(context)
     for parameter in context.command.params:
-        source = getattr(context.get_parameter_source(parameter.name or ""), "name", "")
         names = [name for name in parameter.opts if name.startswith("--")]
-        if source != "COMMANDLINE" or not names:
+        if parameter.name not in own or not names:
             continue
         value = context.params.get(parameter.name or "")
         values = value if isinstance(value, (list, tuple)) else [value]
@@ -41,9 +45,9 @@ def name_of(folder: Path | None) -> str | None:
         return str(folder)
 
 
-def record_of(store: RunStore, kept: bool) -> str | None:
+def record_of(store: RunStore) -> str | None:
     """Return the name of the run whose record a store keeps; None: it keeps none."""
-    if not kept:
+    if not store.keeps_record:
         return None
     try:
         folder = store.folder()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jaxsolve.analysis import MEASUREMENTS, checked
-from jaxsolve.cli import arguments, terminal
+from jaxsolve.cli import arguments, places, terminal
 from jaxsolve.cli.commands import PRINTED
 from jaxsolve.cli.run_names import read_named
 from jaxsolve.cli.run_store import check_folder
@@ -41,15 +41,7 @@ def analyze(
     activation: arguments.ActivationOrAuto = "auto",
     figures: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--figures",
-            "--out",
-            "--output",
-            metavar="DIR",
-            help="Folder for figures, as SVG and PNG; none is overwritten.",
-            rich_help_panel=PRINTED,
-        ),
+        places.folder_option("Folder for figures, as SVG and PNG; none is overwritten.", "--figures"),
     ] = None,
     dark: Annotated[
         bool, typer.Option("--dark", help="Draw figures for a dark background.", rich_help_panel=PRINTED)

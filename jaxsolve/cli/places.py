@@ -1,19 +1,20 @@
 """Host: options that say where things are written to, and where they are gone on with."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from jaxsolve.cli.commands import PRINTED
 from jaxsolve.errors import UsageError
 
-OutFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "-o", "--out", "--output", metavar="DIR", help="Folder for the answer and the record.", rich_help_panel=PRINTED
-    ),
-]
+
+def folder_option(told: str, *names: str) -> Any:
+    """Return the option that names a folder to write to, with other `names` of it; help says what is `told`."""
+    return typer.Option("-o", *names, "--out", "--output", metavar="DIR", help=told, rich_help_panel=PRINTED)
+
+
+OutFolder = Annotated[Path | None, folder_option("Folder for the answer and the record.")]
 Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", "--out", metavar="PATH", help="The same as OUT.", rich_help_panel=PRINTED),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jaxsolve.cli import arguments, interrupts, profile_scale, profile_table, started, terminal
+from jaxsolve.cli import arguments, interrupts, places, profile_scale, profile_table, started, terminal
 from jaxsolve.cli.commands import PRINTED
 from jaxsolve.cli.run_store import check_folder
 from jaxsolve.cli.version import versions
@@ -71,14 +71,7 @@ def profile(
     ] = 10.0,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--out",
-            "--output",
-            metavar="DIR",
-            help="Folder for the table, JSON, and the chart of a scale.",
-            rich_help_panel=PRINTED,
-        ),
+        places.folder_option("Folder for the table, JSON, and the chart of a scale."),
     ] = None,
     precision: Annotated[
         list[str] | None,

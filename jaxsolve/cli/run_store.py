@@ -102,6 +102,11 @@ class RunStore:
         return self._named is not None
 
     @property
+    def keeps_record(self) -> bool:
+        """Whether a record is to be kept, of runs that have begun or will."""
+        return self._record
+
+    @property
     def recorded(self) -> bool:
         """Whether a record of the run is kept."""
         return self._recorder is not None

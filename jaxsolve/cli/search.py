@@ -93,14 +93,13 @@ def search(
         names = arguments.start(devices, None, None, None, False)
         read = {"activation": activation, "link": link, "standardise_inputs": standardise_inputs}
         read |= {"architecture": architecture}
-        told = {"said": advice.said(context), "recorded": not no_record}
-        _run(puzzle, read, config, stored, begin, budget, size, store, devices, names, told, json)
+        _run(puzzle, read, config, stored, begin, budget, size, store, devices, names, advice.said(context), json)
 
 
 def _run(
     path: str, read: dict[str, Any], config: "JointConfig", stored: "Stored | None",
     start: list[int] | None, budget: float, memory: float | None, store: RunStore, devices: int | None,
-    names: list[str], told: dict[str, Any], json: bool,
+    names: list[str], said: advice.Said, json: bool,
 ) -> None:  # fmt: skip
     """Search, keep, and print."""
     from jaxsolve.experiment.search import guessed, joint_search
@@ -136,9 +135,9 @@ def _run(
         report = _report(puzzle, solution, names) | {"activations": dict(ranked)}
         ending.begin()
         store.finish(solution.status, report, solution.certificate)
-        report["record"] = advice.record_of(store, told["recorded"])
+        report["record"] = advice.record_of(store)
         going_on = {"resume": advice.name_of(checkpoints.kept), "answer": advice.answer_in(report)}
-        report["next"] = advice.as_json(next_step(solution.facts(puzzle=path, said=told["said"], **going_on)))
+        report["next"] = advice.as_json(next_step(solution.facts(puzzle=path, said=said, **going_on)))
         saved = None if solution.certificate is None else store.save(report, puzzle.name)
         terminal.result_json(report) if json else terminal.result(_shown(report, solution.puzzle.variance))
         store.conclude(saved)

@@ -102,7 +102,7 @@ def solve(
     read |= {"architecture": architecture}
     stored = None if folder is None else load_checkpoint(folder)
     if stored is not None:
-        config, read = _as_begun(stored, config, read, _said(context), folder)
+        config, read = _as_begun(stored, config, read, advice.parameters_said(context), folder)
     ids = None if start is None else read_named(start).permutation
     work = partial(_prepared, puzzle, read, config, ids)
     # large puzzles are not read in a copy of the process, which has to send them over
@@ -145,17 +145,12 @@ def solve(
                 words = advice.said(context)
                 asked: dict[str, Any] = {"puzzle": puzzle, "said": words, "resume": advice.name_of(kept.kept)}
                 asked["fixed"] = tuple(one for one in words if one[0] in FIXING and one[1] != "auto")
-                _conclude(report, store, solution, asked, out is not None, not no_record, json)
+                _conclude(report, store, solution, asked, out is not None, json)
                 if solution.status not in ("solved", "identified", "accepted", "unidentifiable"):
                     kept.go_on()
     if first and codes.of(solution.status):
         arguments.suggest(given)
     raise typer.Exit(codes.of(solution.status, exact=config.exact))
-
-
-def _said(context: typer.Context) -> set[str]:
-    """Return the options that were said on the command line."""
-    return {name for name in context.params if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"}
 
 
 def _as_begun(
@@ -190,14 +185,13 @@ def _conclude(
     solution: "Solution",
     asked: dict[str, Any],
     named: bool,
-    recorded: bool,
     json: bool,
 ) -> None:
     """Print a report, and save it beside its record, where it is asked for, not the end, or cannot be printed."""
     from jaxsolve.solver.next_step import next_step
 
     answered, puzzle = report["permutation"] is not None, solution.puzzle.name
-    report["record"] = advice.record_of(store, recorded)
+    report["record"] = advice.record_of(store)
     report["next"] = advice.as_json(next_step(solution.facts(**asked, answer=advice.answer_in(report))))
     kept = store.recorded or named or report["status"] != "solved"
     saved = store.save(report, puzzle) if answered and kept else None

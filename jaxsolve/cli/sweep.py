@@ -8,7 +8,6 @@ import typer
 from jaxsolve.cli import advice, arguments, codes, interrupts, live, places, started, terminal
 from jaxsolve.cli.answers import answer_of
 from jaxsolve.cli.checkpoints import Checkpoints
-from jaxsolve.cli.commands import PRINTED
 from jaxsolve.cli.run_names import resumed
 from jaxsolve.cli.run_store import TROUBLE, RunStore, check_apart, why
 from jaxsolve.errors import OutputError, UsageError
@@ -35,14 +34,7 @@ def sweep(
     architecture: arguments.ArchitectureName = "auto",
     out: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--out",
-            "--output",
-            metavar="DIR",
-            help="Folder for the results; finished runs in it are not repeated.",
-            rich_help_panel=PRINTED,
-        ),
+        places.folder_option("Folder for the results; finished runs in it are not repeated."),
     ] = None,
     resume: places.Resume = None,
     devices: arguments.Devices = None,
@@ -114,7 +106,7 @@ def sweep(
                 known |= {"compared": share_of(ranked[0].loss, conditioned(given))}
             ending.begin()
             store.finish(status, report, answer=(ranked[0].permutation, ranked[0].mse) if ranked else None)
-        report["record"] = advice.record_of(store, not no_record)
+        report["record"] = advice.record_of(store)
         if ranked:
             known["answer"] = report["record"] or ",".join(map(str, ranked[0].permutation))
         report["next"] = advice.as_json(next_step(facts_of(solved or status, given, None, run, **known)))
@@ -132,7 +124,7 @@ def _end_with(solution: "JointSolution", puzzle: "Puzzle", store: RunStore, json
     store.finish(solution.status, report, solution.certificate)
     ids = report["permutation"]
     saved = None if ids is None else store.save(report, puzzle.name)
-    report |= {"record": advice.record_of(store, True), "next": None}
+    report |= {"record": advice.record_of(store), "next": None}
     answer = "" if ids is None else f"\nanswer  {','.join(map(str, ids))}"
     terminal.result_json(report) if json else terminal.result(terminal.prose(f"{solution.message}{answer}"))
     store.conclude(saved)

@@ -11,10 +11,11 @@ import stat
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from jaxsolve.errors import PuzzleError
+from jaxsolve.errors import PuzzleError, first_of
 from jaxsolve.formats.limits import Limits
 
 TABLE = "historical_data.csv"
@@ -115,8 +116,7 @@ def _base_of(names: Iterable[str], where: object) -> str:
     if "" in bases:
         return ""
     if len(bases) > 1:
-        shown = ", ".join(sorted(bases)[:3]) + ", …" * (len(bases) > 3)
-        raise PuzzleError(f"{where}: holds {len(bases)} puzzles ({shown}); name one of them")
+        raise PuzzleError(f"{where}: holds {len(bases)} puzzles ({first_of(sorted(bases))}); name one of them")
     return bases.pop()
 
 
@@ -127,6 +127,10 @@ class _Folder(Source):
         self._root = path / _base_of((name for name, _ in self._below(2)), path)
 
     def names(self) -> list[str]:
+        return self._names
+
+    @cached_property
+    def _names(self) -> list[str]:
         piece = re.compile(r"piece_\d+\..*")  # what is called so and is a folder is said to be none
         return sorted(name for name, folder in self._below(DEPTH) if not folder or piece.fullmatch(Path(name).name))
 

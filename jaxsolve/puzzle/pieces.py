@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxsolve.architecture.pieces import BlockPiece, NormPiece, Piece
-from jaxsolve.errors import PuzzleError
+from jaxsolve.errors import PuzzleError, first_of
 from jaxsolve.formats.natural import natural
 from jaxsolve.formats.parameters import NAMES, by_layer, is_named, parameters, split
 from jaxsolve.formats.source import PIECES, Source, is_table
@@ -64,10 +64,10 @@ def read_pieces(source: Source) -> Pile:
         places = {k: place for place, k in enumerate(order)}
         ids = [places[k] for k in range(len(found))]
         spelled = {place: labels[k] for k, place in places.items()}
-    some = ", ".join(f"{k} is {spelled[k]}" for k in [*spelled][:3]) + ", …" * (len(spelled) > 3)
+    some = first_of([f"{k} is {label}" for k, label in spelled.items()])
     notes = (f"numbered by the order of their names: {some}; inspect lists them",) if spelled else ()
     left = [file for file in source.names() if "/" not in file and file not in files and may_hold(source, file)]
-    notes += (f"not read, as no pieces: {', '.join(left[:3])}" + ", …" * (len(left) > 3),) if left else ()
+    notes += (f"not read, as no pieces: {first_of(left)}",) if left else ()
     pieces = [piece_of(k, file, tensors) for k, (_, file, tensors) in zip(ids, found, strict=True)]
     return Pile(sorted(pieces, key=lambda piece: piece.id), spelled, notes)
 
@@ -207,7 +207,7 @@ def _as_rows(weight: Any, bias: Any) -> tuple[Any, bool | None]:
 
 
 def _shown(tensors: Tensors) -> str:
-    return ", ".join(repr(name) for name in [*tensors][:6]) + ", …" * (len(tensors) > 6) or "nothing"
+    return first_of([*map(repr, tensors)], 6) or "nothing"
 
 
 def _check_numbers(file: str, tensors: Tensors) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxsolve.errors import PuzzleError
+from jaxsolve.errors import PuzzleError, first_of
 from jaxsolve.formats import parquet
 from jaxsolve.formats.dialects import as_text, delimiter_of, plain
 from jaxsolve.formats.limits import Limits
@@ -91,9 +91,7 @@ def read_table(data: bytes, file: str, limits: Limits | None = None, *, chunk_ce
     if generic:
         text = [name for name in header if name and name not in columns and name.lower() not in (TARGET, LABEL)]
         if text:
-            notes.append(
-                f"no inputs, for they are not all numbers: {', '.join(map(repr, text[:4]))}" + ", …" * (len(text) > 4)
-            )
+            notes.append(f"no inputs, for they are not all numbers: {first_of([*map(repr, text)], 4)}")
     return Table(np.ascontiguousarray(x), y, label if known else None, tuple(inputs), doubtful, tuple(notes))
 
 
@@ -169,7 +167,7 @@ def _require_targets(header: list[str], file: str) -> None:
         return
     if header and all(re.fullmatch(r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?", name) for name in header):
         raise PuzzleError(f"{file}: numbers in the first line; expected the names of columns, {TARGET!r} among them")
-    shown = (", ".join(header[:4]) + (", …" if len(header) > 4 else ""))[:200]
+    shown = first_of(header, 4)[:200]
     hint = (
         "; expected columns separated by commas, semicolons or tabs"
         if len(header) < 2

@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxsolve.architecture.pieces import BlockPiece, NormPiece, Piece
 from jaxsolve.architecture.roles import candidates
+from jaxsolve.errors import first_of
 
 AnyPiece = Piece | NormPiece | BlockPiece
 
@@ -36,7 +37,7 @@ def settled(pieces: Sequence[AnyPiece], inputs: int, outputs: int) -> tuple[list
     found = both[makes[1] and not makes[0]]
     open_ids = [layer.id for layer in layers if layer.transposed is None]
     if all(makes) and open_ids:
-        some = ", ".join(map(str, open_ids[:4])) + ", …" * (len(open_ids) > 4)
+        some = first_of(open_ids, 4)
         doubt = f"nothing tells whether weights are [out, in] or [in, out] (pieces {some}): read as [out, in]"
         return found, (*_notes(layers, found), doubt)
     return found, _notes(layers, found)

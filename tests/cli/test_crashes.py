@@ -31,11 +31,6 @@ LONG = 600
 """Seconds after which nothing is waited for: a hang."""
 
 
-@pytest.fixture(autouse=True)
-def data_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-
-
 def started(*arguments, command="search", **environment):
     command = [sys.executable, "-m", "jaxsolve", command, *map(str, arguments)]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

@@ -19,11 +19,7 @@ RIGHT = "27,6,26,7,0,19,11,14,10,31,13,4,28,21,15,1,8,32,25,20,5,9,12,17,29,2,18
 WRONG = "26,7,27,6,0,19,11,14,10,31,13,4,28,21,15,1,8,32,25,20,5,9,12,17,29,2,18,3,24,30,22,23,16"
 
 
-@pytest.fixture(autouse=True)
-def data_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "1000")
-    return tmp_path / "data"
+pytestmark = pytest.mark.usefixtures("wide")
 
 
 @pytest.fixture(scope="module")

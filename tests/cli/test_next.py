@@ -10,12 +10,7 @@ from jaxsolve.puzzle import demo_puzzle, write_puzzle
 from tests.cli import call
 from tests.cli.test_manner import WRONG
 
-
-@pytest.fixture(autouse=True)
-def data_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "1000")
-    return tmp_path / "data"
+pytestmark = pytest.mark.usefixtures("wide")
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,6 @@ KEYS = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def data_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    return tmp_path / "data"
-
-
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """Folders of a puzzle that a beam solves, and of one without an answer, and the answer."""

@@ -75,8 +75,8 @@ def test_the_share_of_the_variance_is_told_only_where_it_is_known(made, fields, 
 
 
 def test_shares_of_the_variance_are_told_from_one():
-    assert [share_words(r2) for r2 in (None, 0.5, -1.25, 1 - 6e-14, 0.99995)] == [
-        "-", "0.5", "-1.25", "1 - 6e-14", "1 - 5e-05",
+    assert [share_words(r2) for r2 in (None, 0.5, -1.25, 1 - 6e-14, 0.99995, 0.999995)] == [
+        "-", "0.5", "-1.25", "1 - 6e-14", "0.99995", "1 - 5e-06",
     ]  # fmt: skip
 
 
