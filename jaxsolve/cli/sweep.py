@@ -46,20 +46,22 @@ def sweep(
 
     CONFIG.toml has settings (method, rows, seed, pairing, prior, spare,
     sha256, exact, tolerance), and tables [options] and [grid]. Every
-    combination of the lists in [grid] is a run. The output is the result of
-    each run, and in how many of the best runs each pair appears. 'jaxsolve
-    manual sweeps' shows an example.
+    combination of the lists in [grid] is a run. A table [then] has settings
+    to go on with from the best answers. The output is the result of each
+    run, and in how many of the best runs each pair appears. 'jaxsolve manual
+    sweeps' shows examples.
     """
     from jaxsolve.certificate import error_words
+    from jaxsolve.experiment.plan import read_plan
     from jaxsolve.experiment.search import ENDS, guessed
-    from jaxsolve.experiment.sweep import configurations, consensus, read_outcomes, run_sweep
+    from jaxsolve.experiment.sweep import consensus, read_outcomes, run_sweep, runs_left
     from jaxsolve.run import Run
     from jaxsolve.solver.facts import facts_of, share_of
     from jaxsolve.solver.next_step import next_step
 
     if best < 1:
         raise UsageError(f"--best is {best}; expected at least 1")
-    size, todo, budget = arguments.bytes_of(memory), configurations(config), arguments.checked_budget(budget)
+    size, plan, budget = arguments.bytes_of(memory), read_plan(config), arguments.checked_budget(budget)
     if resume is not None and out is not None:
         raise UsageError("--resume goes on in its own folder; leave --out out")
     out = resumed(resume, "sweep") or out
@@ -72,7 +74,12 @@ def sweep(
         except TROUBLE as error:
             raise OutputError(f"results of a sweep need a folder; name one with --out ({why(error)})") from error
         run, checkpoints = Run(budget, size, started=started()), Checkpoints(store)
-        settings = {"runs": [setting for setting, _ in todo], "config": str(config), "best": best, "budget": budget}
+        settings = {
+            "runs": [setting for setting, _ in plan.runs],
+            "config": str(config),
+            "best": best,
+            "budget": budget,
+        }
 
         def save() -> None:
             checkpoints.leave()
@@ -81,14 +88,14 @@ def sweep(
 
         with interrupts.stopping(run.stop, save) as ending, live.watching(run) as view:
             with store.recording(run, given, puzzle, settings, None, names):
-                given, solution, tried = guessed(given, todo[0][1], run, devices)
+                given, solution, tried = guessed(given, plan.runs[0][1], run, devices)
                 arguments.note_activation(given, tried)
                 view.variance = conditioned(given).variance
                 done, stored = read_outcomes(folder, given), _stored(folder)
                 if solution is None:
-                    for outcome in run_sweep(given, todo, run, folder, done, devices, stored, checkpoints.keep):
+                    for outcome in run_sweep(given, plan, run, folder, done, devices, stored, checkpoints.keep):
                         told = f"{error_words(outcome.mse, given.variance)} on all rows, {outcome.status}"
-                        terminal.note(f"{len(done)} of {len(todo)}: {_named(outcome)}: {told}")
+                        terminal.note(f"{len(done)} of {len(done) + runs_left(plan, done)}: {_named(outcome)}: {told}")
                     checkpoints.finish()
             if solution is not None:
                 ending.begin()
@@ -96,7 +103,7 @@ def sweep(
                 raise typer.Exit(codes.of(solution.status, exact=solution.config.exact))
             ranked = sorted(done, key=lambda outcome: outcome.mse)
             pairs = consensus(ranked[:best], given.halves_of)
-            report = _report(given.name, ranked, best, pairs) | {"left": len(todo) - len(done)}
+            report = _report(given.name, ranked, best, pairs) | {"left": runs_left(plan, done)}
             status = "finished" if not report["left"] else "interrupted" if run.stopped else "out_of_time"
             solved = next((one.status for one in ranked if one.status in ENDS), None)
             known: dict[str, Any] = {"command": "sweep", "puzzle": puzzle, "said": advice.said(context)}

@@ -208,7 +208,8 @@ def joint_search(
     pipeline = Pipeline(stages, Setting(problem, run, config.seed, starts, whole, partner, prior, **known))
     if _lacking(puzzle, config) is not None:
         return JointSolution("unidentifiable", None, pipeline, config, run, puzzle)
-    asked = {"puzzle": fingerprint, "config": config.deciding}
+    begun = None if start is None else puzzle.permutation(start)
+    asked = {"puzzle": fingerprint, "config": config.deciding, "start": begun}
     if resume is not None:
         stored, arrays = resume
         if stored.get("puzzle") != asked["puzzle"]:

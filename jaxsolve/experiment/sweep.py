@@ -1,25 +1,24 @@
 """Host: one joint search after the other, with every combination of some settings, and what they agree on."""
 
-import itertools
 import json
 import math
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jaxsolve.errors import OutputError, UsageError, no_such
-from jaxsolve.experiment.search import SETTINGS as DECIDING, JointConfig, Stored, joint_search
+from jaxsolve.errors import OutputError, UsageError
+from jaxsolve.experiment.plan import Plan
+from jaxsolve.experiment.search import JointConfig, Stored, joint_search
 from jaxsolve.files import append, sealed, unsealed
 from jaxsolve.puzzle import Puzzle
-from jaxsolve.records import flat_table, is_amount, is_answer, is_count
+from jaxsolve.records import is_amount, is_answer, is_count
 from jaxsolve.run import Label, Run
-from jaxsolve.search import stages_named
 
 RESULTS = "runs.jsonl"
-SETTINGS = {*DECIDING} - {"options"}
+START = "start"
+"""Key of the answer that a run has begun with."""
 
 
 @dataclass(frozen=True)
@@ -40,58 +39,6 @@ class Outcome:
     permutation: list[int]
     puzzle: str
     """Fingerprint of the puzzle."""
-
-
-def configurations(
-    path: Path, *, most_runs: int = 100_000, most_bytes: int = 1 << 16
-) -> list[tuple[dict[str, Any], JointConfig]]:
-    """Return the runs that a file describes: the values of the grid, and all settings.
-
-    Files have at most `most_bytes`: keys of very many parts take the square of their number.
-
-    Raises
-    ------
-    UsageError
-        The file cannot be read, or describes no searches; the message names the setting.
-    """
-    try:
-        with path.open("rb") as file:
-            text = file.read(most_bytes + 1)
-        if len(text) > most_bytes:
-            raise ValueError(f"more than {most_bytes >> 10} KiB")
-        table = tomllib.loads(text.decode())
-    except (OSError, ValueError, RecursionError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{path}: no readable TOML ({reason})") from error
-    grid, options = table.pop("grid", {}), table.pop("options", {})
-    if not isinstance(grid, dict) or not isinstance(options, dict):
-        raise UsageError(f"{path}: grid and options are tables, [grid] and [options]")
-    if unknown := set(table) - SETTINGS:
-        raise UsageError(f"{path}: {no_such('setting', min(unknown), sorted(SETTINGS), 'there are')}")
-    try:
-        grid = {key: values if isinstance(values, list) else [values] for key, values in flat_table(grid).items()}
-        base = {**table, "options": flat_table(options)}
-    except RecursionError as error:
-        raise UsageError(f"{path}: tables in tables in tables; expected options of methods") from error
-    count = 1
-    for values in grid.values():
-        count *= len(values)
-    if not 0 < count <= most_runs:
-        raise UsageError(f"{path}: the grid has {count} combinations; expected 1 to {most_runs}")
-    runs = []
-    for values in itertools.product(*grid.values()):
-        setting = dict(zip(grid, values, strict=True))
-        own = {key: value for key, value in setting.items() if key in SETTINGS}
-        chosen = {key: value for key, value in setting.items() if key not in SETTINGS}
-        try:
-            config = JointConfig(**{**base, **own, "options": base["options"] | chosen})
-            stages_named(config.method, config.options)
-        except UsageError as error:
-            raise UsageError(f"{path}: {error}") from error
-        except (TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
-            raise UsageError(f"{path}: a setting has a value of the wrong kind ({error})") from error
-        runs.append((setting, config))
-    return runs
 
 
 def read_outcomes(folder: Path, puzzle: Puzzle, *, most_bytes: int = 1 << 25) -> list[Outcome]:
@@ -134,9 +81,37 @@ def _usable(one: Outcome) -> bool:
     return tables and figures and isinstance(one.status, str) and is_answer(one.permutation)
 
 
+def _planned(plan: Plan, done: list[Outcome]) -> Iterator[tuple[dict[str, Any], JointConfig, list[int] | None]]:
+    """Yield the runs of a plan, and then those from the best answers of them that are `done` by then.
+
+    Each is the values that are its own, its settings, and the answer that it begins with.
+    """
+    yield from ((setting, config, None) for setting, config in plan.runs)
+    answers = sorted((one for one in done if START not in one.config and one.permutation), key=lambda one: one.mse)
+    different = {tuple(one.permutation): one for one in reversed(answers)}
+    for one in sorted(different.values(), key=answers.index)[: plan.best]:
+        for setting, config in plan.then:
+            own = {"then": config.method} | {f"then.{key}": value for key, value in setting.items()}
+            yield one.setting | own, config, one.permutation
+
+
+def _described(config: JointConfig, start: list[int] | None = None) -> dict[str, Any]:
+    """Return all that a run is made with, as it is read again."""
+    return json.loads(json.dumps(config.deciding)) | ({} if start is None else {START: start})
+
+
+def runs_left(plan: Plan, done: list[Outcome]) -> int:
+    """Return how many runs of a plan are not `done`; of those from the best answers, at most so many."""
+    known = [one.config for one in done]
+    first = sum(_described(config) not in known for _, config in plan.runs)
+    if first:
+        return first + plan.best * len(plan.then)
+    return sum(_described(config, start) not in known for _, config, start in _planned(plan, done))
+
+
 def run_sweep(
     puzzle: Puzzle,
-    todo: list[tuple[dict[str, Any], JointConfig]],
+    plan: Plan,
     run: Run,
     folder: Path,
     done: list[Outcome],
@@ -150,10 +125,10 @@ def run_sweep(
     `keep` is given after each step what a run can be resumed from, and `stored` is what it was given last, if that is
     known: the run that it is of goes on from there.
     """
-    fingerprint, known = puzzle.fingerprint, [one.config for one in done]
-    for setting, config in todo:
-        described = json.loads(json.dumps(config.deciding))
-        if described in known:
+    fingerprint = puzzle.fingerprint
+    for setting, config, start in _planned(plan, done):
+        described = _described(config, start)
+        if described in (one.config for one in done):
             continue
         if run.stopped or run.elapsed > run.budget:
             return
@@ -161,10 +136,11 @@ def run_sweep(
         began = run.elapsed
         own.watch = lambda progress, own=own: own.stop() if run.stopped else None
         run.begin(Label(config.method, config.pairing or "", rows=config.rows or puzzle.rows, setting=setting))
-        going_on = None
-        if stored is not None and (stored[0].get("config"), stored[0].get("puzzle")) == (described, fingerprint):
+        going_on, begun = None, None if start is None else puzzle.assembly(start)
+        asked = {"config": _described(config), START: start, "puzzle": fingerprint}
+        if stored is not None and {key: stored[0].get(key) for key in asked} == asked:
             going_on = stored[0] | {"seconds": run.elapsed}, stored[1]
-        solution = joint_search(puzzle, config, own, resume=going_on, keep=keep, devices=devices)
+        solution = joint_search(puzzle, config, own, start=begun, resume=going_on, keep=keep, devices=devices)
         run.slots = own.slots
         if solution.status in ("interrupted", "lost", "out_of_time"):
             return

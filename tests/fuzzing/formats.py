@@ -237,10 +237,10 @@ def _puzzle(folder: Path) -> Path:
 
 
 def _read_config(data: bytes, folder: Path, long: bool) -> None:
-    from jaxsolve.experiment.sweep import configurations
+    from jaxsolve.experiment.plan import read_plan
 
     (folder / "config.toml").write_bytes(data)
-    configurations(folder / "config.toml")
+    read_plan(folder / "config.toml")
 
 
 def _read_outcomes(data: bytes, folder: Path, long: bool) -> None:
