@@ -102,8 +102,10 @@ def rivals(
     check: Callable[[], None] = lambda: None,
     *,
     numbers: Rivals = RIVALS,
-) -> Iterator[list[tuple[Rival, Floats]]]:
+) -> Iterator[Iterator[tuple[Rival, Floats]]]:
     """Yield the single moves and exchanges of partners that come closest, a few at a time, each with its errors.
+
+    They are evaluated as they are asked for.
 
     Where there are more than can be evaluated, first order on a few rows picks those that change the
     predictions least, for which it is accurate, and those that promise most. Exact evaluation on more rows ranks them:
@@ -141,7 +143,7 @@ def rivals(
     ranked = chosen[np.lexsort((ranks[0], np.minimum(*ranks)))]
     for begin in range(0, len(ranked), numbers.together):
         batch = ranked[begin : begin + numbers.together, None]
-        yield [_rival(puzzle, assembly, errors, moves.only(m)) for m in batch]
+        yield (_rival(puzzle, assembly, errors, moves.only(m)) for m in batch)
 
 
 def _first_order_ranks(

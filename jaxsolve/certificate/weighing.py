@@ -137,9 +137,10 @@ def _with_rivals(
     compared, best, alike, ts, rises = 0, None, [], [], []
     exact, close = evidence.exact, evidence.bounds.alike
     for some in rivals(puzzle, assembly, errors, check, numbers=numbers):
-        check()
-        compared, before = compared + len(some), len(alike)
+        before, better = len(alike), False
         for rival, found in some:
+            check()
+            compared += 1
             if not rival.change <= evidence.rounding:
                 ts.append(rival.t)
                 rises.append(rival.difference)
@@ -147,9 +148,11 @@ def _with_rivals(
                 continue
             key = lambda rival: (min(rival.difference + evidence.rounding, 0.0), rival.t)
             best = rival if best is None else min(best, rival, key=key)
+            better = best.difference < -evidence.rounding and best.t < -close
+            if better:
+                break
             if (abs(rival.t) < close and not exact) or abs(rival.difference) <= evidence.rounding:
                 alike.append(rival)
-        better = best is not None and best.difference < -evidence.rounding and best.t < -close
         enough = compared >= numbers.most and not exact
         if better or enough or (len(alike) == before and compared >= numbers.least):
             break

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve.pairing.matching import Matching, matching
+from jaxsolve.pairing.matching import Matching, Messages, matching
 from jaxsolve.pairing.scores import Array, Scores, nonlinear_responses, norm_balance, of_pairs, standardised, traces
 from jaxsolve.puzzle import Puzzle
 
@@ -94,7 +95,17 @@ def discriminant(puzzle: Puzzle) -> Scores:
     (expectation maximisation, Dempster, Laird & Rubin 1977, https://doi.org/10.1111/j.2517-6161.1977.tb01600.x), from
     several beginnings; that for which there is most evidence is returned.
     """
-    return Discriminant().best(statistics(puzzle)).scores
+    return learned(puzzle).scores
+
+
+_LEARNED: "WeakKeyDictionary[Puzzle, Learned]" = WeakKeyDictionary()
+
+
+def learned(puzzle: Puzzle) -> "Learned":
+    """Return what the `discriminant` learns of pairs: once for each puzzle, for other scores begin with it."""
+    if puzzle not in _LEARNED:
+        _LEARNED[puzzle] = Discriminant().best(statistics(puzzle))
+    return _LEARNED[puzzle]
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,7 @@ class Discriminant:
     """Most times that means and posterior are learned from each other."""
     tolerance: float = 1e-3
     """Change of every probability below which they have settled."""
-    match: Callable[[Scores], Matching] | None = None
+    match: Callable[[Scores, Messages], Matching] | None = None
     """What gives the posterior, by who may be paired with whom; None: `matching`, first with second halves."""
 
     def best(self, known: dict[str, Scores]) -> Learned:
@@ -140,11 +151,14 @@ class Discriminant:
         near: NDArray[np.float64] | None,
     ) -> Learned:
         """Return what is learned by turns from means, `[K]` or `[N, K]`, on, where the posterior has settled."""
+        messages: Messages = ()
 
         def by(means: NDArray[np.float64]) -> Learned:
+            nonlocal messages
             of_each = np.broadcast_to(means @ precision, (len(table), table.shape[2]))
             scores = (table @ of_each[..., None])[..., 0] - 0.5 * (of_each * means).sum(axis=1, keepdims=True)
-            return Learned(scores, *(self.match or matching)(scores))
+            posterior, evidence, messages = (self.match or matching)(scores, messages)
+            return Learned(scores, posterior, evidence)
 
         found = by(means)
         for _ in range(self.rounds - 1):

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+Messages = tuple[NDArray[np.float64], ...]
+
 
 class Matching(NamedTuple):
     """A posterior over matchings."""
@@ -20,10 +22,17 @@ class Matching(NamedTuple):
     """`[N, M]` probability of every pair."""
     evidence: float
     """Logarithm of the mean over all matchings of the product of the odds of their pairs."""
+    messages: Messages = ()
+    """Where the messages stood at the end: those for nearly the same odds settle sooner from there."""
 
 
 def matching(
-    log_odds: NDArray[np.float64], *, rounds: int = 200, tolerance: float = 1e-6, damping: float = 0.5
+    log_odds: NDArray[np.float64],
+    begun: Messages = (),
+    *,
+    rounds: int = 200,
+    tolerance: float = 1e-6,
+    damping: float = 0.5,
 ) -> Matching:
     """Return the posterior of every pair, all halves of the smaller side being matched, and the evidence for the odds.
 
@@ -31,6 +40,8 @@ def matching(
     ----------
     log_odds
         `[N, M]` logarithm of how much likelier what is seen of a pair is if it belongs together than if not; finite.
+    begun
+        Messages of a matching for nearly the same odds, to begin with.
     rounds
         Most times that messages are sent.
     tolerance
@@ -42,25 +53,31 @@ def matching(
     if not few:
         return Matching(np.zeros(log_odds.shape), 0.0)
     if log_odds.shape[0] > few:
-        found = matching(log_odds.T)
-        return Matching(found.posterior.T, found.evidence)
-    to_rows = to_columns = np.zeros(log_odds.shape)
+        found = matching(log_odds.T, begun, rounds=rounds, tolerance=tolerance, damping=damping)
+        return found._replace(posterior=found.posterior.T)
+    odds, across = np.ascontiguousarray(log_odds, np.float64), np.ascontiguousarray(log_odds.T, np.float64)
+    to_rows, to_columns = begun or (np.zeros(odds.shape), np.zeros(across.shape))
     idle = 0.0 if many > few else -np.inf
-    p = before = np.zeros(log_odds.shape)
+    p = _sigmoid(odds + to_rows + to_columns.T) if begun else np.zeros(odds.shape)
     for sent in range(rounds):
-        keep = damping if sent else 0.0
-        to_columns = keep * to_columns - (1 - keep) * _others(log_odds + to_rows, 0, idle)
-        to_rows = keep * to_rows - (1 - keep) * _others(log_odds + to_columns, 1, -np.inf)
-        before, p = p, np.exp(-np.logaddexp(0.0, -(log_odds + to_rows + to_columns)))
+        keep = damping if sent or begun else 0.0
+        to_columns = keep * to_columns - (1 - keep) * _others(across + to_rows.T, idle)
+        to_rows = keep * to_rows - (1 - keep) * _others(odds + to_columns.T, -np.inf)
+        before, p = p, _sigmoid(odds + to_rows + to_columns.T)
         if np.abs(p - before).max() < tolerance:
             break
     alone = np.maximum(1 - p.sum(axis=0), 0.0) if many > few else np.zeros(many)
-    free = (p * log_odds).sum() - _entropies(p).sum() - _entropies(alone).sum() + _entropies(1 - p).sum()
-    return Matching(p, float(free) - lgamma(many + 1) + lgamma(many - few + 1))
+    free = (p * odds).sum() - _entropies(p).sum() - _entropies(alone).sum() + _entropies(1 - p).sum()
+    return Matching(p, float(free) - lgamma(many + 1) + lgamma(many - few + 1), (to_rows, to_columns))
 
 
 def matching_of_all(
-    log_odds: NDArray[np.float64], *, rounds: int = 200, tolerance: float = 1e-6, damping: float = 0.5
+    log_odds: NDArray[np.float64],
+    begun: Messages = (),
+    *,
+    rounds: int = 200,
+    tolerance: float = 1e-6,
+    damping: float = 0.5,
 ) -> Matching:
     """Return the posterior of every pair in which each of N pieces is one half, and the evidence for the odds.
 
@@ -68,35 +85,49 @@ def matching_of_all(
     ----------
     log_odds
         `[N, N]` as in `matching`, of a piece (row) as the first half and another as the second.
-    rounds, tolerance, damping
+    begun, rounds, tolerance, damping
         As in `matching`.
     """
     n = len(log_odds)
     odds = np.where(np.eye(n, dtype=np.bool_), -np.inf, log_odds)
     either = np.logaddexp(odds, odds.T)
     either[np.arange(n), np.arange(n)] = -1e3  # no piece goes with itself
-    messages = p = before = np.zeros((n, n))
+    (messages,) = begun or (np.zeros((n, n)),)
+    p = _sigmoid(either + messages + messages.T) if begun else np.zeros((n, n))
     for sent in range(rounds):
-        keep = damping if sent else 0.0
-        messages = keep * messages - (1 - keep) * _others(either + messages.T, 1, -np.inf)
-        before, p = p, np.exp(-np.logaddexp(0.0, -(either + messages + messages.T)))
+        keep = damping if sent or begun else 0.0
+        messages = keep * messages - (1 - keep) * _others(either + messages.T, -np.inf)
+        before, p = p, _sigmoid(either + messages + messages.T)
         if np.abs(p - before).max() < tolerance:
             break
     free = 0.5 * ((p * either).sum() - _entropies(p).sum() + _entropies(1 - p).sum())
-    return Matching(p * np.exp(np.minimum(odds - either, 0.0)), float(free))
+    return Matching(p * np.exp(np.minimum(odds - either, 0.0)), float(free), (messages,))
 
 
-def _others(values: NDArray[np.float64], axis: int, idle: float) -> NDArray[np.float64]:
-    """Return log sum exp of all other entries along an axis, and of `idle`, for each; very little if there are none."""
-    best = np.maximum(values.max(axis=axis, keepdims=True), idle)
-    weights = np.exp(values - best)
-    top = weights.argmax(axis=axis, keepdims=True)
-    rest = weights.copy()
-    np.put_along_axis(rest, top, 0.0, axis)
-    rest = rest.sum(axis=axis, keepdims=True) + np.exp(idle - best)
-    without = np.maximum(rest + np.take_along_axis(weights, top, axis) - weights, 0.0)
-    np.put_along_axis(without, top, rest, axis)
-    return np.log(np.maximum(without, np.finfo(np.float64).tiny)) + best
+def _others(values: NDArray[np.float64], idle: float) -> NDArray[np.float64]:
+    """Return log sum exp of all other entries of a row, and of `idle`, for each; very little if there are none.
+
+    What is sent is asked for a million times, so that arrays are used again; `values` are lost.
+    """
+    best = np.maximum(values.max(axis=1, keepdims=True), idle)
+    values -= best
+    weights = np.exp(values, out=values)
+    top = weights.argmax(axis=1) + np.arange(len(weights)) * weights.shape[1]
+    largest = weights.ravel()[top]
+    weights.ravel()[top] = 0.0  # the rest of a row without its largest is summed, for a difference would lose it
+    rest = weights.sum(axis=1) + np.exp(idle - best[:, 0])
+    without = np.subtract((rest + largest)[:, None], weights, out=weights)
+    without.ravel()[top] = rest
+    np.maximum(without, np.finfo(np.float64).tiny, out=without)
+    np.log(without, out=without)
+    without += best
+    return without
+
+
+def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return 1 / (1 + exp(-values)), whose exponential may overflow."""
+    with np.errstate(over="ignore"):
+        return 1.0 / (1.0 + np.exp(-values))
 
 
 def _entropies(p: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxsolve.pairing.discriminant import Discriminant, Learned, assigned, statistics
+from jaxsolve.pairing.discriminant import Discriminant, Learned, assigned, learned, statistics
 from jaxsolve.pairing.scores import Array, Scores, of_pairs, readout_trace, responses, standardised
 from jaxsolve.puzzle import Puzzle
 
@@ -171,7 +171,7 @@ def template(puzzle: Puzzle, *, rounds: int = 12, tolerance: float = 1e-2) -> Sc
     known, compared = statistics(puzzle), factors(puzzle)
     pairs = np.zeros((len(puzzle.w_in), len(puzzle.w_out)))
     pairs[assigned(readout_trace(puzzle))] = 1
-    starts = Discriminant().best(known).posterior, pairs
+    starts = learned(puzzle).posterior, pairs
     ends = [_settled(known, compared, start, rounds, tolerance) for start in starts]
     return max(ends, key=lambda one: one.evidence).scores
 

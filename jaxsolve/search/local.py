@@ -57,12 +57,12 @@ def descend(
     *,
     floor: float = 0.0,
     most: float = float("inf"),
-    near: float = 0.0,
-) -> None:
-    """Improve an assembly in place until no neighbourhood of the search improves it.
+    falling: float = 0.0,
+) -> bool:
+    """Improve an assembly in place until no neighbourhood of the search improves it; return whether it came to that.
 
-    Stops early when the loss is at most `floor`, and between two passes after `most` evaluations where it is
-    above `near`. Sweeps decide in float32 on the rows of `problem`.
+    Stops early when the loss is at most `floor`, and between two passes after `most` evaluations, unless it has fallen
+    to its share `falling` in them: then it gets as many once more. Sweeps decide in float32 on the rows of `problem`.
 
     Raises
     ------
@@ -71,9 +71,14 @@ def descend(
     """
     search = search_named(name)
     evaluator, level = Evaluator(problem, descent.assembly, run), 0
-    last = run.evaluations + most
-    while level < len(search.levels) and descent.loss > floor and (run.evaluations < last or descent.loss <= near):
+    last, before = run.evaluations + most, descent.loss
+    while level < len(search.levels) and descent.loss > floor:
+        if run.evaluations >= last:
+            if not descent.loss <= falling * before:
+                return False
+            last, before = run.evaluations + most, descent.loss
         level = one_pass(evaluator, descent, search, level, run, floor=floor)
+    return True
 
 
 def one_pass(

@@ -277,7 +277,9 @@ class ProbeBeam:
             ins = np.take_along_axis(ins, np.argsort(early, axis=1, kind="stable"), axis=1)
             left = np.maximum((early <= self.reach**2 / 2).sum(axis=1), 1).astype(np.int32)
         outs = unused(state.outs, n) if partner is None else partner[ins]
-        bucket = -(-n // 8)  # eight programs: each has room for more than there is, and that costs time
+        # eight programs: each has room for more than there is, and that costs time, but compiling one costs more where
+        # there are few
+        bucket = max(-(-n // 8), 6)
         columns = int(min(n, -(-left.max() // bucket) * bucket))
         at_once = self._at_once(problem, columns, room_for(count))
         parts = []

@@ -43,8 +43,8 @@ class Acceptance:
 
     further: float = 0.5
     """Share of the lowest error weighed so far below which another answer is weighed at once."""
-    close: float = 1e-3
-    """Share of the variance from which on a search is worth more evaluations than it was given."""
+    falling: float = 0.5
+    """Share to which its error has to fall in as many as it was given to be worth as many once more."""
     followed: int = 2
     """Times that a neighbour which turns out to be better is followed, where the search itself gets no further."""
     refits: int = 12
@@ -120,11 +120,11 @@ class Judge:
         floor = reachable(puzzle, attempt.descent.assembly)
         attempt.announce(self.run)
         self.run.measure = partial(mean_squared_error, puzzle) if self.config.trace else None
-        near = self.numbers.close * puzzle.variance
         for stop in (floor, 0.0):
             with self.run.phase("search"):
-                given = {"floor": stop, "most": attempt.most, "near": near}
-                descend(attempt.problem, attempt.descent, attempt.search, self.run, **given)
+                given = {"floor": stop, "most": attempt.most, "falling": self.numbers.falling}
+                if descend(attempt.problem, attempt.descent, attempt.search, self.run, **given):
+                    attempt.most = np.inf
             certificate = attempt.judge(self.config.sha256, self.run)
             self.run.judged(certificate.told(certificate.mse), certificate.solved)
             if self._enough(certificate) or attempt.descent.loss > floor:
@@ -218,8 +218,10 @@ class Judge:
         assert best is not None
         stuck = best is not attempt
         falling = np.isfinite(attempt.relaxed_loss) and attempt.improving is not False
-        close = best.mse <= SINGLED_OUT * best.puzzle.variance
-        if not close and (np.isfinite(attempt.most) or (falling and not stuck) or self.portfolio.in_doubt()):
+        close, cut = best.mse <= SINGLED_OUT * best.puzzle.variance, np.isfinite(attempt.most)
+        if cut and not stuck:  # methods get further sooner than the rest of its search
+            return False
+        if not close and (cut or (falling and not stuck) or self.portfolio.in_doubt()):
             return False
         for _ in range(1 + self.numbers.followed * stuck):
             least = (1.0 if stuck else self.numbers.further) * self.weighed

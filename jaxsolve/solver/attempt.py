@@ -31,7 +31,7 @@ class Attempt:
     start_loss: float
     """Its mean squared error on the rows of the search."""
     most: float = float("inf")
-    """Evaluations after which the search is left where it is."""
+    """Evaluations after which the search is left where it is; infinite once it has come to its end."""
     certificate: Certificate | None = None
     mse: float = float("inf")
     """Float64 mean squared error over all rows; infinite while unknown."""

@@ -49,6 +49,8 @@ class Start:
     """By the names of their seeds."""
     units: AffineFit | None = None
     """Map of the outputs of one of them to predictions that are in other units, where they look so."""
+    others: tuple[Pairing, ...] | None = None
+    """Pairings behind the first, the best supported first; None: they are ranked when they are asked for."""
 
     @property
     def assemblies(self) -> list[Assembly]:
@@ -60,13 +62,16 @@ class Start:
 def first_start(puzzle: Puzzle, config: Config) -> Start:
     """Return the start that `solve` begins with; needs no device, so that it may run while JAX is loaded."""
     puzzle = told(conditioned(puzzle))
-    pairing = next(_ranked(puzzle, config))
+    ranked = _ranked(puzzle, config)
+    pairing = next(ranked)
+    # where no score settles all pairs, the first was ranked with all others
+    others = None if pairing.certain == len(pairing.partner) else tuple(ranked)
     paired = paired_by(puzzle, pairing, config, Run())
     orders = {name: seed_order(paired, name) for name in _quick(config)}
     # where norms have told an order, it is that which shows the units
     walked_along = puzzle.given.normed is not None and puzzle.given.normed.walk
     units = None if walked_along else _other_units(paired, list(orders.values()), initial_of(config))
-    return Start(pairing, orders, units)
+    return Start(pairing, orders, units, others)
 
 
 def told(puzzle: Puzzle) -> Puzzle:
@@ -109,9 +114,12 @@ def _ranked(puzzle: Puzzle, config: Config) -> Iterator[Pairing]:
 
 
 def ranked_pairings(puzzle: Puzzle, config: Config, run: Run, start: Start | None) -> Iterator[Pairing]:
-    """Yield the pairings, that of the start, if there is one, without ranking them once more."""
+    """Yield the pairings, those of the start, if there is one, without ranking them once more."""
     if start:
         yield start.pairing
+        if start.others is not None:
+            yield from start.others
+            return
     with run.phase("pair"):
         ranked = _ranked(puzzle, config)
         if start:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
 from jaxsolve import engine
 from jaxsolve.architecture import form_of, respelled
@@ -135,6 +134,8 @@ def _searched(few: Puzzle, begun: Scaled, config: Config, run: Run, numbers: Sca
 
 def fitted(few: Puzzle, found: Scaled, *, digits: int = 8) -> Scaled:
     """Return an assembly with the scale under which it leaves least, in as few digits as that takes, or so many."""
+    from scipy.optimize import least_squares  # slow to import, and few puzzles come here
+
     read, begun = read_as(few, found.form), form_of(found.form).scale
     loss = lambda scale: float(np.mean(_errors(read, found.assembly, scale / begun) ** 2))
     fit = least_squares(lambda by: _errors(read, found.assembly, by[0]), [1.0], xtol=1e-12, ftol=1e-12)

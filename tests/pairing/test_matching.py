@@ -43,6 +43,22 @@ def test_posterior_and_evidence_are_those_of_messages_one_by_one(shape, spread):
     np.testing.assert_allclose(found.evidence, math.log(total / ways), atol=2e-4)
 
 
+@pytest.mark.parametrize("shape", [(5, 5), (6, 4), (3, 5)])
+def test_begun_with_other_messages_it_comes_to_the_same_sooner(shape):
+    rng = np.random.default_rng(sum(shape))
+    log_odds = 2 * rng.normal(size=shape)
+    before = matching(log_odds + 0.01 * rng.normal(size=shape))
+    found = matching(log_odds, before.messages)
+    np.testing.assert_allclose(found.posterior, matching(log_odds, rounds=2000, tolerance=0).posterior, atol=1e-5)
+    np.testing.assert_allclose(found.evidence, matching(log_odds).evidence, atol=1e-5)
+    rounds = lambda begun: next(
+        k
+        for k in range(200)
+        if np.allclose(matching(log_odds, begun, rounds=k + 1).posterior, found.posterior, atol=1e-5)
+    )
+    assert rounds(before.messages) < rounds(())
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (5, 1)])
 def test_both_are_exact_where_one_half_is_matched(shape):
     log_odds = np.random.default_rng(1).normal(size=shape)

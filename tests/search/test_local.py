@@ -45,10 +45,12 @@ def test_a_search_is_left_between_two_passes_once_it_has_taken_its_evaluations()
     descend(problem, descent, "descent", run, most=1)
     assert len(descent.rounds) == 1, "a pass is gone through whole"
     taken = descent.moves
-    descend(problem, descent, "descent", run, most=0, near=0.5 * descent.loss)
+    assert not descend(problem, descent, "descent", run, most=0, falling=0.5)
     assert descent.moves == taken
-    descend(problem, descent, "descent", run, most=0, near=descent.loss)
+    assert descend(problem, descent, "descent", run, most=0, falling=1.0), "it gets as many again and again"
     assert descent.moves > taken
+    losses = Evaluator(problem, descent.assembly, Run()).losses(NEIGHBOURHOODS["swaps"](N))
+    assert (losses >= descent.loss).all()
 
 
 def swept_by_the_book(puzzle, assembly, moves):
