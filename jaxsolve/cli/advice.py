@@ -24,8 +24,11 @@ def parameters_said(context: typer.Context) -> set[str]:
 
 
 def said(context: typer.Context) -> Said:
-    """Return the options that were said on the command line, by their first names, each with its value."""
-    found, own = list[tuple[str, ...]](), parameters_said(context)
+    """Return the options that were said on the command line, by their first names, each with its value.
+
+    How quietly a command was to print is not said to the next.
+    """
+    found, own = list[tuple[str, ...]](), parameters_said(context) - {"quiet"}
     for parameter in context.command.params:
         names = [name for name in parameter.opts if name.startswith("--")]
         if parameter.name not in own or not names:

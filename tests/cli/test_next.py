@@ -6,9 +6,11 @@ import shlex
 import numpy as np
 import pytest
 
+from jaxsolve.cli.advice import said
 from jaxsolve.puzzle import demo_puzzle, write_puzzle
 from tests.cli import call
 from tests.cli.test_manner import WRONG
+from tests.test_manual import root_command
 
 pytestmark = pytest.mark.usefixtures("wide")
 
@@ -116,3 +118,8 @@ def test_what_probes_say_of_pairs_depends_on_how_the_network_is_read():
     assert [one["pairing"] for one in told] == ["probe", "probe"]
     scores = [np.array([pair["score"] for pair in one["pairs"]]) for one in told]
     assert not np.allclose(*scores)
+
+
+def test_how_quietly_it_printed_is_not_said_again():
+    context = root_command().commands["search"].make_context("search", ["demo", "--quiet", "--seed", "3"])
+    assert said(context) == (("--seed", "3"),)
