@@ -16,6 +16,9 @@ SEPARATOR = re.compile(rb'\A(?:\s*\n)?(?:"?sep=.?"?\r?\n)?')
 """Empty lines before a table, and what Excel says of it."""
 DELIMITERS = ",;\t|"
 COMMA = re.compile(rb"[+-]?\d*,\d+(?:[eEdD][+-]?\d+)?")
+QUOTED = re.compile(rb'"\s*([+-]?\d*),(\d+(?:[eEdD][+-]?\d+)?)\s*"')
+"""A number with a decimal comma where commas separate columns, too."""
+THOUSANDS = re.compile(rb"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
 POINT = re.compile(rb"[+-]?\d*\.\d+(?:[eEdD][+-]?\d+)?")
 FORTRAN = re.compile(rb"[+-]?\d*[.,]?\d*[dD][+-]?\d+")
 EXPONENT = re.compile(rb"(?<=[\d.])[dD](?=[+-]?\d)")
@@ -64,14 +67,18 @@ def plain(data: bytes, delimiter: str, cells: list[int], *, sample: int = 1 << 1
     found = _rows(data[end : end + sample], delimiter)
     sure = [row[k].encode() for row in found for k in cells if k < len(row) and len(row[k]) < longest]
     every = [cell.encode() for row in found for cell in row if len(cell) < longest]
-    commas = delimiter != "," and any(COMMA.fullmatch(cell) for cell in sure)
-    if delimiter != "," and any(map(COMMA.fullmatch, every)) and any(map(POINT.fullmatch, every)):
+    seen = every if delimiter != "," else sure  # there, what else has a comma is text
+    commas = any(COMMA.fullmatch(cell) for cell in sure)
+    if delimiter == "," and all(map(THOUSANDS.fullmatch, filter(COMMA.fullmatch, sure))):
+        commas = False  # who knows whether 1,234 is more than a thousand or little more than one
+    elif any(map(COMMA.fullmatch, seen)) and any(map(POINT.fullmatch, seen)):
         raise ValueError("numbers with decimal commas and with decimal points; expected one kind")
     fortran = any(FORTRAN.fullmatch(cell) for cell in sure)
     if not (commas or fortran):
         return data
     head, body = data[:end], data[end:]
-    body = body.replace(b",", b".") if commas else body
+    if commas:
+        body = body.replace(b",", b".") if delimiter != "," else QUOTED.sub(rb"\1.\2", body)
     return head + (EXPONENT.sub(b"e", body) if fortran else body)
 
 

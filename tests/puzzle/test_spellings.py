@@ -304,6 +304,7 @@ TABLES = {
     "another name": (rewritten(name="inputs.csv"), ()),
     "semicolons": (rewritten(delimiter=";"), ()),
     "decimal commas": (rewritten(change_cell=lambda cell: cell.replace(".", ","), delimiter=";"), ()),
+    "quoted decimal commas": (rewritten(change_cell=lambda cell: f'"{cell}"'.replace(".", ",")), ()),
     "UTF-16": (rewritten(encoding="utf-16"), ()),
     "UTF-16 without a mark": (rewritten(encoding="utf-16-le"), ()),
     "D exponents": (rewritten(change_cell=fortran), ()),
