@@ -27,6 +27,8 @@ HARD = ("middle/votes/seed-1000/epoch-1", "middle/correlated/seed-23/epoch-3", "
 """Nets of the family's grid that two cores take four minutes or more for (results of 2026-11-26)."""
 SHAPES = ((32, 2), (32, 4), (64, 4), (64, 8), (128, 4), (128, 8), (256, 8))
 """Rows and warps of the kernel's programs."""
+OTHER_PRODUCTS = {"accept": ("bf16_x6", "bf16_x3"), "screen": ("bf16_x3",)}
+"""How the kernel might multiply instead, measured in the shape that is in use."""
 
 
 @dataclass(frozen=True)
@@ -136,11 +138,11 @@ def widths(job: Job) -> Iterator[Row]:
 
 
 def kernel(job: Job) -> Iterator[Row]:
-    """Yield the rate of every shape of the kernel of `jaxsolve.engine.fused` on random candidates."""
+    """Yield the rate of every shape of the kernel of `jaxsolve.engine.fused`, and of products, on random candidates."""
     from dataclasses import replace
 
     from jaxsolve import backend, engine
-    from jaxsolve.engine.fused import fused_losses
+    from jaxsolve.engine.fused import PRODUCTS, TILES, fused_losses
     from jaxsolve.profiling import peaks_on
 
     puzzle = measured_puzzle(job)
@@ -149,18 +151,30 @@ def kernel(job: Job) -> Iterator[Row]:
     order = np.tile(np.arange(puzzle.blocks, dtype=np.int32), (2 * count, 1))
     ins, outs = np.split(np.random.default_rng(0).permuted(order, axis=1), 2)
     interpret = backend.plain_way(problem.over) == "sequential"
-    run = backend.compiled(static=("size", "warps", "stages", "interpret"))(fused_losses)
+    run = backend.compiled(static=("size", "warps", "stages", "products", "interpret"))(fused_losses)
     states, starts = np.asarray(problem.x)[None], np.zeros(count, np.int32)
     peaks, flops = peaks_on(1), count * problem.flops
     for tier in ("accept", "screen"):
         of = replace(problem, tier=tier)
         arithmetic, peak = peaks.of(of.tier, "fused")
-        for size, warps in SHAPES[:2] if job.small else SHAPES:
-            row = {"tier": tier, "rows of a program": size, "warps": warps, "products": arithmetic}
-            once = partial(run, of, states, starts, ins, outs, size=size, warps=warps, stages=2, interpret=interpret)
+        todo = [(*shape, PRODUCTS[tier]) for shape in (SHAPES[:2] if job.small else SHAPES)]
+        todo += [(TILES[tier], 4, products) for products in OTHER_PRODUCTS[tier]]
+        usual = None
+        for size, warps, products in todo:
+            row = {
+                "tier": tier,
+                "rows of a program": size,
+                "warps": warps,
+                "products": products,
+                "held against": arithmetic,
+            }
+            how = {"size": size, "warps": warps, "stages": 2, "products": products, "interpret": interpret}
+            once = partial(run, of, states, starts, ins, outs, **how)
             try:
                 compiling = backend.compile_seconds()
-                backend.seconds(once)
+                losses = np.asarray(once(), np.float64)
+                usual = losses if usual is None else usual
+                row["off by"] = float(np.abs(losses / usual - 1).max())
                 compiling = backend.compile_seconds() - compiling
                 seconds = sorted(backend.seconds(once) for _ in range(3))[1]
                 row |= {"compile s": compiling, "seconds": seconds, "GFLOP/s": flops / seconds / 1e9}

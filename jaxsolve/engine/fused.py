@@ -6,10 +6,21 @@ in registers from its first block to its loss, and only streams weights, in the 
 The back ends of Pallas are changing (https://docs.jax.dev/en/latest/pallas/CHANGELOG.html), so nothing
 outside this file knows of them, and the kernel is compared with the plain path on the very device before it
 is used (`neighbourhood.best_way`): what does not compile, or comes out different, is not used.
+
+On paper, for blocks of 48/96 and r rows a program: a block is 4·48·96·r = 18,432 r operations and 37 kB of weights,
+which come from the L2 cache (48 blocks are 1.8 MB): 0.49 r operations a byte, 32 at 64 rows and 63 at 128. The L2 of an
+H100 gives about 5.5 TB/s (others' microbenchmarks), which bounds a kernel at 350 TFLOP/s with 128 rows, and at 170 with
+64. Its tensor cores do 420 TFLOP/s in TF32 as large products measure them, 140 in three TF32 products, and, by the rate
+of bfloat16, 260 in three and 130 in six of those. So memory is not what bounds *accept* (measured: 38 TFLOP/s, the same
+at 64 and 128 rows), nor most of *screen* (111). What does is that Triton multiplies powers of two alone: 48 and 96 are
+cut into 32 + 16 and 64 + 32, and products of depth 16 fill no pipeline. Filled up to 64 and 128, with 1.8 times the
+operations, it was slower still (bench/results/2026-11-26-gpu.md). Three bfloat16 parts of a number have the 24 bits of
+float32, if six of their products are added up (``bf16_x6``); with three (``bf16_x3``) they have 16, enough to rank and
+more than TF32 has.
 """
 
 import functools
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -25,11 +36,15 @@ Ref = Any
 """An array in memory, as a kernel sees it."""
 TILES: dict[Tier, int] = {"screen": 128, "accept": 64}
 """Rows of a program."""
-PRODUCTS: dict[Tier, lax.DotAlgorithmPreset] = {
-    "screen": lax.DotAlgorithmPreset.TF32_TF32_F32,
-    "accept": lax.DotAlgorithmPreset.TF32_TF32_F32_X3,
+Products = Literal["tf32", "tf32_x3", "bf16_x3", "bf16_x6"]
+ALGORITHMS: dict[Products, lax.DotAlgorithmPreset] = {
+    "tf32": lax.DotAlgorithmPreset.TF32_TF32_F32,
+    "tf32_x3": lax.DotAlgorithmPreset.TF32_TF32_F32_X3,
+    "bf16_x3": lax.DotAlgorithmPreset.BF16_BF16_F32_X3,
+    "bf16_x6": lax.DotAlgorithmPreset.BF16_BF16_F32_X6,
 }
-"""Products on tensor cores: three of TF32 have the accuracy of float32."""
+"""Products on tensor cores: three of TF32, or six of bfloat16, have the accuracy of float32."""
+PRODUCTS: dict[Tier, Products] = {"screen": "tf32", "accept": "tf32_x3"}
 
 
 def simple(problem: Problem) -> bool:
@@ -110,12 +125,14 @@ def fused_losses(
     size: int | None = None,
     warps: int = 4,
     stages: int = 2,
+    products: Products | None = None,
     interpret: bool = False,
 ) -> Float[Array, " M"]:
     """Return the loss of each candidate, which goes on from `states[start]` at position `start`.
 
     Widths are filled up with zeros to multiples of 16: what comes out of them meets zero weights.
-    `size` rows of a program (None: those of `TILES`), `warps` and `stages` are the shape of the kernel.
+    `size` rows of a program (None: those of `TILES`), `warps` and `stages` are the shape of the kernel, and `products`
+    how it multiplies (None: as `PRODUCTS` says).
     `interpret` computes in float32 on any platform what the kernel would, slowly.
     """
     from jax.experimental import pallas as pl
@@ -125,7 +142,7 @@ def fused_losses(
         missing = [(0, -size % m) for size, m in zip(table.shape[::-1], multiples, strict=False)]
         return jnp.pad(table, [(0, 0)] * (table.ndim - len(missing)) + missing[::-1])
 
-    least = 16  # width of a product on tensor cores
+    chosen, least = products or PRODUCTS[problem.tier], 16  # width of a product on tensor cores
     p, rows, size = problem.pieces, problem.rows, size or TILES[problem.tier]
     states, y = fill(states, least, size), fill(problem.y, size)
     weights = (
@@ -141,7 +158,7 @@ def fused_losses(
         rows=rows,
         size=size,
         activation=problem.activation,
-        precision=lax.Precision.HIGHEST if interpret else PRODUCTS[problem.tier],
+        precision=lax.Precision.HIGHEST if interpret else ALGORITHMS[chosen],
     )
     grid = start.shape[0], states.shape[1] // size
     sums = pl.pallas_call(

@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ import pytest
 
 from jaxsolve import engine
 from jaxsolve.architecture import ACTIVATIONS
-from jaxsolve.engine.fused import fused_losses, widths
+from jaxsolve.engine.fused import ALGORITHMS, fused_losses, widths
 from tests import reference
 
 
@@ -57,11 +58,14 @@ def a_gpu():
     return jax.sharding.use_abstract_mesh(jax.sharding.AbstractMesh((1,), ("x",), abstract_device=device))
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("tier", ["screen", "accept"])
-def test_it_lowers_for_cuda(activation, tier):
+@pytest.mark.parametrize(
+    ("activation", "tier", "products"),
+    [*product(ACTIVATIONS, ["screen", "accept"], [None]), *product(["relu"], ["accept"], ALGORITHMS)],
+)
+def test_it_lowers_for_cuda(activation, tier, products):
     _, problem, states, *candidates = setting(3, 24, 48, 70, activation)
     problem = replace(problem, tier=tier)
     with a_gpu():
-        traced = jax.jit(lambda s, *c: fused_losses(problem, s, *c)).trace(states, *candidates)
+        kernel = lambda s, *c: fused_losses(problem, s, *c, products=products)
+        traced = jax.jit(kernel).trace(states, *candidates)
         assert "triton" in traced.lower(lowering_platforms=("cuda",)).as_text()
