@@ -92,7 +92,8 @@ def test_what_was_found_before_is_not_lost(monkeypatch, tmp_path, capsys):
     assert solution.status == "out_of_memory"
     assert solution.message.startswith("Not solved in the memory there is (fewer rows take less); best so far: MSE ")
     assert sorted(solution.certificate.permutation) == list(range(9))
-    solution = solve(puzzle, Config(budget=60))
+    soon = {"relaxation.steps": 1, "relaxation.patience": 1, "open_relaxation.steps": 1}
+    solution = solve(puzzle, Config(budget=600, options=soon))
     assert solution.status == "out_of_memory"
     assert solution.message.startswith("Not solved in the memory there is (fewer rows take less), after ")
     with pytest.raises(OutOfMemoryError, match="fewer rows, states or chains"):
