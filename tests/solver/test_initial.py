@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from jaxsolve.ordering import Paired, likely, likely_order, seed_order
+from jaxsolve.pairing import PAIRINGS, rank_pairings
+from jaxsolve.puzzle import demo_puzzle
 from jaxsolve.run import Run
-from jaxsolve.solver import Config
-from jaxsolve.solver.initial import first_orders
+from jaxsolve.solver import Config, initial
+from jaxsolve.solver.initial import first_orders, first_start, ranked_pairings
 from tests import reference
 
 LINE = np.array([3, 1, 4, 0, 2], np.int32)
@@ -62,3 +64,14 @@ def test_methods_begin_with_a_line_or_with_contraction(monkeypatch, paired, apar
     assert begun.seed == ("seriation" if lined else "contraction_descending")
     assert begun.loss == (0.5 if lined else 0.01) * paired.puzzle.y.var()
     np.testing.assert_array_equal(begun.order, LINE if lined else contraction[::-1])
+
+
+def test_pairings_behind_the_first_are_ranked_with_it_unless_it_is_certain(monkeypatch):
+    puzzle, config = reference.random_puzzle(4, n=6, rows=40)[0], Config()
+    expected = [one.partner.tolist() for one in rank_pairings(puzzle, PAIRINGS)]
+    start, certain = first_start(puzzle, config), first_start(demo_puzzle(), config)
+    assert certain.others is None
+    monkeypatch.setattr(initial, "rank_pairings", None)
+    found = [one.partner.tolist() for one in ranked_pairings(puzzle, config, Run(), start)]
+    assert found == expected
+    assert len(found) > 1
