@@ -21,23 +21,25 @@ Index = Any
 
 def parallel(function: Callable[[S], T], parts: Iterable[S], most: int | None = None) -> Iterator[T]:
     """Yield what a function makes of each part, in their order: on all cores, or on so many at most."""
+    parts = list(parts)
+    if len(parts) < 2:  # starting threads would take longer
+        yield from map(partial(_quietly, function), parts)
+        return
     with workers(most) as each:
         yield from each(function, parts)
 
 
 @contextmanager
 def workers(most: int | None = None) -> Iterator[Callable[[Callable[[S], T], Iterable[S]], Iterator[T]]]:
-    """Hold the threads of `parallel` for several calls of what is given, a function of a function and its parts.
-
-    Overflow is no warning: a wrong assembly may overflow, and says so by what it gives.
-    """
-
-    def quietly(function: Callable[[S], T], part: S) -> T:
-        with np.errstate(over="ignore", invalid="ignore"):  # threads have settings of their own
-            return function(part)
-
+    """Hold the threads of `parallel` for several calls of what is given, a function of a function and its parts."""
     with ThreadPoolExecutor(min(CORES, most or CORES)) as threads:
-        yield lambda function, parts: threads.map(partial(quietly, function), parts)
+        yield lambda function, parts: threads.map(partial(_quietly, function), parts)
+
+
+def _quietly(function: Callable[[S], T], part: S) -> T:
+    """Return what a function makes of a part; overflow is no warning: a wrong assembly says so by what it gives."""
+    with np.errstate(over="ignore", invalid="ignore"):  # threads have settings of their own
+        return function(part)
 
 
 class Network:

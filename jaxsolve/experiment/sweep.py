@@ -87,9 +87,11 @@ def _planned(plan: Plan, done: list[Outcome]) -> Iterator[tuple[dict[str, Any], 
     Each is the values that are its own, its settings, and the answer that it begins with.
     """
     yield from ((setting, config, None) for setting, config in plan.runs)
-    answers = sorted((one for one in done if START not in one.config and one.permutation), key=lambda one: one.mse)
-    different = {tuple(one.permutation): one for one in reversed(answers)}
-    for one in sorted(different.values(), key=answers.index)[: plan.best]:
+    different: dict[tuple[int, ...], Outcome] = {}
+    for one in sorted((one for one in done if START not in one.config), key=lambda one: one.mse):
+        if one.permutation:
+            different.setdefault(tuple(one.permutation), one)
+    for one in [*different.values()][: plan.best]:
         for setting, config in plan.then:
             own = {"then": config.method} | {f"then.{key}": value for key, value in setting.items()}
             yield one.setting | own, config, one.permutation
@@ -102,11 +104,12 @@ def _described(config: JointConfig, start: list[int] | None = None) -> dict[str,
 
 def runs_left(plan: Plan, done: list[Outcome]) -> int:
     """Return how many runs of a plan are not `done`; of those from the best answers, at most so many."""
-    known = [one.config for one in done]
-    first = sum(_described(config) not in known for _, config in plan.runs)
+    spelled = lambda described: json.dumps(described, sort_keys=True)  # found at once among very many
+    known = {spelled(one.config) for one in done}
+    first = sum(spelled(_described(config)) not in known for _, config in plan.runs)
     if first:
         return first + plan.best * len(plan.then)
-    return sum(_described(config, start) not in known for _, config, start in _planned(plan, done))
+    return sum(spelled(_described(config, start)) not in known for _, config, start in _planned(plan, done))
 
 
 def run_sweep(

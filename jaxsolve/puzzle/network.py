@@ -21,9 +21,6 @@ def predict(puzzle: Puzzle, assembly: Assembly, *, rows: int | None = None, dtyp
 
 def by_rows(output: Callable[[Array], Array], x: Array) -> Floats:
     """Return the outputs, `[R]` or `[R, K]`, of a function of some rows of `x`, in chunks and on all cores."""
-    if len(x) <= CHUNK_ROWS:  # starting threads would take longer
-        with np.errstate(over="ignore", invalid="ignore"):
-            return output(x).astype(np.float64)
     return np.concatenate([*parallel(output, chunks(x))], dtype=np.float64)
 
 

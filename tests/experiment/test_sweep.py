@@ -7,33 +7,17 @@ import pytest
 
 from jaxsolve.errors import OutputError, UsageError
 from jaxsolve.experiment import sweep
-from jaxsolve.experiment.plan import read_plan
 from jaxsolve.experiment.sweep import RESULTS, Outcome, consensus, read_outcomes, run_sweep, runs_left
 from jaxsolve.files import unsealed
 from jaxsolve.run import Run
 from tests import reference
-
-GRID = """
-method = "beam"
-rows = 12
-[options]
-noise = 0.1
-[grid]
-seed = [0, 1]
-width = [1, 2]
-"""
+from tests.experiment.test_plan import GRID, described
 
 
 @pytest.fixture(scope="module")
 def puzzle():
     one, _ = reference.random_puzzle(71, n=3, rows=40)
     return one.replace(y=one.y[::-1].copy())
-
-
-def described(tmp_path, text=GRID):
-    path = tmp_path / "sweep.toml"
-    path.write_text(text)
-    return read_plan(path)
 
 
 def swept(puzzle, plan, folder, run=None, most=None):

@@ -58,9 +58,9 @@ def test_it_ends_as_if_it_had_not_been_killed(tmp_path, affine):
         folder.mkdir()
         save_checkpoint(folder, *stored)
 
-    config, run = Config(seed=3), attempts(5)
+    config, run = Config(seed=3), attempts(8)
     whole = solve(puzzle, config, run, keep=keep)
-    assert len(places) > 3
+    assert len(places) > 4
     for k in (0, len(places) - 2):
         folder, left = places[k]
         again = solve(puzzle, config, attempts(left), resume=load_checkpoint(folder))
@@ -73,10 +73,10 @@ def test_whatever_the_pairs_come_from(tmp_path, pairing):
     puzzle = puzzle.replace(y=puzzle.y[::-1].copy(), expected_sha256=None)
     options = {"restarts.growing_work": 20, "restarts.iterated_steps": 2, "restarts.annealing_steps": 256}
     config = Config(pairing, options=options | {"relaxation.steps": 2, "reannealing.chunks": 1})
-    whole = solve(puzzle, config, attempts(3), keep=kept.append)
+    whole = solve(puzzle, config, attempts(5), keep=kept.append)
     for k in (1, len(kept) - 2):
         save_checkpoint(tmp_path, *kept[k])
-        again = solve(puzzle, config, attempts(2 - k), resume=load_checkpoint(tmp_path))
+        again = solve(puzzle, config, attempts(4 - k), resume=load_checkpoint(tmp_path))
         assert end_of(again) == end_of(whole)
 
 
@@ -127,7 +127,7 @@ def test_it_still_begins_with_the_answer_that_it_was_given(tmp_path):
 @pytest.fixture(scope="module")
 def kept():
     stored = []
-    solve(puzzle_of(), Config(seed=3), attempts(3), keep=stored.append)
+    solve(puzzle_of(), Config(seed=3), attempts(8), keep=stored.append)
     return [one for one in stored if one[0]["hypotheses"][0]["attempts"]][-1]
 
 
