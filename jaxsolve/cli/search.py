@@ -1,6 +1,7 @@
 """Host: ``jaxsolve search``."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,6 +63,10 @@ def search(
     resume: places.Resume = None,
     devices: arguments.Devices = None,
     memory: arguments.Memory = None,
+    coordinator: arguments.Coordinator = None,
+    processes: arguments.Processes = None,
+    process_id: arguments.ProcessId = None,
+    cluster: arguments.Cluster = False,
     no_record: arguments.NoRecord = False,
     json: arguments.Json = False,
 ) -> None:
@@ -70,6 +75,8 @@ def search(
     The search is saved after every step. If it was interrupted, --resume
     goes on from there, with the same result. Exit codes are those of solve.
     """
+    from jaxsolve import backend
+
     asked: dict[str, Any] = {"method": method, "rows": _rows(rows), "seed": seed, "pairing": pairing, "prior": prior}
     asked |= {"spare": spare}
     asked = {key: value for key, value in asked.items() if value is not None} | (
@@ -87,10 +94,11 @@ def search(
     check_apart(puzzle, out, "--out")
     folder = resumed(resume, "search")
     stored, config = _config(asked, options, folder)
-    with RunStore("search", folder or out, record=not no_record) as store:
+    names = arguments.start(devices, coordinator, processes, process_id, cluster)
+    first = backend.is_first()  # the others know the same, and say nothing
+    with RunStore("search", folder or out, record=first and not no_record, alone=first) as store:
         if folder is not None:  # once more, now that nobody else goes on with it
             stored, config = _config(asked, options, folder, lambda text: terminal.note(f"note: {text}"))
-        names = arguments.start(devices, None, None, None, False)
         read = {"activation": activation, "link": link, "standardise_inputs": standardise_inputs}
         read |= {"architecture": architecture}
         _run(puzzle, read, config, stored, begin, budget, size, store, devices, names, advice.said(context), json)
@@ -102,10 +110,12 @@ def _run(
     names: list[str], said: advice.Said, json: bool,
 ) -> None:  # fmt: skip
     """Search, keep, and print."""
+    from jaxsolve import backend
     from jaxsolve.experiment.search import guessed, joint_search
     from jaxsolve.run import Run
     from jaxsolve.solver.next_step import next_step
 
+    first = backend.is_first()
     run = Run(budget + (float(stored[0]["seconds"]) if stored else 0.0), memory, started=started())
     checkpoints = Checkpoints(store, store.folder() if stored else None, command=f"jaxsolve search {path}")
 
@@ -114,12 +124,13 @@ def _run(
         store.leave(json=json)
         checkpoints.go_on()
 
-    with interrupts.stopping(run.stop, save) as ending:
-        with live.watching(run) as view:
+    with interrupts.stopping(run.stop, save if first else lambda: None) as ending:
+        with live.watching(run) if first else nullcontext() as view:
             with run.phase("read"):
                 puzzle = arguments.with_roles(arguments.load(path, **read), start)
                 begin = None if start is None else puzzle.assembly(start)
-            view.variance = conditioned(puzzle).variance
+            if view is not None:
+                view.variance = conditioned(puzzle).variance
             settings = asdict(config) | {"budget": budget, "start": start, "memory": memory} | read
             with store.recording(run, puzzle, path, settings, config.seed, names, resumed=stored is not None):
                 solution, ranked = None, []
@@ -129,21 +140,23 @@ def _run(
                 else:
                     puzzle = _read_as(puzzle, stored)
                 if solution is None:
-                    going_on: dict[str, Any] = {"resume": stored, "keep": checkpoints.keep, "devices": devices}
+                    going_on: dict[str, Any] = {"resume": stored, "devices": devices}
+                    going_on["keep"] = checkpoints.keep if first else None
                     solution = joint_search(puzzle, config, run, start=begin, **going_on)
                     checkpoints.finish()
-        report = _report(puzzle, solution, names) | {"activations": dict(ranked)}
-        ending.begin()
-        store.finish(solution.status, report, solution.certificate)
-        report["record"] = advice.record_of(store)
-        going_on = {"resume": advice.name_of(checkpoints.kept), "answer": advice.answer_in(report)}
-        report["next"] = advice.as_json(next_step(solution.facts(puzzle=path, said=said, **going_on)))
-        saved = None if solution.certificate is None else store.save(report, puzzle.name)
-        terminal.result_json(report) if json else terminal.result(_shown(report, solution.puzzle.variance))
-        store.conclude(saved)
-        if solution.status in ("out_of_time", "out_of_memory", "interrupted", "lost"):
-            checkpoints.go_on()
-    if codes.of(solution.status):
+        if first or solution.status == "lost":
+            report = _report(puzzle, solution, names) | {"activations": dict(ranked)}
+            ending.begin()
+            store.finish(solution.status, report, solution.certificate)
+            report["record"] = advice.record_of(store)
+            going_on = {"resume": advice.name_of(checkpoints.kept), "answer": advice.answer_in(report)}
+            report["next"] = advice.as_json(next_step(solution.facts(puzzle=path, said=said, **going_on)))
+            saved = None if solution.certificate is None else store.save(report, puzzle.name)
+            terminal.result_json(report) if json else terminal.result(_shown(report, solution.puzzle.variance))
+            store.conclude(saved)
+            if solution.status in ("out_of_time", "out_of_memory", "interrupted", "lost"):
+                checkpoints.go_on()
+    if first and codes.of(solution.status):
         arguments.suggest(puzzle)
     raise typer.Exit(codes.of(solution.status, exact=config.exact))
 

@@ -22,12 +22,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def started(tmp_path, *arguments: object, processes: int = 2):
+def started(tmp_path, *arguments: object, command: str = "solve", processes: int = 2):
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XDG_DATA_HOME": str(tmp_path / "data")}
     together = ["--coordinator", f"127.0.0.1:{free_port()}", "--processes", str(processes), "--devices", "1"]
     return [
         subprocess.Popen(
-            [*JAXSOLVE, "solve", *map(str, arguments), *together, "--process-id", str(k)],
+            [*JAXSOLVE, command, *map(str, arguments), *together, "--process-id", str(k)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -61,6 +61,20 @@ def test_two_processes_decide_as_one_with_two_devices_and_as_one_with_one(tmp_pa
     assert len(together["rounds"]) > 1
     for devices in (1, 2):
         assert alone(devices, "demo", "--json", "--order-seed", "w_out_l1", "--search", "descent") == together
+
+
+def test_two_processes_search_as_one_does(tmp_path):
+    chains = ["--method", "tempering", "--activation", "relu", "--set", "chains=4", "--set", "steps=60", "--json"]
+    asked = ["demo", *chains, "--rows", "200"]
+    first, second = started(tmp_path, *asked, command="search")
+    (out, _), (nothing, _) = first.communicate(timeout=120), second.communicate(timeout=120)
+    assert (second.returncode, nothing) == (first.returncode, "")
+    command = [*JAXSOLVE, "search", *asked, "--devices", "1", "--no-record"]
+    alone = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+    together = json.loads(out)
+    for name in ("status", "permutation", "loss", "evaluations", "digest"):
+        assert together[name] == alone[name]
+    assert len(list((tmp_path / "data").rglob("record.json"))) == 1
 
 
 @pytest.fixture(scope="module")
