@@ -172,7 +172,7 @@ def _step(tiles: Tiles, parameters: AnnealingParameters, key: Array, number: Arr
     better, to = accept & (total < chain.best_sums), (ins, outs, total)
     chain = Chains(*metropolis.either(accept, to, chain[:3]), *metropolis.either(better, to, chain[3:]))
     flip = accept & (jnp.arange(n + 1) > first)
-    cache = Cache(states, jnp.where(flip, 1 - cache.slot, cache.slot))
+    cache = Cache(states, jnp.where(flip, cache.slot ^ 1, cache.slot))
     counts = counts.after(kind, accept, (done * tile * (n - first)).astype(jnp.float32) / rows)
     return chain, counts, cache, temperature * parameters.factor
 
@@ -219,7 +219,7 @@ def annealed(
             start = chain, Counts.none(len(MOVE_KINDS)), cache, temperature
             return lax.scan(step, start, seeds[1] + jnp.arange(steps))[0][:3]
 
-        return metropolis.each_chain(of_chain, (chains, cache, parameters.temperature), chosen)
+        return metropolis.each_chain(of_chain, chains, cache, parameters.temperature, way=chosen)
 
     specs = (
         REPLICATED,

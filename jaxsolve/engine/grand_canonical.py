@@ -208,7 +208,7 @@ def _decide(
     known = jnp.where(looked, after.length, jnp.minimum(cache.valid, move.first))
     cache = GrowthCache(
         cache.states,
-        jnp.where(flip, 1 - cache.slot, cache.slot),
+        jnp.where(flip, cache.slot ^ 1, cache.slot),
         jnp.where(accept, known, cache.valid),
         jnp.where(accept, looked, cache.fresh),
         jnp.where((accept & looked)[:, None], errors, cache.errors),
@@ -274,7 +274,7 @@ def grown_canonically(
             losses = readout_loss(problem, _last(tiles, network, cache), problem.y)
             return network, Growth(counts, jnp.sum(cache.errors) / problem.rows, losses), cache
 
-        return metropolis.each_chain(of_chain, (networks, cache))
+        return metropolis.each_chain(of_chain, networks, cache)
 
     given = jax.tree.map(jnp.asarray, (networks, cache, parameters, seeds))
     return sharded(

@@ -143,12 +143,28 @@ def either(good: Array, new: Any, old: Any) -> Any:
     return jax.tree.map(lambda one, other: jnp.where(good, one, other), new, old)
 
 
-def each_chain(advance: Callable[..., Any], given: tuple, way: Plain = "sequential") -> tuple[Any, Any, Any]:
+def each_chain(
+    advance: Callable[..., Any], state: Any, cache: Any, *more: Array, way: Plain = "sequential"
+) -> tuple[Any, Any, Any]:
     """Return where a device's chains are then and what they did, both for all devices, and their caches, which stay.
 
-    `advance` makes that of what is given of one chain, and its number.
+    `advance` makes that of the state and the cache of one chain, of `more` about it, and of its number. In turn, chains
+    share one table of states, each with two places of its own that its `slot` names, so that none is copied.
     """
-    chains = len(jax.tree.leaves(given)[0])
-    given = *given, lax.axis_index(AXIS) * chains + jnp.arange(chains)
-    found = lax.map(lambda one: advance(*one), given) if way == "sequential" else jax.vmap(advance)(*given)
-    return *jax.tree.map(lambda table: lax.all_gather(table, AXIS, tiled=True), found[:2]), found[2]
+    chains = len(cache.slot)
+    numbers = lax.axis_index(AXIS) * chains + jnp.arange(chains)
+    if way == "batched":
+        state, told, cache = jax.vmap(advance)(state, cache, *more, numbers)
+    else:
+
+        def of_chain(states: Array, one: tuple) -> tuple[Array, tuple]:
+            k, number, state, cache, more = one
+            own = cache._replace(states=states, slot=cache.slot + 2 * k)
+            state, told, own = advance(state, own, *more, number)
+            return own.states, (state, told, own._replace(states=(), slot=own.slot - 2 * k))
+
+        shape = cache.states.shape
+        each = jnp.arange(chains), numbers, state, cache._replace(states=()), more
+        states, (state, told, cache) = lax.scan(of_chain, cache.states.reshape(-1, *shape[2:]), each)
+        cache = cache._replace(states=states.reshape(shape))
+    return *jax.tree.map(lambda table: lax.all_gather(table, AXIS, tiled=True), (state, told)), cache
