@@ -72,3 +72,4 @@ from .training import (
     training_loss as training_loss,
     training_placed as training_placed,
 )
+from .unit_probes import unit_probe_errors as unit_probe_errors

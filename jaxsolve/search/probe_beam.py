@@ -19,7 +19,7 @@ from jaxsolve import backend, engine
 from jaxsolve.errors import UsageError
 from jaxsolve.ordering import Paired, likely_order
 from jaxsolve.puzzle import Assembly
-from jaxsolve.run import Evaluator, Growth
+from jaxsolve.run import Growth
 from jaxsolve.search.beam import capped, extended, filled_up, grow, regrown, room_for, unused
 from jaxsolve.search.descent import begin
 from jaxsolve.search.local import descend, search_named
@@ -34,7 +34,7 @@ from jaxsolve.search.method import (
     population,
     room,
 )
-from jaxsolve.search.probe_children import Children, sets
+from jaxsolve.search.probe_children import Children, chosen_by_units, sets, states_at_once
 
 
 class ProbeState(NamedTuple):
@@ -97,6 +97,17 @@ class ProbeBeam:
     """What the mean square of updates counts, where it does, against the error: both in logarithms."""
     ridge: float = 1e-5
     """Ridge of the probes, as a share of the mean square of the states."""
+    units: int = 0
+    """Hidden units that a second probe reads as well, of first halves drawn once; 0: there is no such probe.
+
+    It tells sooner that a path is lost, and chooses among the networks of the lowest ranks.
+    """
+    units_from: int = 12
+    """Blocks from which on it does: early on it prefers late blocks still more."""
+    choice: int = 4
+    """How many times as many networks as the beam is wide it chooses from."""
+    units_ridge: float = 1e-3
+    """Its ridge, as a share of the variance of each feature."""
     deviation: float = 2.0
     """Standard deviation, in positions, of blocks about the line that the weights of given pairs suggest; 0: none."""
     reach: float = 3.0
@@ -110,7 +121,7 @@ class ProbeBeam:
 
     def __post_init__(self) -> None:
         """Refuse what is no beam; `UsageError` names the option."""
-        counts = "width", "rounds", "widening", "children", "refits", "partners", "action_partners", "orders"
+        counts = "width", "rounds", "widening", "children", "refits", "partners", "action_partners", "orders", "choice"
         check_options(self, positive=counts)
         if not {*self._ranks} <= {"error", "action"}:
             raise UsageError(f"ranks is {self.ranks!r}; expected error, action, or both with a comma between them")
@@ -173,7 +184,8 @@ class ProbeBeam:
         rows = 2.0 * problem.rows * (left * h * (d + h + d + 2) + 2 * d * h)
         screen = 0.0 if setting.partner is not None else 2.0 * left * (d * d * h + d * h * h + seconds * h * h)
         fits = 2.0 * left * min(self.refits, seconds) * (2 * d * d * h + d * h * h + d**3 / 6)
-        return width * (rows + screen + fits)
+        units = 2.0 * self.choice * problem.rows * (d + self.units) ** 2 if self.units else 0.0
+        return width * (rows + screen + fits + units)
 
     def place(self, setting: Setting, state: ProbeState) -> Work:
         """Return the states of the partial networks on the devices, grown block by block as they were."""
@@ -206,7 +218,13 @@ class ProbeBeam:
         order = np.lexsort((children.outs, children.ins, children.parent, rank))
         order = order[capped(sets(state.ins, state.outs, children, setting.blocks)[order], self.orders)]
         fit = int(room(setting) // setting.problem.x.size)
-        best = children.take(order[: min(fit, self.width * self.widening ** (int(state.rounds) // len(self._ranks)))])
+        width = min(fit, self.width * self.widening ** (int(state.rounds) // len(self._ranks)))
+        best = children.take(order[:width])
+        if self.units and self.units_from <= state.depth + 1 < setting.blocks:
+            some = order[: min(fit, self.choice * width)]
+            best = chosen_by_units(
+                setting, work, children.take(some), rank[some], width, units=self.units, ridge=self.units_ridge
+            )
         ins, outs = extended(state.ins, state.outs, best)
         losses = best.losses[[0, len(ins) // 2, -1]]
         path = np.vstack([state.path[: state.depth], losses])
@@ -281,7 +299,7 @@ class ProbeBeam:
         # there are few
         bucket = max(-(-n // 8), 6)
         columns = int(min(n, -(-left.max() // bucket) * bucket))
-        at_once = self._at_once(problem, columns, room_for(count))
+        at_once = states_at_once(problem, columns, room_for(count), self.moments)
         parts = []
         for first in range(0, count, at_once):
             rows = slice(first, first + at_once)
@@ -310,11 +328,3 @@ class ProbeBeam:
         first = np.zeros(1, np.int32)  # every expansion overflows: any of them is as good as the others
         undefined = np.full(1, np.inf)
         return Children(undefined, undefined, undefined, first, ins[:1, 0], outs[:1, 0])
-
-    def _at_once(self, problem: "engine.Problem", firsts: int, most: int) -> int:
-        """Return how many states a call expands: as time and the memory of their moments allow, a power of two."""
-        _, features, hidden = problem.pieces.w_in.shape
-        flops = 2 * problem.rows * firsts * hidden * (2 * features + hidden)
-        moments = 4 * max(8, problem.rows // 512) * firsts * hidden * (features + hidden)
-        fit = min(Evaluator.work * problem.over.size / flops, self.moments / moments)
-        return 1 << (int(np.clip(fit, problem.over.size, most)).bit_length() - 1)

@@ -1,9 +1,14 @@
-"""Host: expansions of a beam that is scored by probes, and which of them run the same blocks."""
+"""Host: expansions of a beam that is scored by probes: how many at once, which run the same blocks, what units say."""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from jaxsolve import backend, engine
+from jaxsolve.run import Evaluator
+from jaxsolve.search.beam import grow
+from jaxsolve.search.method import Setting, Work
 
 
 class Children(NamedTuple):
@@ -29,3 +34,30 @@ def sets(ins: NDArray[np.int32], outs: NDArray[np.int32], children: Children, bl
     keys = np.random.default_rng(0).integers(2**64, size=(blocks, blocks), dtype=np.uint64)
     before = np.bitwise_xor.reduce(keys[ins, outs], axis=1)
     return before[children.parent] ^ keys[children.ins, children.outs]
+
+
+def states_at_once(problem: "engine.Problem", firsts: int, most: int, moments: float) -> int:
+    """Return how many states a call expands: as time and `moments` bytes for their moments allow, a power of two."""
+    _, features, hidden = problem.pieces.w_in.shape
+    flops = 2 * problem.rows * firsts * hidden * (2 * features + hidden)
+    each = 4 * max(8, problem.rows // 512) * firsts * hidden * (features + hidden)
+    fit = min(Evaluator.work * problem.over.size / flops, moments / each)
+    return 1 << (int(np.clip(fit, problem.over.size, most)).bit_length() - 1)
+
+
+def chosen_by_units(
+    setting: Setting, work: Work, some: Children, ranks: NDArray[np.float64], width: int, *, units: int, ridge: float
+) -> Children:
+    """Return the `width` children whose ranks are the lowest if probes read about so many hidden units as well.
+
+    They are those of whole first halves, drawn by the seed of the setting: the same at every depth.
+    """
+    count = int(np.clip(round(units / setting.problem.pieces.w_in.shape[2]), 1, setting.blocks))
+    firsts = np.random.default_rng(setting.seed).choice(setting.blocks, count, replace=False).astype(np.int32)
+    states = grow(setting, work, some.parent, some.ins, some.outs)
+    with backend.watched():
+        found = engine.unit_probe_errors(setting.problem, states, firsts, np.float32(ridge))
+        errors = np.asarray(found)[: len(ranks)].astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        told = np.nan_to_num(ranks + np.log(errors) - np.log(some.losses), nan=np.inf)
+    return some.take(np.argsort(told, kind="stable")[:width])

@@ -13,6 +13,7 @@ from jaxsolve.run import Observer, Run
 from jaxsolve.search import Setting, info_of, unjudged
 from jaxsolve.search.probe_beam import ProbeBeam
 from tests import reference
+from tests.engine.test_unit_probes import left
 from tests.search import states
 
 N, ROWS, RIDGE = 4, 120, 1e-3
@@ -54,6 +55,13 @@ def children(word, partner):
     ]
 
 
+def unit_error(puzzle, beam, word):
+    """The error of the best readout of the states behind a word and of the units that the beam reads."""
+    firsts = np.random.default_rng(0).choice(N, round(beam.units / puzzle.hidden), replace=False)
+    h = reference.states(puzzle, *zip(*word, strict=True), puzzle.rows)[-1]
+    return left(puzzle, h, [reference.hidden_units(puzzle, h, i) for i in firsts], beam.units_ridge)
+
+
 def slow_beam(puzzle, beam, action, partner=None, cost=lambda word: 0.0):
     words = [[]]
     for _ in range(N):
@@ -70,6 +78,9 @@ def slow_beam(puzzle, beam, action, partner=None, cost=lambda word: 0.0):
             seen[same] = seen.get(same, 0) + 1
             if seen[same] <= beam.orders:
                 words.append(child)
+        if beam.units and beam.units_from <= len(words[0]) < N:
+            words = words[: beam.choice * beam.width]
+            words.sort(key=lambda word: unit_error(puzzle, beam, word))
         words = words[: beam.width]
         yield words
 
@@ -98,6 +109,15 @@ def test_beams_keep_what_a_slow_beam_keeps(options, action):
         assert as_words(state) == words
         np.testing.assert_allclose(state.path[-1, 0], path_of(puzzle, words[0])[0], rtol=1e-4)
         np.testing.assert_allclose(state.moved, [path_of(puzzle, word)[1] for word in words], rtol=1e-4)
+
+
+def test_units_choose_among_the_networks_of_the_lowest_ranks():
+    puzzle, given = setting()
+    beam = ProbeBeam(**(PLAIN | {"width": 3, "units": 2 * puzzle.hidden, "units_from": 2, "choice": 4}))
+    slow = list(slow_beam(puzzle, beam, 0.0))
+    assert slow[1] != list(slow_beam(puzzle, replace(beam, units=0), 0.0))[1]
+    for state, words in zip(states(beam, given)[1:N], slow, strict=False):
+        assert as_words(state) == words
 
 
 def test_orders_of_given_pairs_never_break_one():

@@ -1,0 +1,58 @@
+"""Probes that read hidden units leave what least squares in float64 leave, however states and rows are dealt out."""
+
+import jax
+import numpy as np
+import pytest
+
+from jaxsolve import engine
+from tests import reference
+from tests.engine.test_expansion import WORDS, grown
+
+RIDGE = 1e-3
+
+
+def left(puzzle, h, units, ridge=RIDGE):
+    """The error of the best readout of states and units: least squares with rows more that hold its weights down."""
+    table, targets = np.concatenate([h, *units], axis=1), puzzle.y.reshape(len(h), -1)
+    table, targets = table - table.mean(axis=0), targets - targets.mean(axis=0)
+    table /= np.where(table.std(axis=0) > 0, table.std(axis=0), 1.0)
+    table = np.concatenate([table, np.sqrt(ridge * len(h)) * np.eye(table.shape[1])])
+    targets = np.concatenate([targets, np.zeros((table.shape[1], targets.shape[1]))])
+    weights = np.linalg.lstsq(table, targets, rcond=None)[0]
+    return np.sum((table @ weights - targets) ** 2) / len(h) / targets.shape[1]
+
+
+def found(puzzle, firsts, devices=None, count=4):
+    problem = engine.to_device(puzzle, devices=devices)
+    return np.asarray(
+        engine.unit_probe_errors(problem, grown(problem, WORDS[:count]), np.array(firsts, np.int32), np.float32(RIDGE))
+    )
+
+
+@pytest.mark.parametrize(("activation", "rows"), [("relu", 200), ("tanh", 131)])
+def test_they_leave_what_least_squares_leave(activation, rows):
+    puzzle, _ = reference.random_puzzle(31, n=4, rows=rows, activation=activation)
+    states = [reference.states(puzzle, [i], [j], rows)[-1] for i, j in WORDS.tolist()]
+    expected = [left(puzzle, h, [reference.hidden_units(puzzle, h, i) for i in (2, 0)]) for h in states]
+    np.testing.assert_allclose(found(puzzle, [2, 0]), expected, rtol=2e-4)
+
+
+def test_gates_norms_and_several_outputs_are_read_as_well():
+    form = {"form": ("rms_norm", "gelu", "none"), "gated": True, "outputs": 2}
+    puzzle, _ = reference.formed_puzzle(3, n=4, rows=90, **form)
+    states = [reference.formed_states(puzzle, [i], [j], puzzle.x)[-1] for i, j in WORDS.tolist()]
+    expected = [left(puzzle, h, [reference.formed_units(puzzle, h, i) for i in (2, 0)]) for h in states]
+    np.testing.assert_allclose(found(puzzle, [2, 0]), expected, rtol=2e-4)
+
+
+def test_units_that_never_change_tell_nothing():
+    puzzle, _ = reference.random_puzzle(31, n=4, rows=200)
+    silent = puzzle.replace(b_in=np.where(np.arange(4)[:, None] == 1, -1e3, puzzle.b_in).astype(np.float32))
+    np.testing.assert_allclose(found(silent, [0, 1], count=1), found(silent, [0], count=1), rtol=1e-5)
+
+
+def test_devices_do_not_change_a_bit():
+    puzzle, _ = reference.random_puzzle(31, n=4, rows=200)
+    some = [found(puzzle, [1, 3], devices, count).tolist() for devices in (1, jax.device_count()) for count in (4, 3)]
+    assert some[0] == some[2]
+    assert some[1] == some[3] == some[0][:3]
