@@ -50,9 +50,13 @@ def chosen_by_units(
 ) -> Children:
     """Return the `width` children whose ranks are the lowest if probes read about so many hidden units as well.
 
-    They are those of whole first halves, drawn by the seed of the setting: the same at every depth.
+    They are those of whole first halves, drawn by the seed of the setting: the same at every depth. Of few rows, they
+    are so few that there are six rows for each; where that is no half, ranks stay as they are.
     """
-    count = int(np.clip(round(units / setting.problem.pieces.w_in.shape[2]), 1, setting.blocks))
+    hidden = setting.problem.pieces.w_in.shape[2]
+    count = min(units // hidden, setting.problem.rows // 6 // hidden, setting.blocks)
+    if not count:
+        return some.take(np.arange(min(width, len(ranks))))
     firsts = np.random.default_rng(setting.seed).choice(setting.blocks, count, replace=False).astype(np.int32)
     states = grow(setting, work, some.parent, some.ins, some.outs)
     with backend.watched():

@@ -66,8 +66,10 @@ class Beams:
     """Share of the pairs that have to be certain for that."""
     least_width: int = 4
     """States below which a beam is not worth its time."""
-    flops: float = 2e13
+    flops: float = 4e13
     """Operations of a beam at most; wide blocks get narrower ones."""
+    units: int = 512
+    """Hidden units that probes read as well where errors alone rank: more pairs are right with them."""
 
 
 class Hypothesis:
@@ -306,7 +308,7 @@ class Hypothesis:
         pairs = Assembly(np.arange(self.puzzle.blocks, dtype=np.int32), best.pairing.partner.astype(np.int32))
         setting = self.available.setting(self.puzzle, best.problem.rows, unjudged([pairs]), floor)
         own = {"rows": numbers.rows, "orders": numbers.orders, "paired": paired, "ranks": ranks}
-        own |= {"rounds": 1, "refine": None}
+        own |= {"rounds": 1, "refine": None, "units": 0 if "action" in ranks else numbers.units}
         beam = ProbeBeam(numbers.paired_width if paired else numbers.width, **own)
         width = beam.affordable(setting, numbers.flops)
         if width < numbers.least_width:

@@ -57,7 +57,7 @@ def children(word, partner):
 
 def unit_error(puzzle, beam, word):
     """The error of the best readout of the states behind a word and of the units that the beam reads."""
-    firsts = np.random.default_rng(0).choice(N, round(beam.units / puzzle.hidden), replace=False)
+    firsts = np.random.default_rng(0).choice(N, beam.units // puzzle.hidden, replace=False)
     h = reference.states(puzzle, *zip(*word, strict=True), puzzle.rows)[-1]
     return left(puzzle, h, [reference.hidden_units(puzzle, h, i) for i in firsts], beam.units_ridge)
 
@@ -118,6 +118,14 @@ def test_units_choose_among_the_networks_of_the_lowest_ranks():
     assert slow[1] != list(slow_beam(puzzle, replace(beam, units=0), 0.0))[1]
     for state, words in zip(states(beam, given)[1:N], slow, strict=False):
         assert as_words(state) == words
+
+
+def test_units_that_there_are_too_few_rows_for_choose_nothing():
+    puzzle, given = setting()
+    few = replace(given, problem=engine.to_device(puzzle, 6 * puzzle.hidden - 1))
+    beam = ProbeBeam(**(PLAIN | {"width": 3}))
+    told, plain = (states(replace(beam, units=units, units_from=2), few) for units in (99, 0))
+    assert [as_words(state) for state in told] == [as_words(state) for state in plain]
 
 
 def test_orders_of_given_pairs_never_break_one():
