@@ -34,30 +34,38 @@ def _left(total: Array, features: int, rows: int, ridge: Array) -> Array:
     return variance - jnp.sum(explained**2)
 
 
-@compiled()
+@compiled(static=("count",))
 def unit_probe_errors(
-    problem: Problem, states: Float[Array, "W Rp D"], firsts: Int[Array, " F"], ridge: Any
-) -> Float[Array, " W"]:
+    problem: Problem,
+    states: Float[Array, "W Rp D"],
+    first: Int[Array, ""],
+    halves: Int[Array, " F"],
+    ridge: Any,
+    *,
+    count: int,
+) -> Float[Array, " count"]:
     """Return the mean squared errors of the best readouts of states and of the hidden units of some first halves.
 
     Parameters
     ----------
     problem, states
         The rows, and W states as `inputs_spread` and `grown` return them.
-    firsts
+    first, count
+        The first of the states that are asked for, and how many they are.
+    halves
         The first halves whose units are read.
     ridge
         `[]` ridge of the readouts, as a share of the variance of each feature.
     """
-    devices, count = problem.over.size, states.shape[0]
+    devices = problem.over.size
     tile, own = tiles(problem.rows, devices)
 
-    def on_one_device(problem: Problem, states: Array, firsts: Array, ridge: Array) -> Array:
+    def on_one_device(problem: Problem, states: Array, first: Array, halves: Array, ridge: Array) -> Array:
         y, counts = own_tiles(problem.y - problem.y[0], tile, own), own_tiles(jnp.ones(problem.rows), tile, own)
 
         def of_tile(part: tuple[Array, Array, Array]) -> Array:
             h, y, counts = part
-            units = lax.map(lambda i: hidden(problem, h, i), firsts)
+            units = lax.map(lambda i: hidden(problem, h, i), halves)
             units = jnp.moveaxis(units, 0, 1).reshape(len(h), -1)
             table = jnp.concatenate([h, units, jnp.ones((len(h), 1), h.dtype), y.reshape(len(h), -1)], axis=1)
             table = table * counts[:, None]
@@ -69,9 +77,10 @@ def unit_probe_errors(
             total = lax.scan(lambda total, part: (total + part, None), jnp.zeros_like(sums[0]), sums)[0]
             return _left(total, len(total) - 1 - problem.outputs, problem.rows, ridge)
 
-        padded = jnp.pad(states, [(0, -count % devices), (0, 0), (0, 0)])
+        some = lax.dynamic_slice_in_dim(states, first, count)
+        padded = jnp.pad(some, [(0, -count % devices), (0, 0), (0, 0)])
         errors = lax.map(of_some, padded.reshape(-1, devices, *states.shape[1:]))
         return lax.all_gather(errors, AXIS, axis=1).reshape(-1)[:count] / problem.outputs
 
-    run = sharded(on_one_device, problem.over, (REPLICATED, ROWS, REPLICATED, REPLICATED), REPLICATED)
-    return run(problem, states, jnp.asarray(firsts), jnp.asarray(ridge))
+    run = sharded(on_one_device, problem.over, (REPLICATED, ROWS, *[REPLICATED] * 3), REPLICATED)
+    return run(problem, states, *map(jnp.asarray, (first, halves, ridge)))

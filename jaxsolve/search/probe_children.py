@@ -57,11 +57,17 @@ def chosen_by_units(
     count = min(units // hidden, setting.problem.rows // 6 // hidden, setting.blocks)
     if not count:
         return some.take(np.arange(min(width, len(ranks))))
-    firsts = np.random.default_rng(setting.seed).choice(setting.blocks, count, replace=False).astype(np.int32)
+    halves = np.random.default_rng(setting.seed).choice(setting.blocks, count, replace=False).astype(np.int32)
     states = grow(setting, work, some.parent, some.ins, some.outs)
-    with backend.watched():
-        found = engine.unit_probe_errors(setting.problem, states, firsts, np.float32(ridge))
-        errors = np.asarray(found)[: len(ranks)].astype(np.float64)
+    problem, parts = setting.problem, []
+    flops = 2.0 * problem.rows * (states.shape[2] + count * hidden) ** 2
+    at_once = 1 << (int(np.clip(Evaluator.work * problem.over.size / flops, 1, len(states))).bit_length() - 1)
+    for first in range(0, len(states), at_once):
+        setting.run.spend(0)
+        with backend.watched():
+            found = engine.unit_probe_errors(problem, states, np.int32(first), halves, np.float32(ridge), count=at_once)
+            parts.append(np.asarray(found))
+    errors = np.concatenate(parts)[: len(ranks)].astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        told = np.nan_to_num(ranks + np.log(errors) - np.log(some.losses), nan=np.inf)
-    return some.take(np.argsort(told, kind="stable")[:width])
+        told = ranks - np.log(some.losses) + np.log(np.maximum(errors, np.finfo(np.float32).tiny))
+    return some.take(np.argsort(np.nan_to_num(told, nan=np.inf), kind="stable")[:width])
