@@ -150,7 +150,9 @@ def beams(small: bool) -> Iterator[Row]:
     halves, words = np.array([1, 0], np.int32), [*zip(wide.ins, wide.outs, strict=True)]
     states, ridge = probes.place(setting, wide), 1e-3
     left = engine.unit_probe_errors(setting.problem, states, np.int32(0), halves, np.float32(ridge), count=len(words))
-    expected = np.array([unit_probe(puzzle, *word, halves, ridge) for word in words])
+    each = [reference.final_state(puzzle, *word, puzzle.x) for word in words]
+    units = [[reference.hidden_units(puzzle, h, i) for i in halves] for h in each]
+    expected = np.array([reference.unit_probe(puzzle, *both, ridge) for both in zip(each, units, strict=True)])
     yield compared("probe_beam: errors of probes of units", left, expected, 10 * EXACT, expected)
 
 
@@ -160,17 +162,6 @@ def probe(puzzle: Any, ins: Any, outs: Any, ridge: float) -> float:
     centred, target = h - h.mean(axis=0), puzzle.y - puzzle.y.mean()
     down = np.sqrt(ridge * np.mean(centred**2) * len(h)) * np.eye(h.shape[1])
     table, wanted = np.vstack([centred, down]), np.concatenate([target, np.zeros(h.shape[1])])
-    return float(np.sum((table @ np.linalg.lstsq(table, wanted, rcond=None)[0] - wanted) ** 2) / len(h))
-
-
-def unit_probe(puzzle: Any, ins: Any, outs: Any, halves: Any, ridge: float) -> float:
-    """Return what the best readout of a partial network's states and of some hidden units on them leaves."""
-    h = reference.final_state(puzzle, ins, outs, puzzle.x)
-    table = np.hstack([h, *(reference.hidden_units(puzzle, h, i) for i in halves)])
-    table, target = table - table.mean(axis=0), puzzle.y - puzzle.y.mean()
-    table /= np.where(table.std(axis=0) > 0, table.std(axis=0), 1.0)
-    table = np.vstack([table, np.sqrt(ridge * len(h)) * np.eye(table.shape[1])])
-    wanted = np.concatenate([target, np.zeros(table.shape[1])])
     return float(np.sum((table @ np.linalg.lstsq(table, wanted, rcond=None)[0] - wanted) ** 2) / len(h))
 
 

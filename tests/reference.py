@@ -135,6 +135,17 @@ def fitted_readout(puzzle: Puzzle, h: np.ndarray, ridge: float) -> tuple[np.ndar
     return weights, float(puzzle.y.mean() - mean @ weights)
 
 
+def unit_probe(puzzle: Puzzle, h: np.ndarray, units: list[np.ndarray], ridge: float) -> float:
+    """The error of the best readout of states and units: least squares with rows more that hold its weights down."""
+    table, targets = np.concatenate([h, *units], axis=1), puzzle.y.reshape(len(h), -1)
+    table, targets = table - table.mean(axis=0), targets - targets.mean(axis=0)
+    table /= np.where(table.std(axis=0) > 0, table.std(axis=0), 1.0)
+    table = np.concatenate([table, np.sqrt(ridge * len(h)) * np.eye(table.shape[1])])
+    targets = np.concatenate([targets, np.zeros((table.shape[1], targets.shape[1]))])
+    weights = np.linalg.lstsq(table, targets, rcond=None)[0]
+    return float(np.sum((table @ weights - targets) ** 2) / len(h) / targets.shape[1])
+
+
 def single(values) -> np.ndarray:
     """Numbers as float32 holds them."""
     return np.asarray(values).astype(np.float32).astype(np.float64)

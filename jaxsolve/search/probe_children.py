@@ -62,7 +62,7 @@ def chosen_by_units(
     problem, parts = setting.problem, []
     flops = 2.0 * problem.rows * (states.shape[2] + count * hidden) ** 2
     at_once = 1 << (int(np.clip(Evaluator.work * problem.over.size / flops, 1, len(states))).bit_length() - 1)
-    for first in range(0, len(states), at_once):
+    for first in range(0, len(ranks), at_once):  # behind them states are repeated, to fill up
         setting.run.spend(0)
         with backend.watched():
             found = engine.unit_probe_errors(problem, states, np.int32(first), halves, np.float32(ridge), count=at_once)

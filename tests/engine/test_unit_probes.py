@@ -11,17 +11,6 @@ from tests.engine.test_expansion import WORDS, grown
 RIDGE = 1e-3
 
 
-def left(puzzle, h, units, ridge=RIDGE):
-    """The error of the best readout of states and units: least squares with rows more that hold its weights down."""
-    table, targets = np.concatenate([h, *units], axis=1), puzzle.y.reshape(len(h), -1)
-    table, targets = table - table.mean(axis=0), targets - targets.mean(axis=0)
-    table /= np.where(table.std(axis=0) > 0, table.std(axis=0), 1.0)
-    table = np.concatenate([table, np.sqrt(ridge * len(h)) * np.eye(table.shape[1])])
-    targets = np.concatenate([targets, np.zeros((table.shape[1], targets.shape[1]))])
-    weights = np.linalg.lstsq(table, targets, rcond=None)[0]
-    return np.sum((table @ weights - targets) ** 2) / len(h) / targets.shape[1]
-
-
 def found(puzzle, halves, devices=None, at_once=4):
     problem = engine.to_device(puzzle, devices=devices)
     states, halves = grown(problem), np.array(halves, np.int32)
@@ -36,7 +25,9 @@ def found(puzzle, halves, devices=None, at_once=4):
 def test_they_leave_what_least_squares_leave(activation, rows):
     puzzle, _ = reference.random_puzzle(31, n=4, rows=rows, activation=activation)
     states = [reference.states(puzzle, [i], [j], rows)[-1] for i, j in WORDS.tolist()]
-    expected = [left(puzzle, h, [reference.hidden_units(puzzle, h, i) for i in (2, 0)]) for h in states]
+    expected = [
+        reference.unit_probe(puzzle, h, [reference.hidden_units(puzzle, h, i) for i in (2, 0)], RIDGE) for h in states
+    ]
     np.testing.assert_allclose(found(puzzle, [2, 0]), expected, rtol=2e-4)
 
 
@@ -44,7 +35,9 @@ def test_gates_norms_and_several_outputs_are_read_as_well():
     form = {"form": ("rms_norm", "gelu", "none"), "gated": True, "outputs": 2}
     puzzle, _ = reference.formed_puzzle(3, n=4, rows=90, **form)
     states = [reference.formed_states(puzzle, [i], [j], puzzle.x)[-1] for i, j in WORDS.tolist()]
-    expected = [left(puzzle, h, [reference.formed_units(puzzle, h, i) for i in (2, 0)]) for h in states]
+    expected = [
+        reference.unit_probe(puzzle, h, [reference.formed_units(puzzle, h, i) for i in (2, 0)], RIDGE) for h in states
+    ]
     np.testing.assert_allclose(found(puzzle, [2, 0]), expected, rtol=2e-4)
 
 

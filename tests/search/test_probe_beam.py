@@ -13,7 +13,6 @@ from jaxsolve.run import Observer, Run
 from jaxsolve.search import Setting, info_of, unjudged
 from jaxsolve.search.probe_beam import ProbeBeam
 from tests import reference
-from tests.engine.test_unit_probes import left
 from tests.search import states
 
 N, ROWS, RIDGE = 4, 120, 1e-3
@@ -59,7 +58,7 @@ def unit_error(puzzle, beam, word):
     """The error of the best readout of the states behind a word and of the units that the beam reads."""
     firsts = np.random.default_rng(0).choice(N, beam.units // puzzle.hidden, replace=False)
     h = reference.states(puzzle, *zip(*word, strict=True), puzzle.rows)[-1]
-    return left(puzzle, h, [reference.hidden_units(puzzle, h, i) for i in firsts], beam.units_ridge)
+    return reference.unit_probe(puzzle, h, [reference.hidden_units(puzzle, h, i) for i in firsts], beam.units_ridge)
 
 
 def slow_beam(puzzle, beam, action, partner=None, cost=lambda word: 0.0):
