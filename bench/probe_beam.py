@@ -1,10 +1,10 @@
 """Beams scored by probes: how many pairs are right at which depth, whether the answer is found, and how long it takes.
 
-python bench/probe_beam.py PUZZLE ANSWER [--width W …] [--rows N] [--paired] [--set NAME=VALUE …] [--budget SECONDS]
-                           [--json]
+python bench/probe_beam.py PUZZLE ANSWER [--method NAME] [--width W …] [--rows N] [--paired] [--set NAME=VALUE …]
+                           [--budget SECONDS] [--json]
 
 ANSWER is a JSON file with the right ``permutation``, as `solve --json` and `generate` write it: it says what is right,
-and the search does not see it. --paired gives the right pairs, so that only their order is searched. A beam is run for
+and the search does not see it. --method is probe_beam or rollout_beam. --paired gives the right pairs, so that only their order is searched. A beam is run for
 each width; other options are those of the method.
 """
 
@@ -30,7 +30,7 @@ def run(puzzle: Any, truth: Any, width: int, given: argparse.Namespace) -> list[
     partner = np.empty(puzzle.blocks, np.int32)
     partner[ins] = outs
     options = dict(option.split("=", 1) for option in given.set) | {"width": str(width)}
-    ((_, method),) = stages_named("probe_beam", options)
+    ((_, method),) = stages_named(given.method, options)
     run, rows = Run(given.budget), []
     floor = reachable(puzzle, truth)
     problem = engine.to_device(puzzle, given.rows)
@@ -64,6 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("puzzle")
     parser.add_argument("answer", type=Path)
+    parser.add_argument("--method", choices=["probe_beam", "rollout_beam"], default="probe_beam")
     parser.add_argument("--width", type=int, nargs="+", default=[32])
     parser.add_argument("--rows", type=int, default=2000)
     parser.add_argument("--paired", action="store_true")
@@ -76,7 +77,7 @@ def main() -> None:
 
     puzzle = conditioned(read_puzzle(given.puzzle, activation="relu"))
     truth = puzzle.assembly(json.loads(given.answer.read_text())["permutation"])
-    report("probe_beam", [row for width in given.width for row in run(puzzle, truth, width, given)], given.json)
+    report(given.method, [row for width in given.width for row in run(puzzle, truth, width, given)], given.json)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ from .network import (
     split_rows as split_rows,
     to_device as to_device,
 )
+from .nonlinear_probes import rollout_probe_errors as rollout_probe_errors, unit_probe_errors as unit_probe_errors
 from .optimisers import OPTIMISERS as OPTIMISERS
 from .paths import Plan as Plan, plan as plan
 from .prepending import prepended_losses as prepended_losses, suffix_losses as suffix_losses
@@ -72,4 +73,3 @@ from .training import (
     training_loss as training_loss,
     training_placed as training_placed,
 )
-from .unit_probes import unit_probe_errors as unit_probe_errors

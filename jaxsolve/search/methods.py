@@ -20,6 +20,7 @@ from jaxsolve.search.pipeline import Stage
 from jaxsolve.search.probe_beam import ProbeBeam
 from jaxsolve.search.reannealing import Reannealing
 from jaxsolve.search.relaxation import Relaxation
+from jaxsolve.search.rollout_beam import RolloutBeam
 
 D = TypeVar("D")
 """A frozen dataclass."""
@@ -28,6 +29,7 @@ METHODS: dict[str, Callable[[], Method]] = {
     "beam": Beam,
     "stochastic_beam": lambda: Beam(width=50, noise=0.001),
     "probe_beam": ProbeBeam,
+    "rollout_beam": RolloutBeam,
     "backward_beam": BackwardBeam,
     "annealing": Annealing,
     "tempering": Tempering,

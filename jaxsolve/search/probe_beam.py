@@ -21,8 +21,7 @@ from jaxsolve.ordering import Paired, likely_order
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Growth
 from jaxsolve.search.beam import capped, extended, filled_up, grow, regrown, room_for, unused
-from jaxsolve.search.descent import begin
-from jaxsolve.search.local import descend, search_named
+from jaxsolve.search.local import search_named
 from jaxsolve.search.method import (
     Count,
     Info,
@@ -31,10 +30,9 @@ from jaxsolve.search.method import (
     Work,
     check_memory,
     check_options,
-    population,
     room,
 )
-from jaxsolve.search.probe_children import Children, chosen_by_units, sets, states_at_once
+from jaxsolve.search.probe_children import Children, chosen_by_units, ended_with, probing, sets, states_at_once
 
 
 class ProbeState(NamedTuple):
@@ -143,15 +141,10 @@ class ProbeBeam:
 
     def probing(self, setting: Setting) -> Setting:
         """Return a setting on the rows that probes are fitted on, with the pairs that are kept."""
-        problem, partner = setting.problem, setting.partner
-        if self.rows is not None and setting.puzzle is not None:
-            if (key := ("probing", self.rows)) not in setting.shared:
-                devices = len(problem.over.local_devices)
-                setting.shared[key] = engine.to_device(setting.puzzle, self.rows, devices)
-            problem = setting.shared[key]
+        setting, partner = probing(setting, self.rows), setting.partner
         if self.paired and setting.starts is not None:
             partner = setting.starts.best.partner.astype(np.int32)
-        return replace(setting, problem=problem, partner=partner)
+        return replace(setting, partner=partner)
 
     def affordable(self, setting: Setting, flops: float) -> int:
         """Return the width, at most that of the beam, that fits into memory and takes at most so many operations."""
@@ -243,14 +236,8 @@ class ProbeBeam:
         self, setting: Setting, state: ProbeState, path: NDArray, ins: NDArray[np.int32], outs: NDArray[np.int32]
     ) -> ProbeState:
         """Return the beginning of the next beam, with the networks of the last one: the best of them is refined."""
-        known = found = population(ins, outs, setting.losses(ins, outs))
-        if self.refine is not None:
-            descent = begin(setting.problem, found.best, setting.run)
-            descend(setting.problem, descent, self.refine, setting.run, floor=setting.floor)
-            (i, j), loss = descent.assembly, np.array([descent.loss])
-            known = known.with_more(Population(i[None], j[None], loss))
-        known = known if state.best is None else known.with_more(state.best)
-        return self._blank(path, population(*known).take(slice(64)), int(state.rounds) + 1)  # what a stage hands on
+        found = ended_with(setting, ins, outs, self.refine, state.best)
+        return self._blank(path, found, int(state.rounds) + 1)
 
     def _places(self, setting: Setting, state: ProbeState) -> NDArray[np.float64] | None:
         """Return costs of first halves at positions, `[N, N]`, of a setting or of a line; None: there are none."""

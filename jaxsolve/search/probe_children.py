@@ -1,5 +1,6 @@
-"""Host: expansions of a beam that is scored by probes: how many at once, which run the same blocks, what units say."""
+"""Host: what beams that are scored by probes have in common: their rows, their expansions, and how they end."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,9 @@ from numpy.typing import NDArray
 from jaxsolve import backend, engine
 from jaxsolve.run import Evaluator
 from jaxsolve.search.beam import grow
-from jaxsolve.search.method import Setting, Work
+from jaxsolve.search.descent import begin
+from jaxsolve.search.local import descend
+from jaxsolve.search.method import Population, Setting, Work, population
 
 
 class Children(NamedTuple):
@@ -24,6 +27,37 @@ class Children(NamedTuple):
     def take(self, index: NDArray[np.integer]) -> "Children":
         """Return some of them."""
         return self._make(part[index] for part in self)
+
+
+def probing(setting: Setting, rows: int | None) -> Setting:
+    """Return a setting on the rows that probes are fitted on; None: on those that candidates are compared on."""
+    if rows is None or setting.puzzle is None:
+        return setting
+    if (key := ("probing", rows)) not in setting.shared:
+        setting.shared[key] = engine.to_device(setting.puzzle, rows, len(setting.problem.over.local_devices))
+    return replace(setting, problem=setting.shared[key])
+
+
+def ended_with(
+    setting: Setting,
+    ins: NDArray[np.int32],
+    outs: NDArray[np.int32],
+    refine: str | None,
+    before: Population | None,
+    most: int = 64,
+) -> Population:
+    """Return the best networks of a beam that has come to its end, and of those before; so many at most.
+
+    The best of the beam is refined by the local search `refine`, if there is one.
+    """
+    known = found = population(ins, outs, setting.losses(ins, outs))
+    if refine is not None:
+        descent = begin(setting.problem, found.best, setting.run)
+        descend(setting.problem, descent, refine, setting.run, floor=setting.floor)
+        (i, j), loss = descent.assembly, np.array([descent.loss])
+        known = known.with_more(Population(i[None], j[None], loss))
+    known = known if before is None else known.with_more(before)
+    return population(*known).take(slice(most))
 
 
 def sets(ins: NDArray[np.int32], outs: NDArray[np.int32], children: Children, blocks: int) -> NDArray[np.uint64]:

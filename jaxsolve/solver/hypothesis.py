@@ -9,15 +9,15 @@ import numpy as np
 
 from jaxsolve import backend, engine
 from jaxsolve.certificate import reachable
-from jaxsolve.ordering import LINES, likely_order
+from jaxsolve.ordering import LINES, Directed, likely_order
 from jaxsolve.pairing import Pairing
 from jaxsolve.puzzle import Assembly, Puzzle, padded
 from jaxsolve.run import Evaluator, Run
 from jaxsolve.search import Descent, begin, search_named, unjudged
 from jaxsolve.search.elimination import Elimination, superfluous_blocks
-from jaxsolve.search.probe_beam import ProbeBeam
 from jaxsolve.search.storing import Arrays
 from jaxsolve.solver.attempt import Attempt
+from jaxsolve.solver.beams import Beams
 from jaxsolve.solver.config import AUTO, NONE, Config
 from jaxsolve.solver.initial import Start, first_orders, initial_of, paired_by, ranked_pairings
 from jaxsolve.solver.sites import Site, Sites
@@ -46,30 +46,6 @@ class Attempts:
     """
     pairings: int = 3
     """Pairings that methods begin with at most; first orders of the best supported are searched from before."""
-
-
-@dataclass(frozen=True)
-class Beams:
-    """Numbers of beams that grow networks where no first order leads to the answer."""
-
-    after: int = 2
-    """Turns of each other arm before the first of them: most nets whose weights know some pairs need no more."""
-    rows: int = 10_000
-    """Rows that probes are fitted on: they decide more than the width does."""
-    orders: int = 8
-    """Most states that run the same blocks."""
-    width: int = 32
-    """States of a beam."""
-    paired_width: int = 512
-    """States of a beam over the orders of pairs that the weights know."""
-    known: float = 0.9
-    """Share of the pairs that have to be certain for that."""
-    least_width: int = 4
-    """States below which a beam is not worth its time."""
-    flops: float = 4e13
-    """Operations of a beam at most; wide blocks get narrower ones."""
-    units: int = 512
-    """Hidden units that probes read as well where errors alone rank: more pairs are right with them."""
 
 
 class Hypothesis:
@@ -267,11 +243,9 @@ class Hypothesis:
         best, numbers = min(self._own, key=lambda attempt: attempt.mse), self._numbers
         starts, losses, lines = list[Assembly](), list[float](), list[bool]()
         for pairing in dict.fromkeys((best.pairing, *islice(self._pairings, numbers.pairings - 1))):
-            paired = replace(paired_by(self.puzzle, pairing, self.config, self.run), placed=best.problem)
-            with self.run.phase("seed"):
-                begun = likely_order(paired, **initial_of(self.config).line)
+            start, begun = self._likely(pairing, best.problem)
             losses.append(begun.loss)
-            starts.append(paired.assembly(begun.order))
+            starts.append(start)
             lines.append(begun.seed in LINES)
         if not best.descent.loss > numbers.arrived * min(losses):
             starts.append(best.descent.assembly)
@@ -297,27 +271,36 @@ class Hypothesis:
     def _grown(self, ranks: str) -> Site | None:
         """Return a beam that is scored by probes, and methods that go on from what it finds.
 
-        It may have most of the pairs where the weights know none: they are kept for a cycle.
+        It may have most of the pairs where the weights know none: they are kept for a cycle. Where the weights know
+        them and put the blocks in a line, one of the beams follows that.
         """
         numbers = self.config.given("beams", Beams())
         if self.turn // len(TURNS) + 1 < numbers.after:
             return None
         best = min(self._own, key=lambda attempt: attempt.mse)
-        paired = best.pairing.certain >= numbers.known * self.puzzle.blocks
+        known = best.pairing.certain >= numbers.known * self.puzzle.blocks
+        start, along = (
+            Assembly(np.arange(self.puzzle.blocks, dtype=np.int32), best.pairing.partner.astype(np.int32)),
+            False,
+        )
+        if known and ranks == "error":
+            line, begun = self._likely(best.pairing, best.problem)
+            start, along = (line, True) if begun.seed in LINES else (start, False)
         floor = reachable(self.puzzle, best.descent.assembly)
-        pairs = Assembly(np.arange(self.puzzle.blocks, dtype=np.int32), best.pairing.partner.astype(np.int32))
-        setting = self.available.setting(self.puzzle, best.problem.rows, unjudged([pairs]), floor)
-        own = {"rows": numbers.rows, "orders": numbers.orders, "paired": paired, "ranks": ranks}
-        own |= {"rounds": 1, "refine": None, "units": 0 if "action" in ranks else numbers.units}
-        beam = ProbeBeam(numbers.paired_width if paired else numbers.width, **own)
-        width = beam.affordable(setting, numbers.flops)
-        if width < numbers.least_width:
+        setting = self.available.setting(self.puzzle, best.problem.rows, unjudged([start]), floor)
+        beam = numbers.chosen(setting, known=known, along=along, ranks=ranks)
+        if beam is None:
             return None
-        options = {
-            "probe_beam": own | {"width": width},
-            "relaxation": {"known_pairs": True, "known_cycles": 1, "from_line": True},
-        }
-        return self.available.taking_turns(setting, options, ("probe_beam",))
+        name, own = beam
+        options = {name: own, "relaxation": {"known_pairs": True, "known_cycles": 1, "from_line": True}}
+        return self.available.taking_turns(setting, options, (name,))
+
+    def _likely(self, pairing: Pairing, problem: "engine.Problem") -> tuple[Assembly, Directed]:
+        """Return the likely order of some pairs, and where it comes from."""
+        paired = replace(paired_by(self.puzzle, pairing, self.config, self.run), placed=problem)
+        with self.run.phase("seed"):
+            begun = likely_order(paired, **initial_of(self.config).line)
+        return paired.assembly(begun.order), begun
 
     @property
     def _own(self) -> list[Attempt]:

@@ -11,9 +11,11 @@ from jaxsolve.search.open_relaxation import OpenRelaxation
 from jaxsolve.search.probe_beam import ProbeBeam
 from jaxsolve.search.reannealing import Reannealing
 from jaxsolve.search.relaxation import Relaxation
+from jaxsolve.search.rollout_beam import RolloutBeam
 from jaxsolve.solver.acceptance import Acceptance
+from jaxsolve.solver.beams import Beams
 from jaxsolve.solver.config import Config
-from jaxsolve.solver.hypothesis import Attempts, Beams
+from jaxsolve.solver.hypothesis import Attempts
 from jaxsolve.solver.initial import Initial
 from jaxsolve.solver.portfolio import Policy
 from jaxsolve.solver.restarts import Restarts
@@ -31,6 +33,7 @@ OWNERS: dict[str, Callable[[], Any]] = {
     "gate_relaxation": GateRelaxation,
     "open_relaxation": OpenRelaxation,
     "probe_beam": ProbeBeam,
+    "rollout_beam": RolloutBeam,
 }
 """Parts of the solver and the methods that it uses, by the names before the dot."""
 

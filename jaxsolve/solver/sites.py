@@ -12,6 +12,7 @@ from jaxsolve.search.elimination import Elimination
 from jaxsolve.search.probe_beam import ProbeBeam
 from jaxsolve.search.reannealing import Reannealing
 from jaxsolve.search.relaxation import Relaxation
+from jaxsolve.search.rollout_beam import RolloutBeam
 from jaxsolve.search.storing import Arrays
 from jaxsolve.solver.arm import Arm, TurnsArm
 from jaxsolve.solver.config import AUTO, Config
@@ -82,6 +83,7 @@ class Sites:
         own: dict[str, Method] = {
             "elimination": Elimination(),
             "probe_beam": ProbeBeam(),
+            "rollout_beam": RolloutBeam(),
             "relaxation": Relaxation(cycles=None),
             "reannealing": Reannealing(rounds=None),
         }

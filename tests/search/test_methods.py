@@ -19,6 +19,7 @@ SMALL = {
     "beam": {"width": 3, "signature": 1, "grid": 1.5},
     "stochastic_beam": {"width": 3, "noise": 1.0},
     "probe_beam": {"width": 3, "rounds": 2, "refine": "descent"},
+    "rollout_beam": {"width": 3, "rounds": 2, "window": 2, "ahead": 2, "refine": "descent"},
     "backward_beam": {"width": 3},
     "annealing": {"chains": 3, "steps": 80, "chunk": 16},
     "tempering": {"chains": 3, "steps": 80, "chunk": 16},
@@ -28,7 +29,7 @@ SMALL = {
     "relaxation": {"cycles": 2, "steps": 2, "last_rounds": 1},
     "reannealing": {"rounds": 2, "chunks": 1},
 }
-CERTAIN = "beam", "probe_beam", "backward_beam", "elimination", "relaxation", "reannealing"
+CERTAIN = "beam", "probe_beam", "rollout_beam", "backward_beam", "elimination", "relaxation", "reannealing"
 RANDOM = [name for name in METHODS if name not in CERTAIN]
 """Where chance shows in two steps: relaxation draws all rows where there are few, and these begin without chance."""
 SPARE = {"elimination": 2}
