@@ -4,8 +4,8 @@ python bench/probe_beam.py PUZZLE ANSWER [--method NAME] [--width W …] [--rows
                            [--budget SECONDS] [--json]
 
 ANSWER is a JSON file with the right ``permutation``, as `solve --json` and `generate` write it: it says what is right,
-and the search does not see it. --method is probe_beam or rollout_beam. --paired gives the right pairs, so that only their order is searched. A beam is run for
-each width; other options are those of the method.
+and the search does not see it. --method is probe_beam or rollout_beam. --paired gives the right pairs, so that only
+their order is searched. A beam is run for each width; other options are those of the method.
 """
 
 import argparse
