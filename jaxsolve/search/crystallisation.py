@@ -96,6 +96,7 @@ class GaussNewton:
         room: int,
         unit: float,
         scale: float | None = None,
+        rows: int | None = None,
     ) -> Crystal:
         """Let weights follow the steps of a round.
 
@@ -115,13 +116,15 @@ class GaussNewton:
             The variance of the predictions, or 1.
         scale
             What blocks are multiplied by at first, besides what their form says, which is then free; None: by nothing.
+        rows
+            Rows of a step; None: those of the options.
         """
         room = max(room, engine.room_for((weights >= least).sum(axis=1)))
 
         def work(memory: float) -> Crystal:
-            rows = self._rows_that_fit(whole, room, memory)
-            count = lambda passes, pairs: run.spend(-(-passes * pairs * rows // (len(weights) * self.rows)))
-            return self._steps(_Mixing(whole, some, rows, room, least, count), weights, rng, unit, scale)
+            fit = self._rows_that_fit(whole, room, memory, rows or self.rows)
+            count = lambda passes, pairs: run.spend(-(-passes * pairs * fit // (len(weights) * self.rows)))
+            return self._steps(_Mixing(whole, some, fit, room, least, count), weights, rng, unit, scale)
 
         return run.within_memory(whole, work)
 
@@ -149,14 +152,14 @@ class GaussNewton:
             best, damping = after, max(damping / 2.0, lowest)
         return Crystal(best.weights, best.loss, mixing.room, best.scale)
 
-    def _rows_that_fit(self, whole: "engine.Problem", room: int, memory: float) -> int:
-        """Return on how many rows mixtures of all pairs that there is room for fit into memory, at least on one."""
+    def _rows_that_fit(self, whole: "engine.Problem", room: int, memory: float, rows: int) -> int:
+        """Return on how many rows, of so many at most, mixtures of all pairs that there is room for fit into memory."""
         halves, features, hidden = whole.pieces.w_in.shape
         blocks = whole.blocks
         copies = 2 + len(whole.over.local_devices)  # of the Jacobian: each device needs all of it
         # states of three mixtures at a time, and a line of the Jacobian for each output
         row = 3 * blocks * features + whole.outputs * (copies * room + (blocks + halves) * hidden)
-        wanted = min(-(-self.rows // whole.outputs), whole.rows)
+        wanted = min(-(-rows // whole.outputs), whole.rows)
         rest = copies * ((wanted * whole.outputs + 4 * blocks) ** 2 + halves * blocks**2)
         return int(np.clip((memory / 4 - rest) // row, 1, wanted))
 

@@ -107,6 +107,13 @@ class Relaxation(NearIncumbents, GaussNewton):
     """Multiple of the mixture's error below which it may be: it has nearly become an order."""
     ripe_variance: float = 0.05
     """Share of the variance of the predictions below which it may be."""
+    shares_per_row: int = 4
+    """Shares for each row of a step at most, about, where pairs are known: twice, or four times, … the rows are taken.
+
+    Of deep nets, blocks spread over many positions fit fewer rows by chance, and get farther from where they belong.
+    """
+    most_rows: int = 3072
+    """Rows of a step at most for that, and a third of those that are drawn from."""
     known_cycles: int = 2
     """Cycles that keep known pairs: even those may be wrong."""
     candidates: int = 2
@@ -120,7 +127,8 @@ class Relaxation(NearIncumbents, GaussNewton):
 
     def __post_init__(self) -> None:
         """Refuse what is no schedule; `UsageError` names the option."""
-        check_options(self, positive=("cycles", "rows", "steps", "last_rounds", "patience", "decided_on", "kept"))
+        counts = "cycles", "rows", "steps", "last_rounds", "patience", "decided_on", "kept", "shares_per_row"
+        check_options(self, positive=counts)
 
     @property
     def state_type(self) -> type[RelaxationState]:
@@ -238,18 +246,26 @@ class Relaxation(NearIncumbents, GaussNewton):
         place[assembly.ins] = np.arange(blocks)
         away = (np.arange(blocks)[:, None] - place[some.ins]) / float(state.width)
         weights = some.balanced(np.exp(-0.5 * away**2) * some.likelihood)
+        lowest = (self.least_weight, self.least_weight_between)[(int(state.cycle) - 1) % 2]
+        shares = int((weights >= lowest).sum())
         crystal = self.crystallised(
             setting.run,
             guide.whole,
             some,
             weights,
             setting.rng(int(state.round)),
-            least=(self.least_weight, self.least_weight_between)[(int(state.cycle) - 1) % 2],
+            least=lowest,
             room=int(state.room),
             unit=_variance(setting) or 1.0,
+            rows=self._rows_for(shares, guide) if least == 1 else None,
         )
         last, pair_weights = rounded(some, crystal.weights, place)
         return last, crystal.error, pair_weights, crystal.room
+
+    def _rows_for(self, shares: int, guide: Guide) -> int:
+        """Return the rows of a step for so many shares: round numbers, for programs are compiled for each."""
+        times = max(1, shares // (self.shares_per_row * self.rows))
+        return max(self.rows, min(self.rows << (times.bit_length() - 1), self.most_rows, guide.whole.rows // 3))
 
 
 def _variance(setting: Setting) -> float:

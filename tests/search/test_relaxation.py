@@ -171,7 +171,7 @@ def test_a_cycle_ends_where_its_error_does_not_fall_any_more_and_the_next_runs_m
     some = relaxing(puzzle, disordered(answer), **WIDE)
     errors, weights = iter([0.9, 0.5, 0.48, 0.47, 0.3, *[0.29] * 4, *np.geomspace(0.5, 1e-9, 50)]), []
 
-    def crystallised(self, run, whole, some, shares, rng, *, least, room, unit):
+    def crystallised(self, run, whole, some, shares, rng, *, least, room, unit, rows):
         weights.append(least)
         return crystallisation.Crystal(shares, next(errors), room)
 
@@ -236,7 +236,7 @@ def test_every_round_draws_rows_of_its_own_that_the_seed_decides(monkeypatch):
     puzzle, answer = right()
     drawn = []
 
-    def crystallised(self, run, whole, some, weights, rng, *, least, room, unit):
+    def crystallised(self, run, whole, some, weights, rng, *, least, room, unit, rows):
         drawn.append(rng.permutation(ROWS).tolist())
         return crystallisation.Crystal(weights, 0.5, room)
 
@@ -344,7 +344,7 @@ def test_pairs_that_had_much_weight_in_the_round_before_are_likelier_in_the_next
     seen = []
     monkeypatch.setattr(Guide, "pairs", lambda self, assembly: np.full((N, N), 1 / N))
 
-    def crystallised(self, run, whole, some, weights, rng, *, least, room, unit):
+    def crystallised(self, run, whole, some, weights, rng, *, least, room, unit, rows):
         table = np.zeros((N, N))
         table[some.ins, some.outs] = some.likelihood
         seen.append(table)
@@ -493,3 +493,22 @@ def test_rounds_take_no_more_rows_than_fit_into_memory(monkeypatch):
     assert taken[0] == {ROWS}
     assert 1 < min(taken[1]) <= max(taken[1]) < ROWS
     assert taken[2] == {1}
+
+
+@pytest.mark.parametrize(("shares_per_row", "most_rows"), [(10**6, 999), (4, 999), (1, 999), (1, 40), (1, 10)])
+def test_where_pairs_are_known_rows_grow_with_the_shares_up_to_a_third_of_them(monkeypatch, shares_per_row, most_rows):
+    puzzle, answer = right()
+    taken, steps = [], Relaxation.crystallised
+
+    def crystallised(self, run, whole, some, weights, rng, *, least, rows, **others):
+        taken.append((int((weights >= least).sum()), rows))
+        return steps(self, run, whole, some, weights, rng, least=least, rows=rows, **others)
+
+    monkeypatch.setattr(Relaxation, "crystallised", crystallised)
+    about = {"rows": 20, "shares_per_row": shares_per_row, "most_rows": most_rows}
+    one_round(relaxing(puzzle, disordered(answer), known_pairs=True, **about))
+    one_round(relaxing(puzzle, disordered(answer), **about))
+    (shares, known), (_, free) = taken
+    assert free is None, "shares of other pairs are many for any number of rows"
+    doubled = [20 * 2**k for k in range(20) if k == 0 or 20 * 2**k * shares_per_row <= shares]
+    assert known == max(20, min(doubled[-1], most_rows, ROWS // 3))
