@@ -279,13 +279,12 @@ class Hypothesis:
             return None
         best = min(self._own, key=lambda attempt: attempt.mse)
         known = best.pairing.certain >= numbers.known * self.puzzle.blocks
-        start, along = (
-            Assembly(np.arange(self.puzzle.blocks, dtype=np.int32), best.pairing.partner.astype(np.int32)),
-            False,
-        )
+        partner, along = best.pairing.partner.astype(np.int32), False
+        start = Assembly(np.arange(len(partner), dtype=np.int32), partner)
         if known and ranks == "error":
             line, begun = self._likely(best.pairing, best.problem)
-            start, along = (line, True) if begun.seed in LINES else (start, False)
+            if begun.seed in LINES:
+                start, along = line, True
         floor = reachable(self.puzzle, best.descent.assembly)
         setting = self.available.setting(self.puzzle, best.problem.rows, unjudged([start]), floor)
         beam = numbers.chosen(setting, known=known, along=along, ranks=ranks)
