@@ -44,6 +44,11 @@ class Attempts:
 
     Above, its basin is a wrong one, which they would not leave.
     """
+    deep: int = 65
+    """Blocks from which on pairs that are nearly all certain are kept for a cycle, where weights put blocks in a line.
+
+    Mixtures of so many blocks and of other pairs as well fit all rows of a step, whatever the order.
+    """
     pairings: int = 3
     """Pairings that methods begin with at most; first orders of the best supported are searched from before."""
 
@@ -251,9 +256,10 @@ class Hypothesis:
             starts.append(best.descent.assembly)
         floor = reachable(self.puzzle, best.descent.assembly)
         setting = self.available.setting(self.puzzle, best.problem.rows, unjudged(starts), floor)
-        return self.available.taking_turns(
-            setting, {"relaxation": {"known_pairs": self._known_pairs, "from_line": lines[0]}}
-        )
+        own: dict[str, Any] = {"known_pairs": self._known_pairs, "from_line": lines[0]}
+        if not self._known_pairs and lines[0] and self.puzzle.blocks >= numbers.deep and self._nearly_known(best):
+            own |= {"known_pairs": True, "known_cycles": 1}
+        return self.available.taking_turns(setting, {"relaxation": own})
 
     def _fewer_blocks(self) -> Site | None:
         """Return the same without the blocks that the best answer is much better without, and with room for one."""
@@ -278,7 +284,7 @@ class Hypothesis:
         if self.turn // len(TURNS) + 1 < numbers.after:
             return None
         best = min(self._own, key=lambda attempt: attempt.mse)
-        known = best.pairing.certain >= numbers.known * self.puzzle.blocks
+        known = self._nearly_known(best)
         partner, along = best.pairing.partner.astype(np.int32), False
         start = Assembly(np.arange(len(partner), dtype=np.int32), partner)
         if known and ranks == "error":
@@ -293,6 +299,10 @@ class Hypothesis:
         name, own = beam
         options = {name: own, "relaxation": {"known_pairs": True, "known_cycles": 1, "from_line": True}}
         return self.available.taking_turns(setting, options, (name,))
+
+    def _nearly_known(self, attempt: Attempt) -> bool:
+        """Return whether enough pairs of an attempt are certain to keep all of them for a while."""
+        return attempt.pairing.certain >= self.config.given("beams", Beams()).known * self.puzzle.blocks
 
     def _likely(self, pairing: Pairing, problem: "engine.Problem") -> tuple[Assembly, Directed]:
         """Return the likely order of some pairs, and where it comes from."""

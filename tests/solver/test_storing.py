@@ -7,6 +7,7 @@ from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import demo_puzzle, predict
 from jaxsolve.run import OutOfTime, Run, load_checkpoint, save_checkpoint
 from jaxsolve.solver import Config, solve
+from jaxsolve.solver.hypothesis import Hypothesis
 from tests import reference
 from tests.solver.test_scales import dropped
 
@@ -114,6 +115,20 @@ def test_while_networks_grow(tmp_path, asked, name):
         done = len(one[0]["hypotheses"][0]["attempts"])
         again = solve(puzzle, config, attempts(12 - done), resume=load_checkpoint(tmp_path))
         assert end_of(again) == end_of(whole)
+
+
+@pytest.mark.parametrize(("deep", "known", "kept_for_a_cycle"), [(4, 0.0, True), (5, 0.0, False), (4, 2.0, False)])
+def test_pairs_that_are_nearly_certain_are_kept_for_a_cycle_of_deep_nets(monkeypatch, deep, known, kept_for_a_cycle):
+    monkeypatch.setattr(Hypothesis, "_known_pairs", property(lambda self: False))
+    puzzle, kept = reference.random_puzzle(9, n=4, rows=60)[0], []
+    puzzle = puzzle.replace(y=puzzle.y[::-1].copy(), link_given=True)
+    about = {"attempts.deep": deep, "attempts.pairings": 1, "beams.known": known, "initial.believed": 0.5}
+    config = Config(options=about | {"relaxation.steps": 1, "relaxation.patience": 1})
+    solve(puzzle, config, attempts(4), keep=kept.append)
+    options = kept[-1][0]["hypotheses"][0]["sites"]["all"]["options"]["relaxation"]
+    assert options["from_line"]
+    assert options.get("known_cycles") == (1 if kept_for_a_cycle else None)
+    assert options["known_pairs"] == kept_for_a_cycle
 
 
 def test_it_still_begins_with_the_answer_that_it_was_given(tmp_path):
