@@ -7,8 +7,10 @@ known about which blocks come next, the states behind them tell more: what a wro
 Such rollouts come from games and control (Bertsekas, Tsitsiklis & Wu 1997, https://doi.org/10.1023/A:1009635226865).
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -53,6 +55,21 @@ def _errors(problem: Problem, moments: _Moments, ridge: Array) -> Float[Array, "
     return _left(total, len(total) - problem.outputs, ridge)
 
 
+def _errors_of(problem: Problem, moments_of: Callable[[Any], _Moments], some: Any, ridge: Array) -> Float[Array, " C"]:
+    """Return what the best readouts leave for C networks, arrays whose first axis they are, on every device.
+
+    `moments_of` returns the moments of a network's features in the device's own tiles.
+    """
+    devices, count = problem.over.size, len(jax.tree.leaves(some)[0])
+
+    def dealt(table: Array) -> Array:
+        padded = jnp.pad(table, [(0, -count % devices)] + [(0, 0)] * (table.ndim - 1))
+        return padded.reshape(-1, devices, *table.shape[1:])
+
+    errors = lax.map(lambda few: _errors(problem, lax.map(moments_of, few), ridge), jax.tree.map(dealt, some))
+    return lax.all_gather(errors, AXIS, axis=1).reshape(-1)[:count] / problem.outputs
+
+
 def _left(total: Array, features: int, ridge: Array) -> Array:
     """Return what the best readout leaves, from the covariances of features and targets."""
     gram, common = total[:features, :features], total[:features, features:]
@@ -88,8 +105,7 @@ def unit_probe_errors(
     ridge
         `[]` ridge of the readouts, as a share of the variance of each feature.
     """
-    devices = problem.over.size
-    tile, own = tiles(problem.rows, devices)
+    tile, own = tiles(problem.rows, problem.over.size)
 
     def on_one_device(problem: Problem, states: Array, first: Array, halves: Array, ridge: Array) -> Array:
         y, counts = own_tiles(problem.y, tile, own), own_tiles(jnp.ones(problem.rows), tile, own)
@@ -100,14 +116,8 @@ def unit_probe_errors(
             units = jnp.moveaxis(units, 0, 1).reshape(len(h), -1)
             return _moments(problem, jnp.concatenate([h, units], axis=1), y, counts)
 
-        def of_some(some: Array) -> Array:
-            moments = lax.map(lambda h: lax.map(of_tile, (h.reshape(own, tile, -1), y, counts)), some)
-            return _errors(problem, moments, ridge)
-
-        some = lax.dynamic_slice_in_dim(states, first, count)
-        padded = jnp.pad(some, [(0, -count % devices), (0, 0), (0, 0)])
-        errors = lax.map(of_some, padded.reshape(-1, devices, *states.shape[1:]))
-        return lax.all_gather(errors, AXIS, axis=1).reshape(-1)[:count] / problem.outputs
+        of_state = lambda h: lax.map(of_tile, (h.reshape(own, tile, -1), y, counts))
+        return _errors_of(problem, of_state, lax.dynamic_slice_in_dim(states, first, count), ridge)
 
     run = sharded(on_one_device, problem.over, (REPLICATED, ROWS, *[REPLICATED] * 3), REPLICATED)
     return run(problem, states, *map(jnp.asarray, (first, halves, ridge)))
@@ -140,15 +150,13 @@ def rollout_probe_errors(
     every
         States are read behind the first block and after every so many more.
     """
-    devices = problem.over.size
-    tile, own = tiles(problem.rows, devices)
+    tile, own = tiles(problem.rows, problem.over.size)
 
     def on_one_device(
         problem: Problem, states: Array, parents: Array, ins: Array, outs: Array, there: Array, ridge: Array
     ) -> Array:
         y, counts = own_tiles(problem.y, tile, own), own_tiles(jnp.ones(problem.rows), tile, own)
         runs = jnp.arange(ins.shape[1]) < there
-
         rest = lambda of: of[1:].reshape(-1, every)
 
         def of_child(child: tuple[Array, Array, Array]) -> _Moments:
@@ -171,13 +179,7 @@ def rollout_probe_errors(
 
             return lax.map(of_tile, (states[w].reshape(own, tile, -1), y, counts))
 
-        def of_some(some: tuple[Array, Array, Array]) -> Array:
-            return _errors(problem, lax.map(of_child, some), ridge)
-
-        fill = lambda of: jnp.pad(of, [(0, -len(of) % devices)] + [(0, 0)] * (of.ndim - 1))
-        some = tuple(fill(of).reshape(-1, devices, *of.shape[1:]) for of in (parents, ins, outs))
-        errors = lax.map(of_some, some)
-        return lax.all_gather(errors, AXIS, axis=1).reshape(-1)[: len(parents)] / problem.outputs
+        return _errors_of(problem, of_child, (parents, ins, outs), ridge)
 
     run = sharded(on_one_device, problem.over, (REPLICATED, ROWS, *[REPLICATED] * 5), REPLICATED)
     return run(problem, states, *map(jnp.asarray, (parents, ins, outs, there, ridge)))

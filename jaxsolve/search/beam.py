@@ -131,6 +131,12 @@ def room_for(count: int) -> int:
     return 1 << (count - 1).bit_length()
 
 
+def many_at_once(problem: "engine.Problem", flops: float, most: float, least: int = 1) -> int:
+    """Return how many networks, of so many operations each, a call takes: a power of two, of about a second."""
+    fit = Evaluator.work * problem.over.size / flops
+    return 1 << (int(np.clip(fit, least, most)).bit_length() - 1)
+
+
 def grown(state: BeamState, children: Children) -> BeamState:
     """Return a beam one block longer."""
     ins, outs = extended(state.ins, state.outs, children)
@@ -182,8 +188,7 @@ def _expand(setting: Setting, state: BeamState, work: Work, keep: int, noise: fl
     bucket = -(-n // 4)  # four programs: each has room for more than there is, and that costs time
     columns = min(n, -(-left // bucket) * bucket)
     flops = 2 * problem.rows * n * problem.pieces.b_in.shape[1] * (problem.pieces.w_in.shape[1] + n)
-    at_once = int(np.clip(Evaluator.work * problem.over.size / flops, 1, min(Evaluator.room, room_for(count))))
-    at_once = 1 << (at_once.bit_length() - 1)
+    at_once = many_at_once(problem, flops, min(Evaluator.room, room_for(count)))
     parts = []
     for first in range(0, count, at_once):
         rows = slice(first, first + at_once)

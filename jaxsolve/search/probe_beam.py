@@ -10,7 +10,7 @@ The beams of both kinds take turns, wider each time. The best network of each is
 """
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,10 @@ from numpy.typing import NDArray
 from jaxsolve import backend, engine
 from jaxsolve.errors import UsageError
 from jaxsolve.ordering import Paired, likely_order
-from jaxsolve.puzzle import Assembly
-from jaxsolve.run import Growth
-from jaxsolve.search.beam import capped, extended, filled_up, grow, regrown, room_for, unused
+from jaxsolve.search.beam import capped, filled_up, grow, room_for, unused
 from jaxsolve.search.local import search_named
 from jaxsolve.search.method import (
     Count,
-    Info,
     Population,
     Setting,
     Work,
@@ -32,7 +29,15 @@ from jaxsolve.search.method import (
     check_options,
     room,
 )
-from jaxsolve.search.probe_children import Children, chosen_by_units, ended_with, probing, sets, states_at_once
+from jaxsolve.search.probe_children import (
+    Children,
+    Probed,
+    chosen_by_units,
+    ended_with,
+    one_longer,
+    sets,
+    states_at_once,
+)
 
 
 class ProbeState(NamedTuple):
@@ -60,11 +65,8 @@ class ProbeState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ProbeBeam:
+class ProbeBeam(Probed):
     """Beams scored by probes, over first and second halves together, or over the order of given pairs."""
-
-    PARTIAL: ClassVar[bool] = True
-    """Whether states hold partial networks."""
 
     width: int = 32
     """States of the first beams."""
@@ -141,7 +143,7 @@ class ProbeBeam:
 
     def probing(self, setting: Setting) -> Setting:
         """Return a setting on the rows that probes are fitted on, with the pairs that are kept."""
-        setting, partner = probing(setting, self.rows), setting.partner
+        setting, partner = super().probing(setting), setting.partner
         if self.paired and setting.starts is not None:
             partner = setting.starts.best.partner.astype(np.int32)
         return replace(setting, partner=partner)
@@ -180,24 +182,6 @@ class ProbeBeam:
         units = 2.0 * self.choice * problem.rows * (d + self.units) ** 2 if self.units else 0.0
         return width * (rows + screen + fits + units)
 
-    def place(self, setting: Setting, state: ProbeState) -> Work:
-        """Return the states of the partial networks on the devices, grown block by block as they were."""
-        return regrown(self.probing(setting), state.ins, state.outs)
-
-    def finished(self, state: ProbeState) -> bool:
-        """Return whether all beams have come to their end."""
-        return bool(state.rounds >= self.rounds)
-
-    def found(self, state: ProbeState) -> Population:
-        """Return the best networks of all beams that have come to their end."""
-        none = Population(state.ins[:0], state.outs[:0], np.zeros(0))
-        return state.best or none
-
-    def info(self, state: ProbeState) -> Info:
-        """Return what the last step has come to: networks where a beam has ended."""
-        ended = state.depth == 0 and state.best is not None
-        return Info(self.found(state) if ended else None, ripe=ended and self.refine is not None, over=ended)
-
     def step(self, setting: Setting, state: ProbeState, work: Work) -> tuple[ProbeState, Work]:
         """Return the beam one block later, or the next one."""
         given, setting = setting, self.probing(setting)
@@ -218,12 +202,10 @@ class ProbeBeam:
             best = chosen_by_units(
                 setting, work, children.take(some), rank[some], width, units=self.units, ridge=self.units_ridge
             )
-        ins, outs = extended(state.ins, state.outs, best)
-        losses = best.losses[[0, len(ins) // 2, -1]]
-        path = np.vstack([state.path[: state.depth], losses])
-        setting.run.grew(Growth("probe_beam", (*map(float, losses),), Assembly(ins[0], outs[0])))  # pyright: ignore[reportArgumentType]
+        ins, outs, path = one_longer(setting, "probe_beam", state, best)
         if ins.shape[1] == setting.blocks:
-            return self._ended(given, state, path, ins, outs), engine.inputs_spread(setting.problem)
+            ended = ended_with(given, ins, outs, self.refine, state.best)
+            return self._blank(path, ended, int(state.rounds) + 1), engine.inputs_spread(setting.problem)
         total = before[best.parent] + costs[best.ins, best.outs]
         after = state._replace(ins=ins, outs=outs, moved=best.moved, costs=total, path=path)
         return after, grow(setting, work, best.parent, best.ins, best.outs)
@@ -231,13 +213,6 @@ class ProbeBeam:
     def _blank(self, path: NDArray[np.float64], best: Population | None, rounds: int) -> ProbeState:
         none, zero = np.zeros((1, 0), np.int32), np.zeros(1)
         return ProbeState(none, none, zero, zero, path, best, np.int64(rounds))
-
-    def _ended(
-        self, setting: Setting, state: ProbeState, path: NDArray, ins: NDArray[np.int32], outs: NDArray[np.int32]
-    ) -> ProbeState:
-        """Return the beginning of the next beam, with the networks of the last one: the best of them is refined."""
-        found = ended_with(setting, ins, outs, self.refine, state.best)
-        return self._blank(path, found, int(state.rounds) + 1)
 
     def _places(self, setting: Setting, state: ProbeState) -> NDArray[np.float64] | None:
         """Return costs of first halves at positions, `[N, N]`, of a setting or of a line; None: there are none."""

@@ -1,17 +1,18 @@
 """Host: what beams that are scored by probes have in common: their rows, their expansions, and how they end."""
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import backend, engine
-from jaxsolve.run import Evaluator
-from jaxsolve.search.beam import grow
+from jaxsolve.puzzle import Assembly
+from jaxsolve.run import Growth
+from jaxsolve.search.beam import extended, grow, many_at_once, regrown
 from jaxsolve.search.descent import begin
 from jaxsolve.search.local import descend
-from jaxsolve.search.method import Population, Setting, Work, population
+from jaxsolve.search.method import Info, Population, Setting, Work, population
 
 
 class Children(NamedTuple):
@@ -29,13 +30,53 @@ class Children(NamedTuple):
         return self._make(part[index] for part in self)
 
 
-def probing(setting: Setting, rows: int | None) -> Setting:
-    """Return a setting on the rows that probes are fitted on; None: on those that candidates are compared on."""
-    if rows is None or setting.puzzle is None:
-        return setting
-    if (key := ("probing", rows)) not in setting.shared:
-        setting.shared[key] = engine.to_device(setting.puzzle, rows, len(setting.problem.over.local_devices))
-    return replace(setting, problem=setting.shared[key])
+class Probed:
+    """What all beams do alike that are scored by probes: they run one after the other, on rows of their own."""
+
+    PARTIAL: ClassVar[bool] = True
+    """Whether states hold partial networks."""
+    rows: int | None
+    """Rows that probes are fitted on; None: those that candidates are compared on."""
+    rounds: int
+    """Beams, one after the other."""
+    refine: str | None
+    """Local search from the best network of each beam; None: none, where others go on from it."""
+
+    def probing(self, setting: Setting) -> Setting:
+        """Return a setting on the rows that probes are fitted on."""
+        if self.rows is None or setting.puzzle is None:
+            return setting
+        if (key := ("probing", self.rows)) not in setting.shared:
+            devices = len(setting.problem.over.local_devices)
+            setting.shared[key] = engine.to_device(setting.puzzle, self.rows, devices)
+        return replace(setting, problem=setting.shared[key])
+
+    def place(self, setting: Setting, state: Any) -> Work:
+        """Return the states of the partial networks on the devices, grown block by block as they were."""
+        return regrown(self.probing(setting), state.ins, state.outs)
+
+    def finished(self, state: Any) -> bool:
+        """Return whether all beams have come to their end."""
+        return bool(state.rounds >= self.rounds)
+
+    def found(self, state: Any) -> Population:
+        """Return the best networks of all beams that have come to their end."""
+        return state.best or Population(state.ins[:0], state.outs[:0], np.zeros(0))
+
+    def info(self, state: Any) -> Info:
+        """Return what the last step has come to: networks where a beam has ended."""
+        ended = state.depth == 0 and state.best is not None
+        return Info(self.found(state) if ended else None, ripe=ended and self.refine is not None, over=ended)
+
+
+def one_longer(
+    setting: Setting, name: str, state: Any, best: Children
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+    """Return the halves of the networks that stay, and the errors by depth; whoever watches the run hears of them."""
+    ins, outs = extended(state.ins, state.outs, best)
+    losses = best.losses[[0, len(ins) // 2, -1]]
+    setting.run.grew(Growth(name, (*map(float, losses),), Assembly(ins[0], outs[0])))  # pyright: ignore[reportArgumentType]
+    return ins, outs, np.vstack([state.path[: state.depth], losses])
 
 
 def ended_with(
@@ -75,8 +116,8 @@ def states_at_once(problem: "engine.Problem", firsts: int, most: int, moments: f
     _, features, hidden = problem.pieces.w_in.shape
     flops = 2 * problem.rows * firsts * hidden * (2 * features + hidden)
     each = 4 * max(8, problem.rows // 512) * firsts * hidden * (features + hidden)
-    fit = min(Evaluator.work * problem.over.size / flops, moments / each)
-    return 1 << (int(np.clip(fit, problem.over.size, most)).bit_length() - 1)
+    least = problem.over.size
+    return many_at_once(problem, flops, min(most, max(least, moments / each)), least)
 
 
 def chosen_by_units(
@@ -95,7 +136,7 @@ def chosen_by_units(
     states = grow(setting, work, some.parent, some.ins, some.outs)
     problem, parts = setting.problem, []
     flops = 2.0 * problem.rows * (states.shape[2] + count * hidden) ** 2
-    at_once = 1 << (int(np.clip(Evaluator.work * problem.over.size / flops, 1, len(states))).bit_length() - 1)
+    at_once = many_at_once(problem, flops, len(states))
     for first in range(0, len(ranks), at_once):  # behind them states are repeated, to fill up
         setting.run.spend(0)
         with backend.watched():

@@ -11,20 +11,18 @@ The order that a beam ends with is the line of the next one.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import backend, engine
 from jaxsolve.errors import UsageError
-from jaxsolve.puzzle import Assembly
-from jaxsolve.run import Evaluator, Growth
-from jaxsolve.search.beam import capped, extended, grow, regrown
+from jaxsolve.search.beam import capped, grow, many_at_once
 from jaxsolve.search.incumbents import likely_start
 from jaxsolve.search.local import search_named
-from jaxsolve.search.method import Count, Info, Population, Setting, Work, check_memory, check_options, room
-from jaxsolve.search.probe_children import Children, ended_with, probing, sets
+from jaxsolve.search.method import Count, Population, Setting, Work, check_memory, check_options, room
+from jaxsolve.search.probe_children import Children, Probed, ended_with, one_longer, sets
 
 
 class RolloutState(NamedTuple):
@@ -50,11 +48,8 @@ class RolloutState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RolloutBeam:
+class RolloutBeam(Probed):
     """Beams along a line of given pairs, scored by probes of rollouts."""
-
-    PARTIAL: ClassVar[bool] = True
-    """Whether states hold partial networks."""
 
     width: int = 32
     """States of the first beam."""
@@ -99,48 +94,35 @@ class RolloutBeam:
 
     def affordable(self, setting: Setting, flops: float) -> int:
         """Return the width, at most that of the beam, that fits into memory and takes at most so many operations."""
-        setting = probing(setting, self.rows)
+        setting = self.probing(setting)
         own = setting.problem.x.size
         each = replace(self, width=1).flops(setting, setting.blocks // 2) * setting.blocks
         return int(min(flops / each, room(setting) / own, self.width))
 
     def flops(self, setting: Setting, depth: int) -> float:
         """Return the floating-point operations of the matrix products of a step, by their closed form."""
-        problem, left = setting.problem, setting.blocks - depth
-        _, d, h = problem.pieces.w_in.shape
+        left = setting.blocks - depth
         looks = (self.screen, min(self.window, left)), (self.every, min(self.choice, self.window, left))
-        run = 4.0 * problem.rows * d * h * min(self.ahead + 1, left)
-        return self.width * sum(many * (run + 2.0 * problem.rows * (d * self._read(each)) ** 2) for each, many in looks)
+        length = min(self.ahead + 1, left)
+        return self.width * sum(many * self._look(setting.problem, length, every) for every, many in looks)
+
+    def _look(self, problem: "engine.Problem", length: int, every: int) -> float:
+        """Return the floating-point operations of one probe of a rollout through so many blocks."""
+        _, d, h = problem.pieces.w_in.shape
+        return problem.rows * (4.0 * d * h * length + 2.0 * (d * self._read(every)) ** 2)
 
     def init(self, setting: Setting) -> RolloutState:
         """Return the beam of the network without blocks, along the first of the starts or the likely line."""
         if setting.puzzle is None:
             raise UsageError("rollout_beam looks at the weights; give it the puzzle")
-        setting = probing(setting, self.rows)
+        setting = self.probing(setting)
         check_memory(setting, "width", self.width, setting.problem.x.size)
         line = likely_start(setting) if setting.starts is None else setting.starts.best
         return self._blank(np.stack(line).astype(np.int32), np.zeros((0, 3)), None, 0)
 
-    def place(self, setting: Setting, state: RolloutState) -> Work:
-        """Return the states of the partial networks on the devices, grown block by block as they were."""
-        return regrown(probing(setting, self.rows), state.ins, state.outs)
-
-    def finished(self, state: RolloutState) -> bool:
-        """Return whether all beams have come to their end."""
-        return bool(state.rounds >= self.rounds)
-
-    def found(self, state: RolloutState) -> Population:
-        """Return the best networks of all beams that have come to their end."""
-        return state.best or Population(state.ins[:0], state.outs[:0], np.zeros(0))
-
-    def info(self, state: RolloutState) -> Info:
-        """Return what the last step has come to: networks where a beam has ended."""
-        ended = state.depth == 0 and state.best is not None
-        return Info(self.found(state) if ended else None, ripe=ended and self.refine is not None, over=ended)
-
     def step(self, setting: Setting, state: RolloutState, work: Work) -> tuple[RolloutState, Work]:
         """Return the beam one block later, or the next one."""
-        given, setting = setting, probing(setting, self.rows)
+        given, setting = setting, self.probing(setting)
         ahead, costs = self._next(state)
         width = min(int(room(setting) // setting.problem.x.size), self.width * self.widening ** int(state.rounds))
         parent = np.repeat(np.arange(len(state.ins), dtype=np.int32), len(ahead) // len(state.ins))
@@ -152,10 +134,7 @@ class RolloutBeam:
         order = np.argsort(some.rank, kind="stable")
         order = order[capped(sets(state.ins, state.outs, some, setting.blocks)[order], 1)]
         best = some.take(order[:width])
-        ins, outs = extended(state.ins, state.outs, best)
-        losses = best.losses[[0, len(ins) // 2, -1]]
-        path = np.vstack([state.path[: state.depth], losses])
-        setting.run.grew(Growth("rollout_beam", tuple(map(float, losses)), Assembly(ins[0], outs[0])))  # pyright: ignore[reportArgumentType]
+        ins, outs, path = one_longer(setting, "rollout_beam", state, best)
         if ins.shape[1] < setting.blocks:
             after = state._replace(ins=ins, outs=outs, path=path)
             return after, grow(setting, work, best.parent, best.ins, best.outs)
@@ -208,10 +187,7 @@ class RolloutBeam:
         problem, there = setting.problem, ahead.shape[1]
         length = 1 + every * (self._read(every) - 1)
         halves = state.line[:, np.pad(ahead, ((0, 0), (0, length - there)), mode="edge")]
-        _, d, h = problem.pieces.w_in.shape
-        flops = problem.rows * (4.0 * d * h * length + 2.0 * (d * self._read(every)) ** 2)
-        most = int(np.clip(Evaluator.work * problem.over.size / flops, 1, len(parent)))
-        at_once = 1 << (most.bit_length() - 1)
+        at_once = many_at_once(problem, self._look(problem, length, every), len(parent))
         parts = list[Any]()
         for first in range(0, len(parent), at_once):  # behind them networks are repeated, to fill up
             some = np.resize(np.arange(first, min(first + at_once, len(parent))), at_once)
