@@ -20,7 +20,7 @@ class Directed(NamedTuple):
     """On the rows that first orders are compared on."""
 
 
-def likely_order(paired: Paired, *, believed: float = 0.1, backwards: float = 0.25) -> Directed:
+def likely_order(paired: Paired, *, believed: float = 0.07, backwards: float = 0.25) -> Directed:
     """Return the order from seriation, or that of `contraction` where seriation is not to be believed.
 
     `believed` and `backwards` are as `seriated_order` takes them.
@@ -29,7 +29,7 @@ def likely_order(paired: Paired, *, believed: float = 0.1, backwards: float = 0.
     return line or _directed(paired, ("contraction", "contraction_descending"), contraction(paired), backwards)
 
 
-def seriated_order(paired: Paired, *, believed: float = 0.1, backwards: float = 0.25) -> Directed | None:
+def seriated_order(paired: Paired, *, believed: float = 0.07, backwards: float = 0.25) -> Directed | None:
     """Return the order from seriation in the likelier direction; None: it is not to be believed.
 
     Parameters
@@ -37,13 +37,13 @@ def seriated_order(paired: Paired, *, believed: float = 0.1, backwards: float = 
     paired
         The blocks.
     believed
-        Kendall distance at most of the two orders that `seriate` finds where the better of them is believed.
+        Expected distance at most of a block from where it belongs, as a share of N, where the order is believed.
     backwards
         Share of its loss that an order has backwards where it is taken to run so: either way that may be low by
         chance, and few nets are trained so that it does.
     """
-    order, apart = seriate(paired)
-    return _directed(paired, LINES, order, backwards) if apart <= believed else None
+    order, away = seriate(paired)
+    return _directed(paired, LINES, order, backwards) if away <= believed else None
 
 
 def _directed(paired: Paired, names: tuple[str, str], order: Order, backwards: float) -> Directed:

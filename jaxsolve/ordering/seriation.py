@@ -36,12 +36,14 @@ def seriation(paired: Paired) -> Order:
     return seriate(paired)[0]
 
 
-def seriate(paired: Paired, *, sweeps: int = 20) -> tuple[Order, float]:
-    """Return the order of `seriation`, and how far it is from another that it was also looked for from.
+def seriate(paired: Paired, *, sweeps: int = 20, power: float = 0.1) -> tuple[Order, float]:
+    """Return the order of `seriation`, and how far a block is expected to lie from where it belongs, as a share of N.
 
-    Of two local optima, one from the spectral order and one from that of `contraction`, the better is the order. Their
-    Kendall distance, in the directions in which it is less, is some hundredths where similarities tell the order, and
-    several times that where they do not. Every block is put where it fits best `sweeps` times at most.
+    Of two local optima, one from the spectral order and one from that of `contraction`, the better is the order. Every
+    block is put where it fits best `sweeps` times at most. The distance is about the Kendall distance to the right
+    order where similarities tell it, and 0.1 or more where they do not: it is the mean over all blocks and all places,
+    with the likelihood of each place, the others at theirs, to a `power`. That is less than 1 as similarities are not
+    independent of each other.
     """
     if paired.blocks < 3:
         return np.arange(paired.blocks, dtype=np.int32), 0.5
@@ -49,10 +51,17 @@ def seriate(paired: Paired, *, sweeps: int = 20) -> tuple[Order, float]:
     weights = _weights(alike)
     check, along = partial(paired.run.spend, 0), contraction(paired)
     ends = [_refined(alike, weights, order, check, sweeps) for order in (spectral_order(alike), along)]
-    best, other = (one.order for one in sorted(ends, key=lambda line: -line.evidence))
-    apart = _swapped(best, other)
-    directed = best if _swapped(best, along) <= 0.5 else np.ascontiguousarray(best[::-1])
-    return directed, min(apart, 1 - apart)
+    best = max(ends, key=lambda line: line.evidence)
+    order = best.order
+    directed = order if _swapped(order, along) <= 0.5 else np.ascontiguousarray(order[::-1])
+    return directed, _expected_distance(alike, weights, best, power)
+
+
+def _expected_distance(alike: Array, weights: Array, found: Line, power: float) -> float:
+    sweep, n = _Sweep.along(alike, weights, found), len(found.order)
+    fits = power * np.stack([sweep.fits(now) for now in range(n)])
+    likely = np.exp(fits - fits.max(axis=1, keepdims=True))
+    return float(np.mean(np.sum(likely * _apart(n), axis=1) / likely.sum(axis=1)) / n)
 
 
 def _swapped(a: Order, b: Order) -> float:
@@ -152,8 +161,7 @@ def _refined(alike: Array, weights: Array, order: Order, check: Callable[[], Non
     found, rng = line(alike, weights, order), np.random.default_rng(0)
     for _ in range(sweeps):
         check()
-        scaled = alike * (weights / found.noise)[:, None, None]
-        sweep = _Sweep(scaled, found.profiles, found.order)
+        sweep = _Sweep.along(alike, weights, found)
         for block in rng.permutation(len(order)):
             sweep.place(block)
         better = line(alike, weights, sweep.order)
@@ -179,6 +187,11 @@ class _Sweep:
         self._at = profiles[:, away].swapaxes(0, 1).reshape(n, -1)
         """`[N, K (N - 1)]` the profiles from each place to those of the others"""
         self._take(order)
+
+    @classmethod
+    def along(cls, alike: Array, weights: Array, found: Line) -> "_Sweep":
+        """Return a line whose fits are differences of its log-likelihood while its profiles and noise stay."""
+        return cls(alike * (weights / found.noise)[:, None, None], found.profiles, found.order)
 
     def _take(self, order: Order) -> None:
         self.order = order

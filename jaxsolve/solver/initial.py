@@ -23,8 +23,8 @@ class Initial:
     """Rows on which candidates are compared at first: a few hundred rank orders as all of them do."""
     near: float = 0.05
     """Share of the variance up to which the loss of a quick order is that of nearly the right one."""
-    believed: float = 0.1
-    """Kendall distance at most of the two orders that `ordering.seriate` finds where the better is believed."""
+    believed: float = 0.07
+    """Expected distance at most of a block from its place in the order of `ordering.seriate` where that is believed."""
     backwards: float = 0.25
     """Share of its loss that an order from seriation has backwards where it is taken to run so."""
     units_rows: int = 256

@@ -143,18 +143,18 @@ def test_the_spectral_order_of_a_line_is_that_line():
 @pytest.mark.parametrize("seed", range(3))
 def test_what_training_has_left_tells_the_order(seed):
     puzzle, partner = drifting(24, seed=seed)
-    order, apart = seriate(paired_of(puzzle, partner))
+    order, away = seriate(paired_of(puzzle, partner))
     assert order.dtype == np.int32
     assert min(kendall(order, range(24)), kendall(order[::-1], range(24))) < 0.05
-    assert apart < 0.1
+    assert away < 0.07
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_two_orders_by_nothing_do_not_agree(seed):
+def test_an_order_by_nothing_is_no_line(seed):
     puzzle, _ = reference.random_puzzle(seed, n=24, d=6, h=10, rows=20)
-    order, apart = seriate(paired_of(puzzle, np.random.default_rng(seed).permutation(24)))
+    order, away = seriate(paired_of(puzzle, np.random.default_rng(seed).permutation(24)))
     assert sorted(order) == list(range(24))
-    assert 0.12 < apart <= 0.5
+    assert 0.1 < away <= 0.5
 
 
 def test_the_direction_is_that_of_contraction():
