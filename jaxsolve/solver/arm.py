@@ -44,7 +44,7 @@ class TurnsArm:
     methods
         The methods by name.
     turns
-        Their names in the order of their turns, over and over.
+        Their names in the order of their turns, over and over; those that are finished are passed over.
     opening
         Names of methods that go before all of them, until they are finished, and hand on what they have found.
     """
@@ -83,7 +83,12 @@ class TurnsArm:
             self._turn, self._work = self._turn + 1, None
             if opens:
                 self._setting.starts = method.found(state)
+            for _ in self._turns:
+                self._turn += self._finished(self._whose)
         return info
+
+    def _finished(self, name: str) -> bool:
+        return name in self._states and self._methods[name].finished(self._states[name])
 
     def unfinished(self) -> Population | None:
         """Return what the method whose turn it is has found so far."""

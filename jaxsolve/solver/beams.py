@@ -13,7 +13,7 @@ class Beams:
     """Numbers of beams that grow networks where no first order leads to the answer."""
 
     after: int = 2
-    """Turns of each other arm before the first of them: most nets whose weights know some pairs need no more."""
+    """Turns of each other arm before the first that follows no line: most nets whose weights know pairs need none."""
     rows: int = 10_000
     """Rows that probes are fitted on: they decide more than the width does."""
     orders: int = 8
@@ -37,27 +37,29 @@ class Beams:
     line_rounds: int = 2
     """Such beams in a row."""
 
-    def chosen(self, setting: Setting, *, known: bool, along: bool, ranks: str) -> tuple[str, dict[str, Any]] | None:
-        """Return a beam by its name, and its options; None: there is no time for a wide enough one.
+    def grown(self, setting: Setting, *, known: bool, ranks: str) -> dict[str, Any] | None:
+        """Return the options of a beam of partial networks; None: there is no time for a wide enough one.
 
         Parameters
         ----------
         setting
-            Where it works: its first start has the pairs, and the line.
+            Where it works: its first start has the pairs.
         known
             Whether those pairs are kept.
-        along
-            Whether that start is a line as well, which the beam follows.
         ranks
-            How it ranks where it follows none.
+            How it ranks.
         """
-        own: dict[str, Any]
-        if along:
-            own = {"rows": self.line_rows, "rounds": self.line_rounds, "widening": 1, "refine": None}
-            name, beam = "rollout_beam", RolloutBeam(self.line_width, **own)
-        else:
-            own = {"rows": self.rows, "orders": self.orders, "paired": known, "ranks": ranks}
-            own |= {"rounds": 1, "refine": None, "units": 0 if "action" in ranks else self.units}
-            name, beam = "probe_beam", ProbeBeam(self.paired_width if known else self.width, **own)
+        own: dict[str, Any] = {"rows": self.rows, "orders": self.orders, "paired": known, "ranks": ranks}
+        own |= {"rounds": 1, "refine": None, "units": 0 if "action" in ranks else self.units}
+        return self._affordable(setting, ProbeBeam(self.paired_width if known else self.width, **own), own)
+
+    def along(self, setting: Setting) -> dict[str, Any] | None:
+        """Return the options of beams along the first start; None: there is no time for wide enough ones."""
+        own: dict[str, Any] = {"rows": self.line_rows, "rounds": self.line_rounds, "widening": 1, "refine": None}
+        return self._affordable(setting, RolloutBeam(self.line_width, **own), own)
+
+    def _affordable(
+        self, setting: Setting, beam: ProbeBeam | RolloutBeam, own: dict[str, Any]
+    ) -> dict[str, Any] | None:
         width = beam.affordable(setting, self.flops)
-        return None if width < self.least_width else (name, own | {"width": width})
+        return None if width < self.least_width else own | {"width": width}

@@ -25,6 +25,8 @@ from jaxsolve.solver.sounding import from_nothing
 
 GIVEN, SCALED = "given", "scale"
 """Where an assembly comes from that was given, and one that was found with a scale of the blocks."""
+FOLLOWING = "rollout_beam"
+"""What follows a line."""
 TURNS = "all", "fewer", "error", "error", "action", "action"
 """Turns of sites by what they assume: that all blocks run, that fewer do, or that no first order is right, so that
 networks are grown by beams that rank in one way or the other. These have two in a row: one that keeps the pairs."""
@@ -45,7 +47,7 @@ class Attempts:
     Above, its basin is a wrong one, which they would not leave.
     """
     deep: int = 65
-    """Blocks from which on pairs that are nearly all certain are kept for a cycle, where weights put blocks in a line.
+    """Blocks from which on a line is followed by beams, and pairs that are nearly all certain are kept for a cycle.
 
     Mixtures of so many blocks and of other pairs as well fit all rows of a step, whatever the order.
     """
@@ -111,6 +113,12 @@ class Hypothesis:
     def promise(self) -> float:
         """The lowest error that an attempt or a mixture has come to."""
         return min((attempt.promise for attempt in self.attempts), default=np.inf)
+
+    @property
+    def follows(self) -> bool:
+        """Whether a line is yet to be followed: that leads to the answer where mixtures do not fit."""
+        asked = self.sites["all"].turns.count(FOLLOWING) if "all" in self.sites else 0
+        return asked > sum(attempt.order_seed == FOLLOWING for attempt in self.attempts)
 
     @property
     def _has_arms(self) -> bool:
@@ -257,9 +265,15 @@ class Hypothesis:
         floor = reachable(self.puzzle, best.descent.assembly)
         setting = self.available.setting(self.puzzle, best.problem.rows, unjudged(starts), floor)
         own: dict[str, Any] = {"known_pairs": self._known_pairs, "from_line": lines[0]}
-        if not self._known_pairs and lines[0] and self.puzzle.blocks >= numbers.deep and self._nearly_known(best):
+        if not (lines[0] and self.puzzle.blocks >= numbers.deep and self._nearly_known(best)):
+            return self.available.taking_turns(setting, {"relaxation": own})
+        if not self._known_pairs:
             own |= {"known_pairs": True, "known_cycles": 1}
-        return self.available.taking_turns(setting, {"relaxation": own})
+        along = self.config.given("beams", Beams()).along(setting)
+        if along is None:
+            return self.available.taking_turns(setting, {"relaxation": own})
+        turns = "relaxation", *[FOLLOWING] * along["rounds"], "relaxation", "reannealing"
+        return self.available.taking_turns(setting, {"relaxation": own, FOLLOWING: along}, turns=turns)
 
     def _fewer_blocks(self) -> Site | None:
         """Return the same without the blocks that the best answer is much better without, and with room for one."""
@@ -277,28 +291,21 @@ class Hypothesis:
     def _grown(self, ranks: str) -> Site | None:
         """Return a beam that is scored by probes, and methods that go on from what it finds.
 
-        It may have most of the pairs where the weights know none: they are kept for a cycle. Where the weights know
-        them and put the blocks in a line, one of the beams follows that.
+        It may have most of the pairs where the weights know none: they are kept for a cycle.
         """
         numbers = self.config.given("beams", Beams())
         if self.turn // len(TURNS) + 1 < numbers.after:
             return None
         best = min(self._own, key=lambda attempt: attempt.mse)
-        known = self._nearly_known(best)
-        partner, along = best.pairing.partner.astype(np.int32), False
+        partner = best.pairing.partner.astype(np.int32)
         start = Assembly(np.arange(len(partner), dtype=np.int32), partner)
-        if known and ranks == "error":
-            line, begun = self._likely(best.pairing, best.problem)
-            if begun.seed in LINES:
-                start, along = line, True
         floor = reachable(self.puzzle, best.descent.assembly)
         setting = self.available.setting(self.puzzle, best.problem.rows, unjudged([start]), floor)
-        beam = numbers.chosen(setting, known=known, along=along, ranks=ranks)
-        if beam is None:
+        own = numbers.grown(setting, known=self._nearly_known(best), ranks=ranks)
+        if own is None:
             return None
-        name, own = beam
-        options = {name: own, "relaxation": {"known_pairs": True, "known_cycles": 1, "from_line": True}}
-        return self.available.taking_turns(setting, options, (name,))
+        options = {"probe_beam": own, "relaxation": {"known_pairs": True, "known_cycles": 1, "from_line": True}}
+        return self.available.taking_turns(setting, options, ("probe_beam",))
 
     def _nearly_known(self, attempt: Attempt) -> bool:
         """Return whether enough pairs of an attempt are certain to keep all of them for a while."""

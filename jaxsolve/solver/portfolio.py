@@ -2,11 +2,11 @@
 
 An algorithm portfolio (Gomes & Selman 2001, https://doi.org/10.1016/S0004-3702(00)00081-3) whose arms are hypotheses:
 activations, where nobody has said which it is. It is said in five sentences. The puzzle as it is read comes first, as
-long as it gets further. Then the hypothesis that fits best, if another one does. Then each other activation is sounded,
-those first that fit the first orders best. From then on the next attempt is made under the one whose error fell
-furthest for what it took: of mixtures, for single assemblies are bad under the right one, too, as long as they are
-wrong. Norms and blocks that begin with an activation are sounded after some of these, if none fits; before anything
-else where first orders fit them far better.
+long as it gets further, or has a line to follow. Then the hypothesis that fits best, if another one does. Then each
+other activation is sounded, those first that fit the first orders best. From then on the next attempt is made under the
+one whose error fell furthest for what it took: of mixtures, for single assemblies are bad under the right one, too, as
+long as they are wrong. Norms and blocks that begin with an activation are sounded after some of these, if none fits;
+before anything else where first orders fit them far better.
 """
 
 from collections.abc import Callable
@@ -246,7 +246,7 @@ class Portfolio:
         fits = promise <= share * hypothesis.puzzle.variance
         visit.patience -= not (further or fits or last.order_seed in LINES)
         visit.lowest = mse
-        return visit.patience > 0
+        return visit.patience > 0 or (self.stage == "first" and hypothesis.follows)
 
     def _next_visit(self) -> None:
         """Go on to the next visit, or the next stage."""

@@ -30,6 +30,8 @@ class Site:
     """As of an `Attempt`."""
     opening: tuple[str, ...] = ()
     """Methods that go before those that take turns."""
+    turns: tuple[str, ...] = ()
+    """Methods that take turns."""
     options: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     """Options of methods that depend on what is known here, by their names."""
 
@@ -50,7 +52,7 @@ class Site:
         about = {"blocks": self.puzzle.blocks, "rows": self.problem.rows, "floor": self.setting.floor, "arm": meta}
         kind = "restarts" if isinstance(self.arm, RestartsArm) else "turns"
         how = {"search": self.search, "most": self.most, "opening": list(self.opening), "options": dict(self.options)}
-        return about | how | {"kind": kind}, arrays
+        return about | how | {"kind": kind, "turns": list(self.turns)}, arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +78,11 @@ class Sites:
         return Site(setting, RestartsArm(setting, self.config.given("restarts", Restarts())), search, most)
 
     def taking_turns(
-        self, setting: Setting, options: Mapping[str, dict[str, Any]], opening: tuple[str, ...] = ()
+        self,
+        setting: Setting,
+        options: Mapping[str, dict[str, Any]],
+        opening: tuple[str, ...] = (),
+        turns: tuple[str, ...] = ("relaxation", "relaxation", "reannealing"),
     ) -> Site:
         """Return methods that take turns, with options that depend on what is known here, after some that open."""
         config = self.config
@@ -88,9 +94,9 @@ class Sites:
             "reannealing": Reannealing(rounds=None),
         }
         methods = {name: config.given(name, replace(one, **options.get(name, {}))) for name, one in own.items()}
-        arm = TurnsArm(setting, methods, ("relaxation", "relaxation", "reannealing"), opening)
+        arm = TurnsArm(setting, methods, turns, opening)
         search = config.search if config.search != AUTO else "joint_shortlisted"
-        return Site(setting, arm, search, opening=opening, options=options)
+        return Site(setting, arm, search, opening=opening, turns=turns, options=options)
 
     def reopened(self, meta: dict[str, Any], arrays: Arrays) -> Site:
         """Return a site that was stored."""
@@ -99,6 +105,6 @@ class Sites:
         if meta["kind"] == "restarts":
             site = self.restarting(setting, str(meta["search"]), float(meta["most"]))
         else:
-            site = self.taking_turns(setting, meta["options"], tuple(meta["opening"]))
+            site = self.taking_turns(setting, meta["options"], tuple(meta["opening"]), tuple(meta["turns"]))
         site.arm.restore(meta["arm"], arrays)
         return site

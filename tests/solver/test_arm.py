@@ -13,6 +13,7 @@ from jaxsolve.search.incumbents import Guide
 from jaxsolve.search.probe_beam import ProbeBeam
 from jaxsolve.search.reannealing import Reannealing
 from jaxsolve.search.relaxation import Relaxation
+from jaxsolve.search.rollout_beam import RolloutBeam
 from jaxsolve.search.storing import flattened
 from jaxsolve.solver.arm import TurnsArm
 from tests import reference
@@ -34,13 +35,14 @@ CHUNK = 64
 TURNS = "relaxation", "relaxation", "reannealing"
 
 
-def arm_at(setting, opening=(), **options):
+def arm_at(setting, opening=(), turns=TURNS, **options):
     methods = {
         "elimination": Elimination(),
+        "rollout_beam": RolloutBeam(width=2, rounds=1, widening=1, refine=None),
         "relaxation": Relaxation(cycles=None, **options),
         "reannealing": Reannealing(rounds=None, chunk=CHUNK, chunks=4, longer=2.0),
     }
-    return TurnsArm(setting, methods, TURNS, opening)
+    return TurnsArm(setting, methods, turns, opening)
 
 
 def arm_of(puzzle, *assemblies, run=None, seed=0, **options):
@@ -159,6 +161,18 @@ def test_opening_methods_go_before_all_others_which_begin_with_what_they_have_fo
     assert arm.name == "relaxation"
     begun = Relaxation().init(setting_of(puzzle, setting.starts.best))
     np.testing.assert_array_equal(arm._states["relaxation"].incumbents.best, begun.incumbents.best)
+
+
+def test_methods_that_are_finished_are_passed_over():
+    setting, options = setting_of(noisy(right()[0]), disordered(right()[1])), {"patience": 1, "steps": 1}
+    arm = arm_at(setting, (), ("relaxation", "rollout_beam"), known_pairs=True, **options)
+    names = [name for name, _ in itertools.groupby(arm.advance() and arm.name for _ in range(20))]
+    assert names == ["relaxation", "rollout_beam", "relaxation"]
+
+
+def test_where_all_are_finished_they_go_on():
+    arm = arm_at(setting_of(*right()), (), ("rollout_beam",))
+    assert {arm.advance() and arm.name for _ in range(12)} == {"rollout_beam"}
 
 
 def from_a_file(arm, **options):

@@ -5,8 +5,9 @@ import pytest
 
 from jaxsolve import engine
 from jaxsolve.puzzle import Assembly
-from jaxsolve.run import Run
+from jaxsolve.run import OutOfTime, Run
 from jaxsolve.search import METHODS, Setting, stages_named, unjudged
+from jaxsolve.solver import Config, solve
 from jaxsolve.solver.beams import Beams
 from tests import reference
 
@@ -19,33 +20,57 @@ def setting():
     return Setting(engine.to_device(puzzle), Run(), starts=unjudged([Assembly(*answer)]), puzzle=puzzle)
 
 
+def beam_of(beams, setting, about):
+    """The name and options of a beam: along a line, or as `Beams.grown` takes what is known."""
+    return ("rollout_beam", beams.along(setting)) if about is None else ("probe_beam", beams.grown(setting, **about))
+
+
 @pytest.mark.parametrize(
-    ("about", "name", "width"),
+    ("about", "width"),
     [
-        ({"known": False, "along": False, "ranks": "error"}, "probe_beam", 32),
-        ({"known": False, "along": False, "ranks": "action"}, "probe_beam", 32),
-        ({"known": True, "along": False, "ranks": "error"}, "probe_beam", 512),
-        ({"known": True, "along": True, "ranks": "error"}, "rollout_beam", 64),
+        ({"known": False, "ranks": "error"}, 32),
+        ({"known": False, "ranks": "action"}, 32),
+        ({"known": True, "ranks": "error"}, 512),
+        (None, 64),
     ],
     ids=str,
 )
-def test_a_line_is_followed_where_there_is_one(setting, about, name, width):
-    chosen, options = Beams(rows=60, line_rows=60).chosen(setting, **about)
-    assert (chosen, options["width"]) == (name, width)
+def test_beams_are_made_for_what_is_known(setting, about, width):
+    name, options = beam_of(Beams(rows=60, line_rows=60), setting, about)
+    assert options["width"] == width
     assert options["refine"] is None, "the methods that follow go on from it"
-    assert bool(options.get("units")) == (about["ranks"] == "error" and name == "probe_beam")
+    assert bool(options.get("units")) == (about is not None and about["ranks"] == "error")
     ((_, method),) = stages_named(name, options)
     assert isinstance(method, type(METHODS[name]()))
 
 
-@pytest.mark.parametrize("along", [False, True])
-def test_beams_are_as_wide_as_their_operations_allow_or_there_are_none(setting, along):
-    of = lambda flops: Beams(rows=60, line_rows=60, flops=flops, least_width=4).chosen(
-        setting, known=True, along=along, ranks="error"
-    )
-    widths = [chosen and chosen[1]["width"] for chosen in map(of, np.logspace(4, 12, 50))]
+@pytest.mark.parametrize("about", [None, {"known": True, "ranks": "error"}], ids=str)
+def test_beams_are_as_wide_as_their_operations_allow_or_there_are_none(setting, about):
+    of = lambda flops: beam_of(Beams(rows=60, line_rows=60, flops=flops, least_width=4), setting, about)[1]
+    widths = [options and options["width"] for options in map(of, np.logspace(4, 12, 50))]
     assert widths[0] is None
     found = [width for width in widths if width is not None]
     assert found == sorted(found)
     assert len({*found}) > 3
     assert found[0] >= 4
+
+
+@pytest.mark.parametrize(("deep", "beams"), [(N, 2), (N + 1, 0)])
+def test_a_line_of_a_deep_net_is_followed_before_other_activations_are_tried(deep, beams):
+    puzzle = reference.random_puzzle(9, n=N, rows=60)[0]
+    puzzle = puzzle.replace(y=puzzle.y[::-1].copy(), link_given=True, activation_given=False)
+    about = {"attempts.deep": deep, "attempts.pairings": 1, "initial.believed": 0.5}
+    about |= {"beams.known": 0.0, "beams.line_rows": 50, "beams.line_width": 3, "beams.least_width": 1}
+    about |= {"relaxation.steps": 1, "relaxation.last_rounds": 1, "relaxation.patience": 1, "policy.patience": 1}
+    done = list[tuple[str, str]]()
+
+    class Told(Run):
+        def begin(self, label, start=None, loss=float("inf")):
+            done.append((label.activation, label.order_seed))
+            if label.activation != puzzle.activation:
+                raise OutOfTime
+            super().begin(label, start, loss)
+
+    solve(puzzle, Config(options=about), Told())
+    assert [seed for _, seed in done].count("rollout_beam") == beams == (Beams().line_rounds if beams else 0)
+    assert done[-1][0] != puzzle.activation

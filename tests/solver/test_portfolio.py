@@ -71,12 +71,14 @@ INF = np.inf
 class Scripted:
     """A hypothesis whose attempts come to these errors, mixtures' errors and falls."""
 
-    def __init__(self, puzzle, script, like):
+    def __init__(self, puzzle, script, like, beams=0):
         self.puzzle, self.config, self.attempts, self.evaluations = puzzle, Config(), [], 0
-        self._left, self._like = iter(script.get(puzzle.activation, [])), like
+        self._left, self._like, self._beams = iter(script.get(puzzle.activation, [])), like, beams
 
     mse = property(lambda self: min((one.mse for one in self.attempts), default=INF))
     promise = property(lambda self: min((one.promise for one in self.attempts), default=INF))
+
+    follows = property(lambda self: 0 < len(self.attempts) < self._beams)
 
     def advance(self):
         following = next(self._left, None)
@@ -89,12 +91,12 @@ class Scripted:
         return self.attempts[-1]
 
 
-def portfolio_of(script, made_with="relu", line="none"):
+def portfolio_of(script, made_with="relu", line="none", beams=0):
     puzzle, answer = given(made_with)
     puzzle = read_as(puzzle, "relu")
     start = first_start(puzzle, Config())
     like = Attempt(puzzle, start.pairing, line, "shortlisted", None, Descent(answer, 1.0), answer, 1.0)
-    opened = lambda puzzle, start: Scripted(puzzle, script, like)
+    opened = lambda puzzle, start: Scripted(puzzle, script, like, beams)
     return Portfolio(Policy(), opened, [opened(puzzle, None)], start.assemblies)
 
 
@@ -162,6 +164,15 @@ def test_mixtures_that_fit_are_believed_to_the_end_of_their_cycle_or_beyond_it(s
     turns = scripted(dict.fromkeys(["relu", "gelu", "silu", "tanh", "gelu_tanh"], stuck))
     assert turns[:7] == ["relu"] * 7
     assert (turns[7] == "relu") == beyond
+
+
+def test_a_line_is_followed_to_its_end_before_others_are_tried():
+    stuck = [(0.5, INF, None), *[(0.49, 0.13, False)] * 20]
+    script = dict.fromkeys(["relu", "gelu", "silu", "tanh"], stuck)
+    turns = turns_of(portfolio_of(script, beams=8))
+    assert turns[:8] == ["relu"] * 8
+    assert turns[8] == turns[9] != "relu", "those are sounded, and follow no line before all were"
+    assert turns[10] not in {"relu", turns[8]}
 
 
 def test_one_that_fits_clearly_better_goes_on_before_others_are_sounded():

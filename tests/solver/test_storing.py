@@ -99,17 +99,26 @@ def test_while_a_scale_of_the_blocks_is_found(tmp_path, asked):
 
 
 @pytest.mark.parametrize(
-    ("asked", "name"), [({}, "probe_beam"), ({"beams.known": 0.0, "initial.believed": 0.5}, "rollout_beam")]
+    ("asked", "key", "name"),
+    [
+        ({}, "error", "probe_beam"),
+        (
+            {"beams.known": 0.0, "initial.believed": 0.5, "attempts.deep": 2, "relaxation.last_rounds": 1},
+            "all",
+            "rollout_beam",
+        ),
+    ],
 )
-def test_while_networks_grow(tmp_path, asked, name):
+def test_while_networks_grow(tmp_path, asked, key, name):
     puzzle, kept = reference.random_puzzle(9, n=4, rows=60)[0], []
     puzzle = puzzle.replace(y=puzzle.y[::-1].copy(), link_given=True)
     few = {"beams.after": 0, "beams.width": 3, "beams.rows": 50, "beams.least_width": 1, "attempts.pairings": 1}
+    few |= {"beams.line_rows": 50, "beams.line_width": 3}
     options = few | {"relaxation.steps": 1, "relaxation.patience": 1, "reannealing.chunks": 1}
     config = Config(options=options | asked)
     whole = solve(puzzle, config, attempts(12), keep=kept.append)
-    grown = [one for one in kept if "error" in one[0]["hypotheses"][0]["sites"]]
-    assert grown[0][0]["hypotheses"][0]["sites"]["error"]["arm"]["name"] == name
+    sites = [one[0]["hypotheses"][0]["sites"] for one in kept]
+    grown = [one for one, of in zip(kept, sites, strict=True) if key in of and of[key]["arm"]["name"] == name]
     for one in (grown[0], grown[-2]):
         save_checkpoint(tmp_path, *one)
         done = len(one[0]["hypotheses"][0]["attempts"])
