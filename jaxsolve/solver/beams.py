@@ -34,7 +34,7 @@ class Beams:
     """Rows of a beam along the line of pairs that the weights know."""
     line_width: int = 64
     """States of such a beam at most."""
-    line_rounds: int = 2
+    line_rounds: int = 6
     """Such beams in a row."""
 
     def grown(self, setting: Setting, *, known: bool, ranks: str) -> dict[str, Any] | None:

@@ -1,5 +1,7 @@
 """Beams along a line keep what a slow beam keeps that fits readouts to rollouts in float64, and find what they should."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -8,12 +10,13 @@ from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import Run
 from jaxsolve.search import Setting, info_of, unjudged
-from jaxsolve.search.rollout_beam import RolloutBeam
+from jaxsolve.search.rollout_beam import RolloutBeam, _kept
 from tests import reference
 from tests.search import states
 
 N, ROWS, RIDGE = 6, 150, 1e-3
 PLAIN = {"width": 4, "rounds": 1, "window": 3, "ahead": 2, "every": 1, "screen": 2, "ridge": RIDGE, "refine": None}
+PLAIN |= {"apart": 1e9}
 
 
 def setting(memory=None):
@@ -51,10 +54,12 @@ def slow_beam(puzzle, beam, line):
         grown = [[*word, pair] for word in words for pair in [pair for pair in line if pair not in word][: beam.window]]
         if len(grown) > beam.choice * beam.width:
             grown = sorted(grown, key=rank(puzzle, beam, line, beam.screen))[: beam.choice * beam.width]
-        words = []
-        for word in sorted(grown, key=rank(puzzle, beam, line, beam.every)):
-            if len(words) < beam.width and {*word} not in [{*other} for other in words]:
+        score, words = rank(puzzle, beam, line, beam.every), []
+        for word in sorted(grown, key=score):
+            if {*word} not in [{*other} for other in words]:
                 words.append(word)
+        close = sum(score(word) <= score(words[0]) + np.log1p(beam.apart) for word in words)
+        words = words[: min(beam.width, 2 ** int(np.ceil(np.log2(close))))]
         yield words
 
 
@@ -68,6 +73,8 @@ def slow_beam(puzzle, beam, line):
         {"width": 2, "choice": 1, "screen": 1, "every": 2},
         {"ahead": 4, "every": 3},
         {"ahead": 0},
+        {"apart": 0.0, "window": 4},
+        {"apart": 0.2, "width": 8},
     ],
     ids=str,
 )
@@ -79,6 +86,25 @@ def test_beams_keep_what_a_slow_beam_keeps(options):
         assert [list(map(tuple, word)) for word in found] == words
         expected = error(puzzle, beam, line, words[0], beam.every)
         np.testing.assert_allclose(state.path[-1, 0], expected, rtol=2e-3, atol=1e-6)
+
+
+def test_it_is_as_wide_as_scores_are_close():
+    ranks = np.log([1.0, 1.05, 1.09, 1.2, 1.3, 1.4, 1.5])
+    assert _kept(ranks, 0.1, 6) == 4
+    assert _kept(ranks / 10, 0.1, 6) == 6
+    assert _kept(ranks * 3, 0.1, 6) == 1
+    assert _kept(np.full(7, np.inf), 0.1, 6) == 6, "where nothing tells them apart"
+
+
+def test_a_beam_that_ends_with_its_own_line_is_followed_by_a_wider_one():
+    given = setting()[1]
+    beam = RolloutBeam(**(PLAIN | {"rounds": 5, "window": 2, "apart": 0.01}))
+    ended = [state for state in states(beam, given) if state.depth == 0]
+    for before, after in itertools.pairwise(ended):
+        same = (before.line == after.line).all()
+        assert float(after.apart) == (2 * float(before.apart) if same else 0.01)
+    assert float(ended[0].apart) == 0.01
+    assert float(ended[-1].apart) > 0.01
 
 
 def test_the_order_of_one_beam_is_the_line_of_the_next():

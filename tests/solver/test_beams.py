@@ -55,13 +55,13 @@ def test_beams_are_as_wide_as_their_operations_allow_or_there_are_none(setting, 
     assert found[0] >= 4
 
 
-@pytest.mark.parametrize(("deep", "beams"), [(N, 2), (N + 1, 0)])
+@pytest.mark.parametrize(("deep", "beams"), [(N, 6), (N + 1, 0)])
 def test_a_line_of_a_deep_net_is_followed_before_other_activations_are_tried(deep, beams):
     puzzle = reference.random_puzzle(9, n=N, rows=60)[0]
     puzzle = puzzle.replace(y=puzzle.y[::-1].copy(), link_given=True, activation_given=False)
     about = {"attempts.deep": deep, "attempts.pairings": 1, "initial.believed": 0.5}
     about |= {"beams.known": 0.0, "beams.line_rows": 50, "beams.line_width": 3, "beams.least_width": 1}
-    about |= {"relaxation.steps": 1, "relaxation.last_rounds": 1, "relaxation.patience": 1, "policy.patience": 1}
+    about |= {"relaxation.steps": 1, "relaxation.last_rounds": 1, "relaxation.patience": 1}
     done = list[tuple[str, str]]()
 
     class Told(Run):
