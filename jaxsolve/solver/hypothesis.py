@@ -46,6 +46,8 @@ class Attempts:
 
     Above, its basin is a wrong one, which they would not leave.
     """
+    right: float = 1e-6
+    """Share of the variance up to which what a method has found is judged, even if it does not call it ripe."""
     deep: int = 65
     """Blocks from which on a line is followed by beams, and pairs that are nearly all certain are kept for a cycle.
 
@@ -224,7 +226,8 @@ class Hypothesis:
             self.turn += info.ripe
             with self.run.phase("seed"):
                 descent = begin(site.problem, info.candidates.best, self.run)
-            attempt = self._attempt(site, descent, site.search if info.ripe else NONE)
+            ripe = info.ripe or descent.loss <= self._numbers.right * self.puzzle.variance
+            attempt = self._attempt(site, descent, site.search if ripe else NONE)
             return replace(attempt, relaxed_loss=info.relaxed_loss, improving=info.improving)
 
     def _attempt(self, site: Site, descent: Descent, search: str) -> Attempt:
@@ -269,8 +272,7 @@ class Hypothesis:
             return self.available.taking_turns(setting, {"relaxation": own})
         if not self._known_pairs:
             own |= {"known_pairs": True, "known_cycles": 1}
-        along = self.config.given("beams", Beams()).along(setting)
-        if along is None:
+        if (along := self.config.given("beams", Beams()).along(setting)) is None:
             return self.available.taking_turns(setting, {"relaxation": own})
         turns = "relaxation", *[FOLLOWING] * along["rounds"], "relaxation", "reannealing"
         return self.available.taking_turns(setting, {"relaxation": own, FOLLOWING: along}, turns=turns)

@@ -1,14 +1,17 @@
 """Which beam is chosen follows from what is known of a net, and how wide it is from what it may cost."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from jaxsolve import engine
 from jaxsolve.puzzle import Assembly
 from jaxsolve.run import OutOfTime, Run
-from jaxsolve.search import METHODS, Setting, stages_named, unjudged
+from jaxsolve.search import METHODS, Info, Setting, stages_named, unjudged
 from jaxsolve.solver import Config, solve
 from jaxsolve.solver.beams import Beams
+from jaxsolve.solver.hypothesis import Hypothesis
 from tests import reference
 
 N = 4
@@ -74,3 +77,15 @@ def test_a_line_of_a_deep_net_is_followed_before_other_activations_are_tried(dee
     solve(puzzle, Config(options=about), Told())
     assert [seed for _, seed in done].count("rollout_beam") == beams == (Beams().line_rounds if beams else 0)
     assert done[-1][0] != puzzle.activation
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_what_is_right_is_judged_even_if_its_method_does_not_call_it_ripe(setting, right):
+    puzzle, answer = reference.random_puzzle(9, n=N, rows=60)
+    hypothesis = Hypothesis(puzzle, Config(), Run())
+    hypothesis.pairing = SimpleNamespace()
+    found = Assembly(*answer) if right else Assembly(answer.ins[::-1].copy(), answer.outs[::-1].copy())
+    arm = SimpleNamespace(name="rollout_beam", advance=lambda: Info(unjudged([found]), ripe=False, over=True))
+    problem = setting.problem
+    hypothesis.sites["all"] = SimpleNamespace(arm=arm, puzzle=puzzle, problem=problem, search="shortlisted", most=9.0)
+    assert hypothesis._next_of_arms().search == ("shortlisted" if right else "none")
