@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from jaxsolve import backend, engine
 from jaxsolve.errors import UsageError
-from jaxsolve.search.beam import capped, grow, many_at_once
+from jaxsolve.search.beam import capped, grow, many_at_once, room_for
 from jaxsolve.search.incumbents import likely_start
 from jaxsolve.search.local import search_named
 from jaxsolve.search.method import Amount, Count, Population, Setting, Work, check_memory, check_options, room
@@ -216,4 +216,4 @@ class RolloutBeam(Probed):
 def _kept(ranks: NDArray[np.float64], apart: float, width: int) -> int:
     """Return how many networks stay, of those with such ranks, the lowest first: programs are compiled for each."""
     close = int((ranks <= ranks[0] + np.log1p(apart)).sum())
-    return min(width, 1 << max(close - 1, 0).bit_length())
+    return min(width, room_for(close))

@@ -87,6 +87,10 @@ class TurnsArm:
                 self._turn += self._finished(self._whose)
         return info
 
+    def awaits(self, name: str) -> bool:
+        """Return whether a method is one of those that take turns, and is not finished."""
+        return name in self._turns and not self._finished(name)
+
     def _finished(self, name: str) -> bool:
         return name in self._states and self._methods[name].finished(self._states[name])
 

@@ -16,6 +16,7 @@ from jaxsolve.run import Evaluator, Run
 from jaxsolve.search import Descent, begin, search_named, unjudged
 from jaxsolve.search.elimination import Elimination, superfluous_blocks
 from jaxsolve.search.storing import Arrays
+from jaxsolve.solver.arm import TurnsArm
 from jaxsolve.solver.attempt import Attempt
 from jaxsolve.solver.beams import Beams
 from jaxsolve.solver.config import AUTO, NONE, Config
@@ -119,8 +120,8 @@ class Hypothesis:
     @property
     def follows(self) -> bool:
         """Whether a line is yet to be followed: that leads to the answer where mixtures do not fit."""
-        asked = self.sites["all"].turns.count(FOLLOWING) if "all" in self.sites else 0
-        return asked > sum(attempt.order_seed == FOLLOWING for attempt in self.attempts)
+        arm = self.sites["all"].arm if "all" in self.sites else None
+        return isinstance(arm, TurnsArm) and arm.awaits(FOLLOWING)
 
     @property
     def _has_arms(self) -> bool:
@@ -303,8 +304,7 @@ class Hypothesis:
         start = Assembly(np.arange(len(partner), dtype=np.int32), partner)
         floor = reachable(self.puzzle, best.descent.assembly)
         setting = self.available.setting(self.puzzle, best.problem.rows, unjudged([start]), floor)
-        own = numbers.grown(setting, known=self._nearly_known(best), ranks=ranks)
-        if own is None:
+        if (own := numbers.grown(setting, known=self._nearly_known(best), ranks=ranks)) is None:
             return None
         options = {"probe_beam": own, "relaxation": {"known_pairs": True, "known_cycles": 1, "from_line": True}}
         return self.available.taking_turns(setting, options, ("probe_beam",))
