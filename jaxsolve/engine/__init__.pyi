@@ -7,6 +7,7 @@ from .annealing import (
     chains_placed as chains_placed,
 )
 from .construction import insertion_losses as insertion_losses
+from .exchanges import Effects as Effects, exchange_effects as exchange_effects
 from .expansion import (
     Expansions as Expansions,
     best_expansions as best_expansions,

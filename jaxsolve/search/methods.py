@@ -13,6 +13,7 @@ from jaxsolve.search.backward import BackwardBeam
 from jaxsolve.search.beam import Beam
 from jaxsolve.search.descending import Descending
 from jaxsolve.search.elimination import Elimination
+from jaxsolve.search.exchange_regression import ExchangeRegression
 from jaxsolve.search.grand_canonical import GrandCanonical
 from jaxsolve.search.iterated import Iterated
 from jaxsolve.search.method import Method
@@ -38,6 +39,7 @@ METHODS: dict[str, Callable[[], Method]] = {
     "descent": Descending,
     "relaxation": Relaxation,
     "reannealing": Reannealing,
+    "exchange_regression": ExchangeRegression,
     "elimination": Elimination,
 }
 SOLVING = "relaxation,reannealing"

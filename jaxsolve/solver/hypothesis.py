@@ -275,7 +275,7 @@ class Hypothesis:
             own |= {"known_pairs": True, "known_cycles": 1}
         if (along := self.config.given("beams", Beams()).along(setting)) is None:
             return self.available.taking_turns(setting, {"relaxation": own})
-        turns = "relaxation", *[FOLLOWING] * along["rounds"], "relaxation", "reannealing"
+        turns = "relaxation", "exchange_regression", *[FOLLOWING] * along["rounds"], "relaxation", "reannealing"
         return self.available.taking_turns(setting, {"relaxation": own, FOLLOWING: along}, turns=turns)
 
     def _fewer_blocks(self) -> Site | None:

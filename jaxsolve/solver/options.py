@@ -6,6 +6,7 @@ from typing import Any
 from jaxsolve.errors import UsageError, no_such
 from jaxsolve.search import options_of
 from jaxsolve.search.elimination import Elimination
+from jaxsolve.search.exchange_regression import ExchangeRegression
 from jaxsolve.search.gates import GateRelaxation
 from jaxsolve.search.open_relaxation import OpenRelaxation
 from jaxsolve.search.probe_beam import ProbeBeam
@@ -28,6 +29,7 @@ OWNERS: dict[str, Callable[[], Any]] = {
     "acceptance": Acceptance,
     "restarts": Restarts,
     "relaxation": Relaxation,
+    "exchange_regression": ExchangeRegression,
     "reannealing": Reannealing,
     "elimination": Elimination,
     "gate_relaxation": GateRelaxation,

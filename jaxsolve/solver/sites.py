@@ -9,6 +9,7 @@ from jaxsolve.puzzle import Puzzle, padded
 from jaxsolve.run import Run
 from jaxsolve.search import MOST_SEED, STATISTICS_ROWS, Method, Population, Setting
 from jaxsolve.search.elimination import Elimination
+from jaxsolve.search.exchange_regression import ExchangeRegression
 from jaxsolve.search.probe_beam import ProbeBeam
 from jaxsolve.search.reannealing import Reannealing
 from jaxsolve.search.relaxation import Relaxation
@@ -82,7 +83,7 @@ class Sites:
         setting: Setting,
         options: Mapping[str, dict[str, Any]],
         opening: tuple[str, ...] = (),
-        turns: tuple[str, ...] = ("relaxation", "relaxation", "reannealing"),
+        turns: tuple[str, ...] = ("relaxation", "exchange_regression", "relaxation", "reannealing"),
     ) -> Site:
         """Return methods that take turns, with options that depend on what is known here, after some that open."""
         config = self.config
@@ -91,6 +92,7 @@ class Sites:
             "probe_beam": ProbeBeam(),
             "rollout_beam": RolloutBeam(),
             "relaxation": Relaxation(cycles=None),
+            "exchange_regression": ExchangeRegression(turns=None),
             "reannealing": Reannealing(rounds=None),
         }
         methods = {name: config.given(name, replace(one, **options.get(name, {}))) for name, one in own.items()}

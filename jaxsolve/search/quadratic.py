@@ -1,0 +1,214 @@
+"""Host: the mean squared error near an assembly as a quadratic function of what is exchanged in it.
+
+To first order in each of them, exchanges add what they add alone: the errors e of predictions become e + A v, with a
+column of A for each two positions that may run the other way round, and for each second half that may run at a
+position. v is 1 where that is so, else 0. With the Gram matrix of these columns all assemblies near the one that they
+are of are compared without any network, and least squares say what v would be if it could be anything.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxsolve.pairing import assign
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Exchanges:
+    """What may be exchanged in an assembly of N blocks."""
+
+    blocks: int
+    ahead: Index
+    """`[P]` a position, and"""
+    behind: Index
+    """`[P]` one behind it, which may run before it."""
+    doubtful: Index
+    """`[U]` positions whose second halves may go to each other, all different."""
+
+    @property
+    def orders(self) -> int:
+        """P."""
+        return len(self.ahead)
+
+    @property
+    def columns(self) -> Index:
+        """Where the column of each two positions is, `[N, N]`; -1: there is none."""
+        table = np.full((self.blocks, self.blocks), -1)
+        table[self.ahead, self.behind] = table[self.behind, self.ahead] = np.arange(self.orders)
+        return table
+
+
+class Change(NamedTuple):
+    """Another assembly, in terms of the one that exchanges are of."""
+
+    order: Index
+    """`[N]` the positions in the order in which they run"""
+    partners: Index
+    """`[U]` for each of the doubtful positions, that whose second half it has, among these"""
+
+
+@dataclass(frozen=True, eq=False)
+class Quadratic:
+    """Half the change of the mean squared error, vᵀ gram v / 2 + pull · v, of changes v of an assembly."""
+
+    exchanges: Exchanges
+    gram: Array
+    """`[C, C]`, C = P + U²: columns of two positions, then those of each doubtful position and second half"""
+    pull: Array
+    """`[C]`"""
+
+    def least_squares(
+        self, ridge: float, *, pairs: bool = True, rarer: float = 10.0, tight: float = 1e-2
+    ) -> tuple[Array, Array]:
+        """Return what minimises the error where changes need not be whole, of two positions and of partners.
+
+        Parameters
+        ----------
+        ridge
+            What squares of changes cost, in units of the mean of the Gram matrix's diagonal for two positions.
+        pairs
+            Whether partners change as well.
+        rarer
+            How many times more a partner's: of many that are possible, few are right.
+        tight
+            What it costs that a second half is not used once, squared, in units of that mean for partners.
+
+        Returns
+        -------
+        `[P]`, and `[U, U]` with rows that add up to 1.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            The ridge is too low for what rounding has left of the Gram matrix.
+        """
+        from scipy.linalg import cho_factor, cho_solve  # slow to import
+
+        p, u = self.exchanges.orders, len(self.exchanges.doubtful)
+        if not pairs:
+            return Quadratic(self._orders_alone, self.gram[:p, :p], self.pull[:p]).least_squares(ridge)[0], np.eye(u)
+        other = ~np.eye(u, dtype=np.bool_)  # that a position keeps its second half follows from the others
+        free = np.concatenate([np.arange(p), p + np.flatnonzero(other)])
+        system, scale = self.gram[np.ix_(free, free)], np.mean(np.diag(self.gram)[:p])
+        if u > 1:
+            uses = np.zeros((u, u, u))
+            uses[np.arange(u), :, np.arange(u)] += 1
+            uses[np.arange(u), np.arange(u), :] -= 1
+            uses = uses[:, other]
+            system[p:, p:] += tight * np.mean(np.diag(self.gram)[p:]) * uses.T @ uses
+        system[np.diag_indices_from(system)] += ridge * scale * np.where(np.arange(len(free)) < p, 1.0, rarer)
+        found = cho_solve(
+            cho_factor(system, overwrite_a=True, check_finite=False), -self.pull[free], check_finite=False
+        )
+        if not np.isfinite(found).all():
+            raise np.linalg.LinAlgError("no finite changes")
+        partners = np.zeros((u, u))
+        partners[other] = found[p:]
+        partners[np.arange(u), np.arange(u)] = 1 - partners.sum(axis=1)
+        return found[:p], partners
+
+    def rounded(self, swapped: Array, partners: Array, *, least: float = 1e-3) -> Change:
+        """Return the change that is nearest to such numbers, `[P]` and `[U, U]`.
+
+        Each two positions count by what their exchange changes, and by `least` of the mean of that.
+        """
+        own = np.diag(self.gram)[: self.exchanges.orders]
+        cost = (own + least * own.mean()) * (0.5 - swapped)
+        near = Quadratic(self._orders_alone, np.zeros((len(cost), len(cost))), cost)
+        order = near.descended(Change(np.arange(self.exchanges.blocks), np.arange(0)), np.random.default_rng(0)).order
+        return Change(order, assign(partners) if len(partners) else np.arange(0))
+
+    @property
+    def _orders_alone(self) -> Exchanges:
+        known = self.exchanges
+        return Exchanges(known.blocks, known.ahead, known.behind, np.arange(0))
+
+    def descended(self, start: Change, rng: np.random.Generator, *, pairs: bool = True, sweeps: int = 30) -> Change:
+        """Return a local optimum: positions go where the error is lowest, and two second halves are exchanged.
+
+        Parameters
+        ----------
+        start
+            Where it begins.
+        rng
+            Says which position goes next.
+        pairs
+            Whether second halves are exchanged as well, from the second sweep on.
+        sweeps
+            How often every position is looked at, at most.
+        """
+        at = _Descent(self, start)
+        for sweep in range(sweeps):
+            moved = bool(pairs and sweep and len(start.partners)) and at.exchange()
+            for position in rng.permutation(self.exchanges.blocks):
+                moved |= at.place(position)
+            if not moved and (sweep or not pairs):
+                break
+        return Change(at.order, at.partners)
+
+
+class _Descent:
+    """A change that goes down to a local optimum, with the gradient of its error."""
+
+    def __init__(self, error: Quadratic, start: Change) -> None:
+        known = error.exchanges
+        self.order, self.partners = start.order.copy(), start.partners.copy()
+        self._gram, self._columns = error.gram, known.columns
+        place = np.argsort(start.order)
+        self._values = np.zeros(len(error.pull))
+        self._values[: known.orders] = place[known.ahead] > place[known.behind]
+        self._firsts = known.orders + np.arange(len(start.partners)) * len(start.partners)
+        self._values[self._firsts + start.partners] = 1
+        self._gradient = self._gram @ self._values + error.pull
+        self._least = 1e-12 * max(float(np.abs(self._gradient).max(initial=0.0)), np.finfo(np.float64).tiny)
+        """Less of a gain is rounding."""
+
+    def _add(self, columns: Index, change: Array) -> None:
+        self._values[columns] += change
+        self._gradient += change @ self._gram[columns]
+
+    def place(self, position: int) -> bool:
+        """Put a position where the error is lowest, the others as they run; return whether it moved."""
+        now, best = int(np.flatnonzero(self.order == position)[0]), (-self._least, None)
+        for others, sign in (self.order[now + 1 :], 1), (self.order[:now][::-1], -1):
+            columns = self._columns[position, others]
+            columns = columns[: np.argmin(columns) if (columns < 0).any() else len(columns)]
+            if not len(columns):
+                continue
+            change = 1 - 2 * self._values[columns]
+            both = self._gram[np.ix_(columns, columns)] * np.outer(change, change)
+            gains = np.cumsum(self._gradient[columns] * change)
+            gains += 0.5 * np.diag(np.cumsum(np.cumsum(both, axis=0), axis=1))
+            far = int(gains.argmin())
+            if gains[far] < best[0]:
+                best = gains[far], (columns[: far + 1], change[: far + 1], now + sign * (far + 1))
+        if best[1] is None:
+            return False
+        columns, change, to = best[1]
+        self._add(columns, change)
+        self.order = np.insert(np.delete(self.order, now), to, position)
+        return True
+
+    def exchange(self) -> bool:
+        """Exchange two second halves as long as that helps; return whether it did."""
+        u, moved = len(self.partners), False
+        for _ in range(u * u):  # ties that rounding tells apart would go on for ever
+            new = self._firsts[:, None] + self.partners  # what each position would have from each
+            old = np.broadcast_to(np.diag(new)[:, None], new.shape)
+            four, signs = (old, new, old.T, new.T), (-1, 1, -1, 1)
+            gains = sum((sign * self._gradient[k] for k, sign in zip(four, signs, strict=True)), np.zeros((u, u)))
+            for a, one in zip(four, signs, strict=True):
+                for b, other in zip(four, signs, strict=True):
+                    gains += 0.5 * one * other * self._gram[a, b]
+            i, j = divmod(int(gains.argmin()), u)
+            if not gains[i, j] < -self._least:
+                break
+            self._add(np.array([k[i, j] for k in four]), np.array(signs, np.float64))
+            self.partners[[i, j]] = self.partners[[j, i]]
+            moved = True
+        return moved

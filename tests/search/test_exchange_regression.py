@@ -1,0 +1,121 @@
+"""Regressions on exchanges find what is exchanged in nets whose blocks add little, and leave other nets alone."""
+
+import numpy as np
+import pytest
+
+from jaxsolve import engine
+from jaxsolve.errors import UsageError
+from jaxsolve.puzzle import Assembly
+from jaxsolve.run import Run
+from jaxsolve.search import Setting, info_of
+from jaxsolve.search.exchange_regression import ExchangeRegression, _exchanges
+from tests import reference
+from tests.search import states
+from tests.search.examples import starting
+
+N, ROWS = 8, 400
+
+
+def small(seed=5):
+    """A net whose blocks add little, so that they nearly commute."""
+    return reference.random_puzzle(seed, n=N, rows=ROWS, activation="tanh", scale=0.1)
+
+
+def setting(puzzle, *assemblies, partner=None, memory=None):
+    problem = engine.to_device(puzzle)
+    starts = starting(*assemblies)
+    return Setting(problem, Run(memory=memory), 0, starts, problem, partner, puzzle=puzzle, floor=1e-12)
+
+
+def disordered(answer, seed=0):
+    order = np.random.default_rng(seed).permutation(N)
+    return Assembly(answer.ins[order], answer.outs[order])
+
+
+def mispaired(answer, several=((1, 4), (2, 6))):
+    outs = answer.outs.copy()
+    for i, j in several:
+        outs[[i, j]] = outs[[j, i]]
+    return Assembly(answer.ins, outs)
+
+
+@pytest.mark.parametrize("memory", [None, 3e5])
+@pytest.mark.parametrize("seed", range(3))
+def test_any_order_of_given_pairs_becomes_the_right_one(seed, memory):
+    puzzle, answer = small()
+    given = setting(puzzle, disordered(answer, seed), partner=answer.partner.astype(np.int32), memory=memory)
+    best = states(ExchangeRegression(near=10.0), given)[-1].incumbents
+    assert best.loss < 1e-11
+    np.testing.assert_array_equal(best.best.ins, answer.ins)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pairs_in_doubt_become_right_with_the_order(seed):
+    puzzle, answer = small()
+    given = setting(puzzle, mispaired(disordered(answer, seed)))
+    best = states(ExchangeRegression(near=10.0, doubt=1.1), given)[-1].incumbents
+    assert best.loss < 1e-11
+    np.testing.assert_array_equal(best.best.outs, answer.outs)
+
+
+def test_pairs_that_are_given_or_certain_stay_as_they_are():
+    puzzle, answer = small()
+    wrong = mispaired(answer)
+    for given, options in (
+        (setting(puzzle, wrong, partner=wrong.partner.astype(np.int32)), {"doubt": 1.1}),
+        (setting(puzzle, wrong), {"doubt": 0.0}),
+    ):
+        for state in states(ExchangeRegression(near=10.0, **options), given):
+            np.testing.assert_array_equal(Assembly(state.ins[0], state.outs[0]).partner, wrong.partner)
+
+
+def test_losses_fall_and_are_told_until_the_turn_is_over():
+    puzzle, answer = small()
+    method = ExchangeRegression(near=10.0)
+    seen = states(method, setting(puzzle, disordered(answer), partner=answer.partner.astype(np.int32)))
+    losses = [float(state.losses[0]) for state in seen[1:]]
+    assert losses == sorted(losses, reverse=True)
+    told = [info_of(method, state) for state in seen[1:]]
+    assert [info.over for info in told] == [info.ripe for info in told] == [False] * (len(told) - 1) + [True]
+    assert float(told[-1].candidates.losses[0]) == losses[-1]
+
+
+def test_an_error_that_says_nothing_of_exchanges_ends_a_turn_at_once():
+    puzzle, answer = small()
+    given = setting(puzzle, mispaired(disordered(answer)))
+    method = ExchangeRegression(near=1e-9)
+    before = given.run.evaluations
+    seen = states(method, given)
+    assert len(seen) == 2
+    assert info_of(method, seen[-1]).candidates is None
+    assert info_of(method, seen[-1]).over
+    assert given.run.evaluations - before == 1, "the start was judged, and nothing else"
+
+
+def test_a_turn_that_would_begin_where_the_last_has_ended_is_over_at_once():
+    puzzle, answer = small()
+    noisy = puzzle.replace(y=puzzle.y + np.random.default_rng(1).normal(size=ROWS) * 0.1 * puzzle.y.std())
+    given = setting(noisy, disordered(answer), partner=answer.partner.astype(np.int32))
+    method = ExchangeRegression(near=10.0, turns=3)
+    seen = states(method, given)
+    turns = [int(state.turns) for state in seen]
+    assert turns == sorted(turns)
+    assert turns[-1] == 3
+    assert turns.count(0) > 1
+    assert turns[-3:] == [1, 2, 3]
+
+
+def test_the_exchanges_that_there_is_room_for_are_those_of_the_closest():
+    for most, apart in ((7, 1), (12, 1), (13, 2), (28, 7), (1000, 7)):
+        known = _exchanges(N, np.arange(0), most)
+        assert (known.behind - known.ahead).max() == apart
+        assert known.orders == sum(N - k for k in range(1, apart + 1))
+
+
+def test_options_that_make_no_regression_are_refused():
+    with pytest.raises(UsageError, match="columns is 0"):
+        ExchangeRegression(columns=0)
+    puzzle, answer = small()
+    problem = engine.to_device(puzzle)
+    with pytest.raises(UsageError, match="give it the puzzle"):
+        ExchangeRegression().init(Setting(problem, Run(), starts=starting(answer)))
