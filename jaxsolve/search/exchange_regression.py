@@ -54,7 +54,9 @@ class ExchangeRegression(NearIncumbents):
     turns: int | None = 1
     """Turns, each from the best assembly that there is by then; None: as many as there is time for."""
     rows: int = 12288
-    """Rows of a regression at most."""
+    """Rows of a regression at most, and"""
+    rows_per_column: float = 2.0
+    """for each exchange."""
     columns: int = 8192
     """Exchanges at most: of second halves in doubt, and of the blocks that lie closest to each other."""
     near: float = 0.05
@@ -148,7 +150,8 @@ class ExchangeRegression(NearIncumbents):
             most = min(self.columns, int((memory / 4 / 8) ** 0.5))  # the Gram matrix, a part of it, and its factor
             exchanges = _exchanges(setting.blocks, doubtful, max(most - len(doubtful) ** 2, setting.blocks))
             count = exchanges.orders + len(doubtful) ** 2
-            rows = int(np.clip(memory / 2 / (12 * count * guide.whole.outputs), 1, min(self.rows, guide.whole.rows)))
+            fit = memory / 2 / (12 * count * guide.whole.outputs)
+            rows = int(max(1, min(fit, self.rows, self.rows_per_column * count, guide.whole.rows)))
             setting.run.spend(-(-count * rows // (setting.blocks * setting.problem.rows)))
             return _regressed(guide.whole, assembly, exchanges, rows)
 
@@ -169,6 +172,7 @@ class ExchangeRegression(NearIncumbents):
         """
         rng, stay, found = setting.rng(int(state.step)), np.arange(setting.blocks), list[Change]()
         for pairs in (True, False) if len(error.exchanges.doubtful) else (False,):
+            setting.run.spend(0)
             try:
                 near = error.rounded(*error.least_squares(ridge, pairs=pairs))
             except np.linalg.LinAlgError:  # float32 does not tell such a Gram matrix from a singular one

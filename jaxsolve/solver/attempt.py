@@ -81,3 +81,28 @@ class Attempt:
             (float(margins.min()), float(np.median(margins))) if known else None,
         )
         run.begin(label, self.descent.assembly, self.descent.loss)
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """Numbers by which candidates become attempts."""
+
+    first_evaluations: int = 400
+    """Evaluations in which a first local search has to get far, where methods may follow, to get as many once more.
+
+    Good orders are solved in 500 to 1,300; relaxation does not profit from what others come to.
+    """
+    arrived: float = 0.2
+    """Loss of an attempt over that of first orders by the weights, at most, where methods begin with it as well.
+
+    Above, its basin is a wrong one, which they would not leave.
+    """
+    right: float = 1e-6
+    """Share of the variance up to which what a method has found is judged, even if it does not call it ripe."""
+    deep: int = 65
+    """Blocks from which on a line is followed by beams, and pairs that are nearly all certain are kept for a cycle.
+
+    Mixtures of so many blocks and of other pairs as well fit all rows of a step, whatever the order.
+    """
+    pairings: int = 3
+    """Pairings that methods begin with at most; first orders of the best supported are searched from before."""

@@ -1,7 +1,7 @@
 """Host: what is assumed of a puzzle, the candidates that follow from it, and what has come of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -17,7 +17,7 @@ from jaxsolve.search import Descent, begin, search_named, unjudged
 from jaxsolve.search.elimination import Elimination, superfluous_blocks
 from jaxsolve.search.storing import Arrays
 from jaxsolve.solver.arm import TurnsArm
-from jaxsolve.solver.attempt import Attempt
+from jaxsolve.solver.attempt import Attempt, Attempts
 from jaxsolve.solver.beams import Beams
 from jaxsolve.solver.config import AUTO, NONE, Config
 from jaxsolve.solver.initial import Start, first_orders, initial_of, paired_by, ranked_pairings
@@ -31,31 +31,6 @@ FOLLOWING = "rollout_beam"
 TURNS = "all", "fewer", "error", "error", "action", "action"
 """Turns of sites by what they assume: that all blocks run, that fewer do, or that no first order is right, so that
 networks are grown by beams that rank in one way or the other. These have two in a row: one that keeps the pairs."""
-
-
-@dataclass(frozen=True)
-class Attempts:
-    """Numbers by which candidates become attempts."""
-
-    first_evaluations: int = 400
-    """Evaluations in which a first local search has to get far, where methods may follow, to get as many once more.
-
-    Good orders are solved in 500 to 1,300; relaxation does not profit from what others come to.
-    """
-    arrived: float = 0.2
-    """Loss of an attempt over that of first orders by the weights, at most, where methods begin with it as well.
-
-    Above, its basin is a wrong one, which they would not leave.
-    """
-    right: float = 1e-6
-    """Share of the variance up to which what a method has found is judged, even if it does not call it ripe."""
-    deep: int = 65
-    """Blocks from which on a line is followed by beams, and pairs that are nearly all certain are kept for a cycle.
-
-    Mixtures of so many blocks and of other pairs as well fit all rows of a step, whatever the order.
-    """
-    pairings: int = 3
-    """Pairings that methods begin with at most; first orders of the best supported are searched from before."""
 
 
 class Hypothesis:
@@ -275,7 +250,7 @@ class Hypothesis:
             own |= {"known_pairs": True, "known_cycles": 1}
         if (along := self.config.given("beams", Beams()).along(setting)) is None:
             return self.available.taking_turns(setting, {"relaxation": own})
-        turns = "relaxation", "exchange_regression", *[FOLLOWING] * along["rounds"], "relaxation", "reannealing"
+        turns = "exchange_regression", "relaxation", *[FOLLOWING] * along["rounds"], "relaxation", "reannealing"
         return self.available.taking_turns(setting, {"relaxation": own, FOLLOWING: along}, turns=turns)
 
     def _fewer_blocks(self) -> Site | None:

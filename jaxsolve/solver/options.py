@@ -14,9 +14,9 @@ from jaxsolve.search.reannealing import Reannealing
 from jaxsolve.search.relaxation import Relaxation
 from jaxsolve.search.rollout_beam import RolloutBeam
 from jaxsolve.solver.acceptance import Acceptance
+from jaxsolve.solver.attempt import Attempts
 from jaxsolve.solver.beams import Beams
 from jaxsolve.solver.config import Config
-from jaxsolve.solver.hypothesis import Attempts
 from jaxsolve.solver.initial import Initial
 from jaxsolve.solver.portfolio import Policy
 from jaxsolve.solver.restarts import Restarts

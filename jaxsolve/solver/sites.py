@@ -16,6 +16,7 @@ from jaxsolve.search.relaxation import Relaxation
 from jaxsolve.search.rollout_beam import RolloutBeam
 from jaxsolve.search.storing import Arrays
 from jaxsolve.solver.arm import Arm, TurnsArm
+from jaxsolve.solver.attempt import Attempts
 from jaxsolve.solver.config import AUTO, Config
 from jaxsolve.solver.restarts import Restarts, RestartsArm
 
@@ -83,10 +84,17 @@ class Sites:
         setting: Setting,
         options: Mapping[str, dict[str, Any]],
         opening: tuple[str, ...] = (),
-        turns: tuple[str, ...] = ("relaxation", "exchange_regression", "relaxation", "reannealing"),
+        turns: tuple[str, ...] | None = None,
     ) -> Site:
-        """Return methods that take turns, with options that depend on what is known here, after some that open."""
+        """Return methods that take turns, with options that depend on what is known here, after some that open.
+
+        Exchanges go first in deep nets, where all else takes minutes, and after a round of mixtures in others.
+        """
         config = self.config
+        if turns is None:
+            deep = setting.blocks >= config.given("attempts", Attempts()).deep
+            first = ("exchange_regression", "relaxation") if deep else ("relaxation", "exchange_regression")
+            turns = *first, "relaxation", "reannealing"
         own: dict[str, Method] = {
             "elimination": Elimination(),
             "probe_beam": ProbeBeam(),
