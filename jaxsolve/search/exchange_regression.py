@@ -3,10 +3,10 @@
 Where blocks add little, hundreds of orders fit the predictions to four digits, and no comparison of two of them says
 which blocks are in the wrong place. All exchanges together do: predictions are nearly linear in them
 (`engine.exchanges`), there are more rows than exchanges, and the predictions are known to six digits. So least squares
-say of every two blocks which runs first, and of second halves whose pairs are in doubt where they belong. What is
-nearest to that, and local optima of the quadratic error about it (`quadratic`), are compared as networks, and the best
-is where the next step begins: as in Newton's method, what the regression leaves out shrinks with the square of what is
-still to be exchanged.
+say of every two blocks which runs first, and of second halves whose pairs are in doubt where they belong. How much they
+are to be believed, the ridge, is what rows tell best that they have not seen. Local optima of the quadratic error next
+to that (`quadratic`) are compared as networks, and the best is where the next step begins, even if its error is higher:
+as in Newton's method, what the regression leaves out shrinks with the square of what is still to be exchanged.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve import backend, engine
+from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import Assembly
 from jaxsolve.search.incumbents import Guide, Incumbents, NearIncumbents
 from jaxsolve.search.method import Amount, Count, Info, Population, Setting, check_options, unjudged
-from jaxsolve.search.quadratic import Change, Exchanges, Quadratic
+from jaxsolve.search.quadratic import Change, Columns, Exchanges, Quadratic
 
-TILES = 16
-"""Tiles of rows that are in float64 at a time."""
+PART = 2048
+"""Measurements that are in float64 at a time."""
 
 
 class ExchangeState(NamedTuple):
@@ -37,8 +38,12 @@ class ExchangeState(NamedTuple):
     """`[1]` its loss; infinite: not known"""
     ridge: Amount
     """`[]` that of the best regression so far"""
+    begun: Amount
+    """`[]` loss that the turn began with"""
+    lowest: Amount
+    """`[]` lowest loss of the turn"""
     step: Count
-    """`[]` steps of this turn that have found something"""
+    """`[]` steps of this turn"""
     idle: Count
     """`[]` steps that gained little, since one that did not"""
     over: Count
@@ -65,20 +70,30 @@ class ExchangeRegression(NearIncumbents):
     """Likelihood of a pair below which its second half may be another's."""
     doubtful: int = 64
     """Second halves that may be, at most: the least likely ones."""
-    ridge: float = 1e-3
-    """Ridge of the first regression, in units of the mean square of exchanges; then that of the best one."""
+    unseen: float = 0.2
+    """Share of the rows that regressions do not see: they say which ridge is the best, and whether pairs change."""
+    ridge: float = 1e-4
+    """First ridge that is tried, in units of the mean square of exchanges; then the best of the step before."""
     spread: float = 10.0
-    """Factor between the three ridges of a step."""
-    lowest: float = 1e-8
+    """Factor between ridges."""
+    lowest: float = 1e-12
     """Lowest ridge."""
+    highest: float = 1e3
+    """Highest ridge."""
+    starts: int = 3
+    """Ridges whose numbers local searches begin with."""
     gain: float = 0.8
-    """Share of the loss above which a step has gained little."""
+    """Share of the lowest loss above which a step has gained little."""
     patience: int = 3
-    """Steps in a row that gain little before a turn is over."""
+    """Steps in a row that gain little before a turn is over: those to right pairs may cost at first."""
+    ripe: float = 0.1
+    """Share of the loss that a turn began with up to which it is worth a local search."""
 
     def __post_init__(self) -> None:
         """Refuse what is no regression; `UsageError` names the option."""
-        check_options(self, positive=("rows", "columns", "patience", "decided_on", "kept"))
+        check_options(self, positive=("rows", "columns", "starts", "patience", "decided_on", "kept"))
+        if not 0 < self.unseen < 1:
+            raise UsageError(f"unseen is {self.unseen}; expected a share of the rows, more than 0 and less than 1")
 
     @property
     def state_type(self) -> type[ExchangeState]:
@@ -89,7 +104,9 @@ class ExchangeRegression(NearIncumbents):
         """Return the state before the first step, which begins with the best of the starts."""
         incumbents, zero, over = self.begin(setting)[0], np.int64(0), np.int64(1)
         ins, outs = (half[None] for half in incumbents.best)
-        return ExchangeState(incumbents, ins, outs, np.full(1, np.inf), np.float64(self.ridge), zero, zero, over, zero)
+        none, infinite = np.full(1, np.inf), np.float64(np.inf)
+        ridge = np.float64(self.ridge)
+        return ExchangeState(incumbents, ins, outs, none, ridge, infinite, infinite, zero, zero, over, zero)
 
     def place(self, setting: Setting, state: ExchangeState) -> Guide:
         """Return what holds the incumbents."""
@@ -105,10 +122,11 @@ class ExchangeRegression(NearIncumbents):
         return state.incumbents.population
 
     def info(self, state: ExchangeState) -> Info:
-        """Return what the turn has found so far, if there is anything."""
-        over = bool(state.over)
+        """Return what the last step has found, or at the end of a turn the best there is, if that was gained by it."""
+        over, gained = bool(state.over), bool(state.lowest < state.begun)
         last = Population(state.ins, state.outs, state.losses)
-        return Info(last if int(state.step) else None, ripe=over, over=over)
+        ripe = over and bool(state.lowest <= self.ripe * state.begun)
+        return Info((state.incumbents.population if over else last) if gained else None, ripe=ripe, over=over)
 
     def step(self, setting: Setting, state: ExchangeState, work: Guide) -> tuple[ExchangeState, Guide]:
         """Return the state after one regression, the first of a turn where the one before is over."""
@@ -117,43 +135,46 @@ class ExchangeRegression(NearIncumbents):
         assembly, loss = Assembly(state.ins[0], state.outs[0]), float(state.losses[0])
         if not setting.floor < loss <= self.near * setting.puzzle.variance:
             return _ended(state), work
-        error, outs = self._about(setting, work, assembly)
-        ridges = [max(float(state.ridge) * by, self.lowest) for by in (1 / self.spread, 1.0, self.spread)]
-        proposed = [(r, one) for r in dict.fromkeys(ridges) for one in self._proposed(setting, state, error, r)]
-        others = [_changed(assembly, error.exchanges.doubtful, outs, change) for _, change in proposed]
+        about, outs = self._about(setting, work, assembly)
+        ridge, proposed = self._proposed(setting, state, about)
+        others = [_changed(assembly, about.error.exchanges.doubtful, outs, change) for change in proposed]
         losses = [float(work.judged(unjudged([other])).losses[0]) for other in others]
-        best = int(np.argmin([*losses, loss]))
+        best = int(np.nanargmin([*losses, np.inf]))
         if best == len(losses):
             return _ended(state), work
         found = Population(others[best].ins[None], others[best].outs[None], np.array([losses[best]]))
         setting.run.found(found.best, losses[best])
-        idle = int(state.idle) + 1 if losses[best] > self.gain * loss else 0
+        idle = int(state.idle) + 1 if losses[best] > self.gain * state.lowest else 0
         state = state._replace(
             incumbents=work.joined(state.incumbents, found)[0], ins=found.ins, outs=found.outs, losses=found.losses,
-            ridge=np.float64(proposed[best][0]), step=state.step + 1, idle=np.int64(idle),
+            ridge=np.float64(ridge), lowest=np.float64(min(state.lowest, losses[best])),
+            step=state.step + 1, idle=np.int64(idle),
         )  # fmt: skip
         return _ended(state) if idle == self.patience else state, work
 
     def _begun(self, state: ExchangeState) -> ExchangeState:
-        """Return the state at the beginning of a turn; one that would begin where the last has ended has no loss."""
+        """Return the state at the beginning of a turn; it has no loss if others have gained little since the last."""
+        if state.turns and state.incumbents.loss > self.gain * state.lowest:
+            return state._replace(losses=np.full(1, np.inf))
         ins, outs = (half[None] for half in state.incumbents.best)
-        same = state.turns and (ins == state.ins).all() and (outs == state.outs).all()
-        losses = np.full(1, np.inf) if same else state.incumbents.losses[:1]
-        begun = {"ridge": np.float64(self.ridge), "step": np.int64(0), "idle": np.int64(0), "over": np.int64(0)}
-        return state._replace(ins=ins, outs=outs, losses=losses, **begun)
+        loss, zero = np.float64(state.incumbents.loss), np.int64(0)
+        return state._replace(
+            ins=ins, outs=outs, losses=np.array([loss]), ridge=np.float64(self.ridge), begun=loss, lowest=loss,
+            step=zero, idle=zero, over=zero,
+        )  # fmt: skip
 
-    def _about(self, setting: Setting, guide: Guide, assembly: Assembly) -> tuple[Quadratic, NDArray[np.int32]]:
+    def _about(self, setting: Setting, guide: Guide, assembly: Assembly) -> tuple["_About", NDArray[np.int32]]:
         """Return the error about an assembly, and the second halves in doubt."""
         doubtful = self._doubtful(setting, guide, assembly)
 
-        def work(memory: float) -> Quadratic:
+        def work(memory: float) -> "_About":
             most = min(self.columns, int((memory / 4 / 8) ** 0.5))  # the Gram matrix, a part of it, and its factor
             exchanges = _exchanges(setting.blocks, doubtful, max(most - len(doubtful) ** 2, setting.blocks))
             count = exchanges.orders + len(doubtful) ** 2
             fit = memory / 2 / (12 * count * guide.whole.outputs)
             rows = int(max(1, min(fit, self.rows, self.rows_per_column * count, guide.whole.rows)))
             setting.run.spend(-(-count * rows // (setting.blocks * setting.problem.rows)))
-            return _regressed(guide.whole, assembly, exchanges, rows)
+            return _about(guide.whole, assembly, exchanges, rows, self.unseen)
 
         return setting.run.within_memory(guide.whole, work), assembly.outs[doubtful]
 
@@ -165,22 +186,44 @@ class ExchangeRegression(NearIncumbents):
         least = np.argsort(likely, kind="stable")[: self.doubtful]
         return np.sort(least[likely[least] < self.doubt])
 
-    def _proposed(self, setting: Setting, state: ExchangeState, error: Quadratic, ridge: float) -> list[Change]:
-        """Return what regressions come to, with pairs in doubt and with all as they are.
+    def _proposed(self, setting: Setting, state: ExchangeState, about: "_About") -> tuple[float, list[Change]]:
+        """Return the ridge of the regression that leaves least of rows that it has not seen, and what is near it.
 
-        Local searches begin with the numbers of each, and with its pairs in the order that is there.
+        That is one with pairs in doubt, or with all as they are: where these are right, it has fewer numbers to fit.
+        Local searches begin with its numbers and those of the next best ridges, and with its pairs in the order that
+        is there.
         """
-        rng, stay, found = setting.rng(int(state.step)), np.arange(setting.blocks), list[Change]()
-        for pairs in (True, False) if len(error.exchanges.doubtful) else (False,):
+        kinds = (True, False) if about.doubt else (False,)
+        regressions = min(
+            (self._regressions(setting, state, about, pairs) for pairs in kinds), key=lambda some: some[0].left
+        )
+        stay, changes = np.arange(setting.blocks), list[Change]()
+        for one in regressions[: self.starts]:
+            if np.isfinite(one.left):
+                near = about.error.rounded(one.swapped, one.partners)
+                changes += [near, near._replace(order=stay)]
+        rng, found = setting.rng(int(state.step)), list[Change]()
+        for start in changes:
             setting.run.spend(0)
-            try:
-                near = error.rounded(*error.least_squares(ridge, pairs=pairs))
-            except np.linalg.LinAlgError:  # float32 does not tell such a Gram matrix from a singular one
-                continue
-            for start in near, near._replace(order=stay):
-                down = error.descended(start, rng, pairs=False)
-                found += [down, error.descended(down, rng)]
-        return found
+            down = about.error.descended(start, rng, pairs=False)
+            found += [down, about.error.descended(down, rng)]
+        return regressions[0].ridge, found
+
+    def _regressions(self, setting: Setting, state: ExchangeState, about: "_About", pairs: bool) -> "list[_Regression]":
+        """Return regressions with several ridges, those first that leave least of rows that they have not seen."""
+        tried = dict[int, _Regression]()
+
+        def at(power: int) -> _Regression:
+            if power not in tried:
+                setting.run.spend(0)
+                tried[power] = about.regression(float(state.ridge) * self.spread**power, pairs)
+            return tried[power]
+
+        power = 0
+        for step in 1, -1:
+            while at(power + step).left < at(power).left and self.lowest <= at(power + step).ridge <= self.highest:
+                power += step
+        return sorted(tried.values(), key=lambda one: one.left)
 
 
 def _ended(state: ExchangeState) -> ExchangeState:
@@ -199,25 +242,59 @@ def _window(blocks: int, most: int) -> int:
     return int(np.searchsorted(np.cumsum(np.arange(blocks - 1, 0, -1)), most, side="right"))
 
 
-def _regressed(whole: "engine.Problem", assembly: Assembly, exchanges: Exchanges, rows: int) -> Quadratic:
-    """Return the error about an assembly on so many rows."""
+class _Regression(NamedTuple):
+    """What a regression says, `[P]` and `[U, U]`."""
+
+    ridge: float
+    swapped: NDArray[np.float64]
+    partners: NDArray[np.float64]
+    left: float
+    """Mean squared error on rows that it has not seen; infinite where the ridge is too low."""
+
+
+class _About(NamedTuple):
+    """The error about an assembly, and rows that it was not made of."""
+
+    error: Quadratic
+    unseen: Columns
+
+    @property
+    def doubt(self) -> bool:
+        """Whether pairs are in doubt."""
+        return len(self.error.exchanges.doubtful) > 1
+
+    def regression(self, ridge: float, pairs: bool) -> _Regression:
+        """Return what least squares with a ridge say."""
+        try:
+            numbers = self.error.least_squares(ridge, pairs=pairs)
+        except np.linalg.LinAlgError:  # rounding has made the Gram matrix a singular one
+            return _Regression(ridge, np.zeros(0), np.zeros((0, 0)), np.inf)
+        return _Regression(ridge, *numbers, self.unseen.left(*numbers))
+
+
+def _about(whole: "engine.Problem", assembly: Assembly, exchanges: Exchanges, rows: int, unseen: float) -> _About:
+    """Return the error about an assembly on so many rows, but for a share that regressions do not see."""
     where = exchanges.doubtful
     padded = np.resize(where, -(-len(where) // 8) * 8) if len(where) else where  # programs are compiled for each number
-    tiled = engine.tiled(whole, np.arange(rows))
     given = exchanges.ahead, exchanges.behind, padded, assembly.outs[padded]
     with backend.watched():
+        tiled = engine.tiled(whole, np.arange(rows))
         told = engine.exchange_effects(whole, tiled, assembly, *(half.astype(np.int32) for half in given))
         errors, orders, partners = map(np.asarray, told)
     partners = partners[:, : len(where), : len(where)]
     partners = partners - partners[:, np.arange(len(where)), np.arange(len(where))][:, :, None]
-    table = np.concatenate([orders, partners.reshape(len(partners), -1, partners.shape[-1])], axis=1)
-    gram, pull = np.zeros((table.shape[1],) * 2), np.zeros(table.shape[1])
-    for part in range(0, len(table), TILES):  # in float64: what partners change is many times what orders do
-        some = np.concatenate(table[part : part + TILES], axis=1, dtype=np.float64)  # what fills tiles up is 0
+    tiles = np.concatenate([orders, partners.reshape(len(partners), -1, partners.shape[-1])], axis=1)
+    table = np.moveaxis(tiles, 0, 1).reshape(tiles.shape[1], -1)[:, : rows * whole.outputs]
+    errors = errors.ravel()[: table.shape[1]]
+    seen = max(1, round(table.shape[1] * (1 - unseen)))
+    gram, pull = np.zeros((len(table),) * 2), np.zeros(len(table))
+    for first in range(0, seen, PART):  # in float64: what partners change is many times what orders do
+        part = slice(first, min(first + PART, seen))
+        some = table[:, part].astype(np.float64)
         gram += some @ some.T
-        pull += some @ np.concatenate(errors[part : part + TILES]).astype(np.float64)
-    many = rows * whole.outputs
-    return Quadratic(exchanges, gram / many, pull / many)
+        pull += some @ errors[part].astype(np.float64)
+    exchanged = Quadratic(exchanges, gram / seen, pull / seen)
+    return _About(exchanged, Columns(table[:, seen:], errors[seen:]))
 
 
 def _changed(assembly: Assembly, doubtful: NDArray[np.intp], outs: NDArray[np.int32], change: Change) -> Assembly:

@@ -52,6 +52,20 @@ class Change(NamedTuple):
     """`[U]` for each of the doubtful positions, that whose second half it has, among these"""
 
 
+class Columns(NamedTuple):
+    """What exchanges add to the errors of some rows."""
+
+    table: NDArray[np.float32]
+    """`[C, R]`"""
+    errors: NDArray[np.float32]
+    """`[R]`"""
+
+    def left(self, swapped: Array, partners: Array) -> float:
+        """Return the mean squared error that changes leave, `[P]` and `[U, U]`, which need not be whole."""
+        change = np.concatenate([swapped, partners.ravel()]).astype(np.float32)
+        return float(np.mean((self.errors + change @ self.table).astype(np.float64) ** 2))
+
+
 @dataclass(frozen=True, eq=False)
 class Quadratic:
     """Half the change of the mean squared error, vᵀ gram v / 2 + pull · v, of changes v of an assembly."""

@@ -69,15 +69,18 @@ def test_pairs_that_are_given_or_certain_stay_as_they_are():
             np.testing.assert_array_equal(Assembly(state.ins[0], state.outs[0]).partner, wrong.partner)
 
 
-def test_losses_fall_and_are_told_until_the_turn_is_over():
+def test_what_was_found_is_told_and_the_best_of_it_at_the_end_of_the_turn():
     puzzle, answer = small()
-    method = ExchangeRegression(near=10.0)
-    seen = states(method, setting(puzzle, disordered(answer), partner=answer.partner.astype(np.int32)))
-    losses = [float(state.losses[0]) for state in seen[1:]]
-    assert losses == sorted(losses, reverse=True)
+    noisy = puzzle.replace(y=puzzle.y + np.random.default_rng(1).normal(size=ROWS) * 0.003 * puzzle.y.std())
+    method = ExchangeRegression(near=10.0, doubt=1.1, patience=2)
+    seen = states(method, setting(noisy, mispaired(disordered(answer))))
     told = [info_of(method, state) for state in seen[1:]]
-    assert [info.over for info in told] == [info.ripe for info in told] == [False] * (len(told) - 1) + [True]
-    assert float(told[-1].candidates.losses[0]) == losses[-1]
+    losses = [float(state.losses[0]) for state in seen[1:]]
+    assert [info.over for info in told] == [False] * (len(told) - 1) + [True]
+    assert all(float(info.candidates.losses[0]) == loss for info, loss in zip(told[:-1], losses, strict=False))
+    assert float(told[-1].candidates.losses[0]) == min(losses) == float(seen[-1].lowest)
+    assert told[-1].ripe == (min(losses) <= method.ripe * float(seen[-1].begun))
+    assert int(seen[-1].idle) == 2
 
 
 def test_an_error_that_says_nothing_of_exchanges_ends_a_turn_at_once():
@@ -92,7 +95,7 @@ def test_an_error_that_says_nothing_of_exchanges_ends_a_turn_at_once():
     assert given.run.evaluations - before == 1, "the start was judged, and nothing else"
 
 
-def test_a_turn_that_would_begin_where_the_last_has_ended_is_over_at_once():
+def test_turns_begin_with_what_others_have_found_since_and_are_over_at_once_without_it():
     puzzle, answer = small()
     noisy = puzzle.replace(y=puzzle.y + np.random.default_rng(1).normal(size=ROWS) * 0.1 * puzzle.y.std())
     given = setting(noisy, disordered(answer), partner=answer.partner.astype(np.int32))
@@ -100,9 +103,30 @@ def test_a_turn_that_would_begin_where_the_last_has_ended_is_over_at_once():
     seen = states(method, given)
     turns = [int(state.turns) for state in seen]
     assert turns == sorted(turns)
-    assert turns[-1] == 3
     assert turns.count(0) > 1
     assert turns[-3:] == [1, 2, 3]
+    better = seen[-1].incumbents._replace(losses=seen[-1].incumbents.losses / 2)
+    again = seen[-1]._replace(incumbents=better, turns=np.int64(1))
+    work = method.place(given, again)
+    again, _ = method.step(given, again, work)
+    assert int(again.step) == 1
+
+
+def test_the_ridge_is_the_one_that_leaves_least_of_rows_that_were_not_seen():
+    puzzle, answer = small()
+    noisy = puzzle.replace(y=puzzle.y + np.random.default_rng(1).normal(size=ROWS) * 0.01 * puzzle.y.std())
+    given = setting(noisy, mispaired(disordered(answer)))
+    method = ExchangeRegression(near=10.0, doubt=1.1, spread=3.0, rows_per_column=100)
+    state = method.init(given)._replace(ridge=np.float64(1.0))
+    about, _ = method._about(given, method.place(given, state), Assembly(state.ins[0], state.outs[0]))
+    for pairs in (True, False):
+        found = method._regressions(given, state, about, pairs)[0]
+        for ridge in (found.ridge / 3, found.ridge * 3):
+            assert about.regression(ridge, pairs).left >= found.left
+        table, errors = about.unseen
+        assert 0.15 * ROWS <= len(errors) <= 0.25 * ROWS
+        change = np.concatenate([found.swapped, found.partners.ravel()])
+        assert found.left == pytest.approx(np.mean((errors + change @ table.astype(np.float64)) ** 2), rel=1e-4)
 
 
 def test_the_exchanges_that_there_is_room_for_are_those_of_the_closest():
@@ -115,6 +139,9 @@ def test_the_exchanges_that_there_is_room_for_are_those_of_the_closest():
 def test_options_that_make_no_regression_are_refused():
     with pytest.raises(UsageError, match="columns is 0"):
         ExchangeRegression(columns=0)
+    for unseen in (0.0, 1.0):
+        with pytest.raises(UsageError, match=f"unseen is {unseen}"):
+            ExchangeRegression(unseen=unseen)
     puzzle, answer = small()
     problem = engine.to_device(puzzle)
     with pytest.raises(UsageError, match="give it the puzzle"):
