@@ -69,7 +69,7 @@ class ExchangeRegression(NearIncumbents):
     doubt: float = 0.99
     """Likelihood of a pair below which its second half may be another's."""
     doubtful: int = 64
-    """Second halves that may be, at most: the least likely ones."""
+    """Second halves that may be, at most: the least likely ones, and no more columns than half of all."""
     unseen: float = 0.2
     """Share of the rows that regressions do not see: they say which ridge is the best, and whether pairs change."""
     ridge: float = 1e-4
@@ -135,9 +135,9 @@ class ExchangeRegression(NearIncumbents):
         assembly, loss = Assembly(state.ins[0], state.outs[0]), float(state.losses[0])
         if not setting.floor < loss <= self.near * setting.puzzle.variance:
             return _ended(state), work
-        about, outs = self._about(setting, work, assembly)
+        about = self._about(setting, work, assembly)
         ridge, proposed = self._proposed(setting, state, about)
-        others = [_changed(assembly, about.error.exchanges.doubtful, outs, change) for change in proposed]
+        others = [_changed(assembly, about.error.exchanges.doubtful, change) for change in proposed]
         losses = [float(work.judged(unjudged([other])).losses[0]) for other in others]
         best = int(np.nanargmin([*losses, np.inf]))
         if best == len(losses):
@@ -163,28 +163,24 @@ class ExchangeRegression(NearIncumbents):
             step=zero, idle=zero, over=zero,
         )  # fmt: skip
 
-    def _about(self, setting: Setting, guide: Guide, assembly: Assembly) -> tuple["_About", NDArray[np.int32]]:
-        """Return the error about an assembly, and the second halves in doubt."""
-        doubtful = self._doubtful(setting, guide, assembly)
+    def _about(self, setting: Setting, guide: Guide, assembly: Assembly) -> "_About":
+        """Return the error about an assembly."""
+        likely = np.full(setting.blocks, np.inf)  # that of pairs that are given
+        if setting.partner is None:
+            likely = guide.pairs(assembly)[assembly.ins, assembly.outs]
 
-        def work(memory: float) -> "_About":
+        def work(memory: float) -> _About:
             most = min(self.columns, int((memory / 4 / 8) ** 0.5))  # the Gram matrix, a part of it, and its factor
+            doubtful = np.argsort(likely, kind="stable")[: min(self.doubtful, int((most / 2) ** 0.5))]
+            doubtful = np.sort(doubtful[likely[doubtful] < self.doubt])
             exchanges = _exchanges(setting.blocks, doubtful, max(most - len(doubtful) ** 2, setting.blocks))
             count = exchanges.orders + len(doubtful) ** 2
-            fit = memory / 2 / (12 * count * guide.whole.outputs)
+            fit = memory / 2 / (24 * count * guide.whole.outputs)  # the table and what it is made of
             rows = int(max(1, min(fit, self.rows, self.rows_per_column * count, guide.whole.rows)))
             setting.run.spend(-(-count * rows // (setting.blocks * setting.problem.rows)))
             return _about(guide.whole, assembly, exchanges, rows, self.unseen)
 
-        return setting.run.within_memory(guide.whole, work), assembly.outs[doubtful]
-
-    def _doubtful(self, setting: Setting, guide: Guide, assembly: Assembly) -> NDArray[np.intp]:
-        """Return the positions whose pairs are in doubt, in their order."""
-        if setting.partner is not None:
-            return np.zeros(0, np.intp)
-        likely = guide.pairs(assembly)[assembly.ins, assembly.outs]
-        least = np.argsort(likely, kind="stable")[: self.doubtful]
-        return np.sort(least[likely[least] < self.doubt])
+        return setting.run.within_memory(guide.whole, work)
 
     def _proposed(self, setting: Setting, state: ExchangeState, about: "_About") -> tuple[float, list[Change]]:
         """Return the ridge of the regression that leaves least of rows that it has not seen, and what is near it.
@@ -297,8 +293,8 @@ def _about(whole: "engine.Problem", assembly: Assembly, exchanges: Exchanges, ro
     return _About(exchanged, Columns(table[:, seen:], errors[seen:]))
 
 
-def _changed(assembly: Assembly, doubtful: NDArray[np.intp], outs: NDArray[np.int32], change: Change) -> Assembly:
+def _changed(assembly: Assembly, doubtful: NDArray[np.intp], change: Change) -> Assembly:
     """Return an assembly with what changes of its order and of doubtful second halves make of it."""
     own = assembly.outs.copy()
-    own[doubtful] = outs[change.partners]
+    own[doubtful] = own[doubtful[change.partners]]
     return Assembly(assembly.ins[change.order], own[change.order])

@@ -118,7 +118,7 @@ def test_the_ridge_is_the_one_that_leaves_least_of_rows_that_were_not_seen():
     given = setting(noisy, mispaired(disordered(answer)))
     method = ExchangeRegression(near=10.0, doubt=1.1, spread=3.0, rows_per_column=100)
     state = method.init(given)._replace(ridge=np.float64(1.0))
-    about, _ = method._about(given, method.place(given, state), Assembly(state.ins[0], state.outs[0]))
+    about = method._about(given, method.place(given, state), Assembly(state.ins[0], state.outs[0]))
     for pairs in (True, False):
         found = method._regressions(given, state, about, pairs)[0]
         for ridge in (found.ridge / 3, found.ridge * 3):
