@@ -153,9 +153,9 @@ class ExchangeRegression(NearIncumbents):
         return _ended(state) if idle == self.patience else state, work
 
     def _begun(self, state: ExchangeState) -> ExchangeState:
-        """Return the state at the beginning of a turn; it has no loss if others have gained little since the last."""
+        """Return the state at the beginning of a turn, without a loss if others have gained little since the last."""
         if state.turns and state.incumbents.loss > self.gain * state.lowest:
-            return state._replace(losses=np.full(1, np.inf))
+            return state._replace(losses=np.full(1, np.inf), begun=state.lowest)
         ins, outs = (half[None] for half in state.incumbents.best)
         loss, zero = np.float64(state.incumbents.loss), np.int64(0)
         return state._replace(

@@ -105,6 +105,9 @@ def test_turns_begin_with_what_others_have_found_since_and_are_over_at_once_with
     assert turns == sorted(turns)
     assert turns.count(0) > 1
     assert turns[-3:] == [1, 2, 3]
+    assert info_of(method, seen[-3]).candidates is not None
+    assert info_of(method, seen[-1]).candidates is None
+    assert not info_of(method, seen[-1]).ripe
     better = seen[-1].incumbents._replace(losses=seen[-1].incumbents.losses / 2)
     again = seen[-1]._replace(incumbents=better, turns=np.int64(1))
     work = method.place(given, again)
