@@ -81,7 +81,7 @@ class ExchangeRegression(NearIncumbents):
     highest: float = 1e3
     """Highest ridge."""
     starts: int = 3
-    """Ridges whose numbers local searches begin with."""
+    """Ridges whose numbers local searches begin with where pairs stay as they are."""
     gain: float = 0.8
     """Share of the lowest loss above which a step has gained little."""
     patience: int = 3
@@ -186,23 +186,20 @@ class ExchangeRegression(NearIncumbents):
         """Return the ridge of the regression that leaves least of rows that it has not seen, and what is near it.
 
         That is one with pairs in doubt, or with all as they are: where these are right, it has fewer numbers to fit.
-        Local searches begin with its numbers and those of the next best ridges, and with its pairs in the order that
-        is there.
+        Local searches begin with its numbers, and with its pairs in the order that is there. Where pairs stay, they do
+        so with the next best ridges, too: other pairs that these would make may well have lower errors.
         """
         kinds = (True, False) if about.doubt else (False,)
         regressions = min(
             (self._regressions(setting, state, about, pairs) for pairs in kinds), key=lambda some: some[0].left
         )
-        stay, changes = np.arange(setting.blocks), list[Change]()
-        for one in regressions[: self.starts]:
+        stay, rng, found = np.arange(setting.blocks), setting.rng(int(state.step)), list[Change]()
+        for one in regressions[: 1 if regressions[0].pairs else self.starts]:
             if np.isfinite(one.left):
                 near = about.error.rounded(one.swapped, one.partners)
-                changes += [near, near._replace(order=stay)]
-        rng, found = setting.rng(int(state.step)), list[Change]()
-        for start in changes:
-            setting.run.spend(0)
-            down = about.error.descended(start, rng, pairs=False)
-            found += [down, about.error.descended(down, rng)]
+                for start in near, near._replace(order=stay):
+                    setting.run.spend(0)
+                    found.append(about.error.descended(start, rng))
         return regressions[0].ridge, found
 
     def _regressions(self, setting: Setting, state: ExchangeState, about: "_About", pairs: bool) -> "list[_Regression]":
@@ -242,6 +239,8 @@ class _Regression(NamedTuple):
     """What a regression says, `[P]` and `[U, U]`."""
 
     ridge: float
+    pairs: bool
+    """Whether partners were free to change."""
     swapped: NDArray[np.float64]
     partners: NDArray[np.float64]
     left: float
@@ -264,8 +263,8 @@ class _About(NamedTuple):
         try:
             numbers = self.error.least_squares(ridge, pairs=pairs)
         except np.linalg.LinAlgError:  # rounding has made the Gram matrix a singular one
-            return _Regression(ridge, np.zeros(0), np.zeros((0, 0)), np.inf)
-        return _Regression(ridge, *numbers, self.unseen.left(*numbers))
+            return _Regression(ridge, pairs, np.zeros(0), np.zeros((0, 0)), np.inf)
+        return _Regression(ridge, pairs, *numbers, self.unseen.left(*numbers))
 
 
 def _about(whole: "engine.Problem", assembly: Assembly, exchanges: Exchanges, rows: int, unseen: float) -> _About:

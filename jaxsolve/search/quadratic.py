@@ -142,8 +142,10 @@ class Quadratic:
         known = self.exchanges
         return Exchanges(known.blocks, known.ahead, known.behind, np.arange(0))
 
-    def descended(self, start: Change, rng: np.random.Generator, *, pairs: bool = True, sweeps: int = 30) -> Change:
-        """Return a local optimum: positions go where the error is lowest, and two second halves are exchanged.
+    def descended(self, start: Change, rng: np.random.Generator, *, sweeps: int = 30) -> Change:
+        """Return a local optimum: positions go where the error is lowest, one after the other, all others as they run.
+
+        Partners stay as they are: exchanges of two of them make up for wrong orders, and spoil pairs that were right.
 
         Parameters
         ----------
@@ -151,19 +153,14 @@ class Quadratic:
             Where it begins.
         rng
             Says which position goes next.
-        pairs
-            Whether second halves are exchanged as well, from the second sweep on.
         sweeps
             How often every position is looked at, at most.
         """
         at = _Descent(self, start)
-        for sweep in range(sweeps):
-            moved = bool(pairs and sweep and len(start.partners)) and at.exchange()
-            for position in rng.permutation(self.exchanges.blocks):
-                moved |= at.place(position)
-            if not moved and (sweep or not pairs):
+        for _ in range(sweeps):
+            if not sum([at.place(position) for position in rng.permutation(self.exchanges.blocks)]):
                 break
-        return Change(at.order, at.partners)
+        return Change(at.order, start.partners)
 
 
 class _Descent:
@@ -171,13 +168,12 @@ class _Descent:
 
     def __init__(self, error: Quadratic, start: Change) -> None:
         known = error.exchanges
-        self.order, self.partners = start.order.copy(), start.partners.copy()
+        self.order = start.order
         self._gram, self._columns = error.gram, known.columns
         place = np.argsort(start.order)
         self._values = np.zeros(len(error.pull))
         self._values[: known.orders] = place[known.ahead] > place[known.behind]
-        self._firsts = known.orders + np.arange(len(start.partners)) * len(start.partners)
-        self._values[self._firsts + start.partners] = 1
+        self._values[known.orders + np.arange(len(start.partners)) * len(start.partners) + start.partners] = 1
         self._gradient = self._gram @ self._values + error.pull
         self._least = 1e-12 * max(float(np.abs(self._gradient).max(initial=0.0)), np.finfo(np.float64).tiny)
         """Less of a gain is rounding."""
@@ -207,22 +203,3 @@ class _Descent:
         self._add(columns, change)
         self.order = np.insert(np.delete(self.order, now), to, position)
         return True
-
-    def exchange(self) -> bool:
-        """Exchange two second halves as long as that helps; return whether it did."""
-        u, moved = len(self.partners), False
-        for _ in range(u * u):  # ties that rounding tells apart would go on for ever
-            new = self._firsts[:, None] + self.partners  # what each position would have from each
-            old = np.broadcast_to(np.diag(new)[:, None], new.shape)
-            four, signs = (old, new, old.T, new.T), (-1, 1, -1, 1)
-            gains = sum((sign * self._gradient[k] for k, sign in zip(four, signs, strict=True)), np.zeros((u, u)))
-            for a, one in zip(four, signs, strict=True):
-                for b, other in zip(four, signs, strict=True):
-                    gains += 0.5 * one * other * self._gram[a, b]
-            i, j = divmod(int(gains.argmin()), u)
-            if not gains[i, j] < -self._least:
-                break
-            self._add(np.array([k[i, j] for k in four]), np.array(signs, np.float64))
-            self.partners[[i, j]] = self.partners[[j, i]]
-            moved = True
-        return moved

@@ -36,28 +36,22 @@ def error(known, table, errors, change):
     return np.mean((errors + values(known, change) @ table) ** 2)
 
 
-def neighbours(change, pairs):
+def neighbours(change):
     for position, to in itertools.product(range(N), range(N)):
         order = np.delete(change.order, np.flatnonzero(change.order == position))
         yield Change(np.insert(order, to, position), change.partners)
-    for i, j in itertools.combinations(range(U if pairs else 0), 2):
-        partners = change.partners.copy()
-        partners[[i, j]] = partners[[j, i]]
-        yield Change(change.order, partners)
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("pairs", [False, True])
-def test_local_optima_have_no_better_neighbour(seed, pairs):
+@pytest.mark.parametrize("seed", range(6))
+def test_local_optima_have_no_better_neighbour(seed):
     table, errors, quadratic = example(seed, noise=3.0)
     rng = np.random.default_rng(seed)
     start = Change(rng.permutation(N), rng.permutation(U))
-    down = quadratic.descended(start, np.random.default_rng(1), pairs=pairs)
+    down = quadratic.descended(start, np.random.default_rng(1))
     lowest = error(quadratic.exchanges, table, errors, down)
     assert lowest <= error(quadratic.exchanges, table, errors, start)
-    assert lowest <= min(error(quadratic.exchanges, table, errors, other) for other in neighbours(down, pairs)) + 1e-9
-    if not pairs:
-        np.testing.assert_array_equal(down.partners, start.partners)
+    assert lowest <= min(error(quadratic.exchanges, table, errors, other) for other in neighbours(down)) + 1e-9
+    np.testing.assert_array_equal(down.partners, start.partners)
 
 
 def test_least_squares_are_those_of_the_columns_with_a_ridge():
