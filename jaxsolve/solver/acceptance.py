@@ -234,7 +234,7 @@ class Judge:
             rival = _better(self._weigh(best))
             if best.certificate is not None and self._enough(best.certificate):
                 return True
-            if rival is None or not stuck:
+            if rival is None or not stuck or hypothesis.exchanges_wait:
                 return False
             best = self._followed(best, rival)
             hypothesis.attempts.append(best)

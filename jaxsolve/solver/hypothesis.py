@@ -99,6 +99,11 @@ class Hypothesis:
         return isinstance(arm, TurnsArm) and arm.awaits(FOLLOWING)
 
     @property
+    def exchanges_wait(self) -> bool:
+        """Whether all exchanges of a deep net are yet to be looked at together: that tells more than one by one."""
+        return self._by_turns and not self.sites and self.puzzle.blocks >= self._numbers.deep
+
+    @property
     def _has_arms(self) -> bool:
         return self.puzzle.blocks > 1 and (self.config.pairing == NONE or self._by_turns)
 
