@@ -5,8 +5,8 @@ which blocks are in the wrong place. All exchanges together do: predictions are 
 (`engine.exchanges`), there are more rows than exchanges, and the predictions are known to six digits. So least squares
 say of every two blocks which runs first, and of second halves whose pairs are in doubt where they belong. How much they
 are to be believed, the ridge, is what rows tell best that they have not seen. Local optima of the quadratic error next
-to that (`quadratic`) are compared as networks, and the best is where the next step begins, even if its error is higher:
-as in Newton's method, what the regression leaves out shrinks with the square of what is still to be exchanged.
+to that (`quadratic`) are compared, and the lowest is where the next step begins, even if its network does worse: as in
+Newton's method, what the regression leaves out shrinks with the square of what is still to be exchanged.
 """
 
 from dataclasses import dataclass
@@ -82,6 +82,8 @@ class ExchangeRegression(NearIncumbents):
     """Highest ridge."""
     starts: int = 3
     """Ridges whose numbers local searches begin with where pairs stay as they are."""
+    kicks: int = 20
+    """Times that the best local search goes on from its optimum with some positions elsewhere."""
     gain: float = 0.8
     """Share of the lowest loss above which a step has gained little."""
     patience: int = 3
@@ -138,16 +140,17 @@ class ExchangeRegression(NearIncumbents):
         about = self._about(setting, work, assembly)
         ridge, proposed = self._proposed(setting, state, about)
         others = [_changed(assembly, about.error.exchanges.doubtful, change) for change in proposed]
-        losses = [float(work.judged(unjudged([other])).losses[0]) for other in others]
-        best = int(np.nanargmin([*losses, np.inf]))
-        if best == len(losses):
+        if not others:
             return _ended(state), work
-        found = Population(others[best].ins[None], others[best].outs[None], np.array([losses[best]]))
-        setting.run.found(found.best, losses[best])
-        idle = int(state.idle) + 1 if losses[best] > self.gain * state.lowest else 0
+        judged = [work.judged(unjudged([other])) for other in others]
+        best = min(judged, key=lambda one: one.losses[0])
+        lowest = float(best.losses[0])
+        after = judged[0] if lowest > setting.floor else best
+        setting.run.found(best.best, lowest)
+        idle = int(state.idle) + 1 if not lowest <= self.gain * state.lowest else 0
         state = state._replace(
-            incumbents=work.joined(state.incumbents, found)[0], ins=found.ins, outs=found.outs, losses=found.losses,
-            ridge=np.float64(ridge), lowest=np.float64(min(state.lowest, losses[best])),
+            incumbents=work.joined(state.incumbents, best)[0], ins=after.ins, outs=after.outs, losses=after.losses,
+            ridge=np.float64(ridge), lowest=np.float64(min(state.lowest, lowest)),
             step=state.step + 1, idle=np.int64(idle),
         )  # fmt: skip
         return _ended(state) if idle == self.patience else state, work
@@ -185,6 +188,8 @@ class ExchangeRegression(NearIncumbents):
     def _proposed(self, setting: Setting, state: ExchangeState, about: "_About") -> tuple[float, list[Change]]:
         """Return the ridge of the regression that leaves least of rows that it has not seen, and what is near it.
 
+        The first is that with the lowest quadratic error.
+
         That is one with pairs in doubt, or with all as they are: where these are right, it has fewer numbers to fit.
         Local searches begin with its numbers, and with its pairs in the order that is there. Where pairs stay, they do
         so with the next best ridges, too: other pairs that these would make may well have lower errors.
@@ -200,6 +205,10 @@ class ExchangeRegression(NearIncumbents):
                 for start in near, near._replace(order=stay):
                     setting.run.spend(0)
                     found.append(about.error.descended(start, rng))
+        if found:
+            best = min(found, key=about.error.change)
+            setting.run.spend(0)
+            found.insert(0, about.error.improved(best, rng, self.kicks))
         return regressions[0].ridge, found
 
     def _regressions(self, setting: Setting, state: ExchangeState, about: "_About", pairs: bool) -> "list[_Regression]":

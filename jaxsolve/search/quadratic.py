@@ -162,6 +162,27 @@ class Quadratic:
                 break
         return Change(at.order, start.partners)
 
+    def improved(self, start: Change, rng: np.random.Generator, kicks: int) -> Change:
+        """Return the best of local optima, each from the best so far with four positions anywhere else.
+
+        Iterated local search (Lourenço, Martin & Stützle 2003, https://doi.org/10.1007/0-306-48056-5_11).
+        """
+        best = self.descended(start, rng)
+        lowest = self.change(best)
+        for _ in range(kicks):
+            order = best.order
+            for position, to in zip(rng.choice(order, 4), rng.integers(len(order), size=4), strict=True):
+                order = np.insert(order[order != position], to, position)
+            other = self.descended(best._replace(order=order), rng)
+            if (change := self.change(other)) < lowest:
+                best, lowest = other, change
+        return best
+
+    def change(self, change: Change) -> float:
+        """Return what a change makes of half the mean squared error."""
+        at = _Descent(self, change)
+        return float(0.5 * at.values @ (at.gradient + self.pull))
+
 
 class _Descent:
     """A change that goes down to a local optimum, with the gradient of its error."""
@@ -171,16 +192,16 @@ class _Descent:
         self.order = start.order
         self._gram, self._columns = error.gram, known.columns
         place = np.argsort(start.order)
-        self._values = np.zeros(len(error.pull))
-        self._values[: known.orders] = place[known.ahead] > place[known.behind]
-        self._values[known.orders + np.arange(len(start.partners)) * len(start.partners) + start.partners] = 1
-        self._gradient = self._gram @ self._values + error.pull
-        self._least = 1e-12 * max(float(np.abs(self._gradient).max(initial=0.0)), np.finfo(np.float64).tiny)
+        self.values = np.zeros(len(error.pull))
+        self.values[: known.orders] = place[known.ahead] > place[known.behind]
+        self.values[known.orders + np.arange(len(start.partners)) * len(start.partners) + start.partners] = 1
+        self.gradient = self._gram @ self.values + error.pull
+        self._least = 1e-12 * max(float(np.abs(self.gradient).max(initial=0.0)), np.finfo(np.float64).tiny)
         """Less of a gain is rounding."""
 
     def _add(self, columns: Index, change: Array) -> None:
-        self._values[columns] += change
-        self._gradient += change @ self._gram[columns]
+        self.values[columns] += change
+        self.gradient += change @ self._gram[columns]
 
     def place(self, position: int) -> bool:
         """Put a position where the error is lowest, the others as they run; return whether it moved."""
@@ -190,9 +211,9 @@ class _Descent:
             columns = columns[: np.argmin(columns) if (columns < 0).any() else len(columns)]
             if not len(columns):
                 continue
-            change = 1 - 2 * self._values[columns]
+            change = 1 - 2 * self.values[columns]
             both = self._gram[np.ix_(columns, columns)] * np.outer(change, change)
-            gains = np.cumsum(self._gradient[columns] * change)
+            gains = np.cumsum(self.gradient[columns] * change)
             gains += 0.5 * np.diag(np.cumsum(np.cumsum(both, axis=0), axis=1))
             far = int(gains.argmin())
             if gains[far] < best[0]:

@@ -9,6 +9,7 @@ from jaxsolve.search.quadratic import Change, Exchanges, Quadratic
 
 N, U, ROWS = 5, 3, 200
 DOUBTFUL = np.array([0, 2, 3])
+ORDERS = list(itertools.permutations(range(N)))
 STAY = Change(np.arange(N), np.arange(U))
 
 
@@ -52,6 +53,18 @@ def test_local_optima_have_no_better_neighbour(seed):
     assert lowest <= error(quadratic.exchanges, table, errors, start)
     assert lowest <= min(error(quadratic.exchanges, table, errors, other) for other in neighbours(down)) + 1e-9
     np.testing.assert_array_equal(down.partners, start.partners)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_kicks_find_local_optima_that_are_no_worse(seed):
+    table, errors, quadratic = example(seed, noise=3.0)
+    down, further = (quadratic.improved(STAY, np.random.default_rng(1), kicks) for kicks in (0, 40))
+    of = lambda change: error(quadratic.exchanges, table, errors, change) / 2
+    np.testing.assert_array_equal(down.order, quadratic.descended(STAY, np.random.default_rng(1)).order)
+    assert of(further) <= of(down)
+    assert of(further) == pytest.approx(min(of(Change(np.array(order), STAY.partners)) for order in ORDERS))
+    for change in (down, further):
+        assert quadratic.change(change) == pytest.approx(of(change) - np.mean(errors**2) / 2)
 
 
 def test_least_squares_are_those_of_the_columns_with_a_ridge():
