@@ -8,13 +8,13 @@ changes predictions to first order.
 Devices share the rows, as those of `relaxation` do.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import lax
 
 from jaxsolve.architecture.device import (
-    block,
     by_output,
     hidden,
     measured,
@@ -28,7 +28,7 @@ from jaxsolve.backend.compile import compiled
 from jaxsolve.backend.devices import AXIS, REPLICATED, SHARDED, sharded
 from jaxsolve.backend.shapes import Array, Float, Int
 from jaxsolve.engine.mixtures import Rows
-from jaxsolve.engine.network import Problem
+from jaxsolve.engine.network import Problem, prefix_states
 from jaxsolve.puzzle import Assembly
 
 
@@ -73,7 +73,8 @@ def exchange_effects(
         halves = jnp.stack(assembly, axis=1)
 
         def of_tile(tile: Rows) -> Effects:
-            last, before = lax.scan(lambda h, two: (block(problem, h, *two), h), tile.x, halves)
+            states = prefix_states(replace(problem, x=tile.x, y=tile.y), assembly)
+            before, last = states[:-1], states[-1]
             shown = lambda table: table * tile.counts.reshape(-1, *[1] * (table.ndim - 1))
 
             def of_output(gradient: Array) -> tuple[Array, Array]:

@@ -188,9 +188,8 @@ class ExchangeRegression(NearIncumbents):
     def _proposed(self, setting: Setting, state: ExchangeState, about: "_About") -> tuple[float, list[Change]]:
         """Return the ridge of the regression that leaves least of rows that it has not seen, and what is near it.
 
-        The first is that with the lowest quadratic error.
-
-        That is one with pairs in doubt, or with all as they are: where these are right, it has fewer numbers to fit.
+        Of that, the first has the lowest quadratic error. The regression is one with pairs in doubt, or with all as
+        they are: where these are right, it has fewer numbers to fit.
         Local searches begin with its numbers, and with its pairs in the order that is there. Where pairs stay, they do
         so with the next best ridges, too: other pairs that these would make may well have lower errors.
         """

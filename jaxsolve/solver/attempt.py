@@ -102,7 +102,8 @@ class Attempts:
     deep: int = 65
     """Blocks from which on a line is followed by beams, and pairs that are nearly all certain are kept for a cycle.
 
-    Mixtures of so many blocks and of other pairs as well fit all rows of a step, whatever the order.
+    There all exchanges are looked at together first, before mixtures and before rivals one by one. Mixtures of so many
+    blocks and of other pairs as well fit all rows of a step, whatever the order.
     """
     pairings: int = 3
     """Pairings that methods begin with at most; first orders of the best supported are searched from before."""
