@@ -2,8 +2,8 @@
 
 What two blocks add differs with their order by their commutator: f(h + g(h)) - f(h) - g(h + f(h)) + g(h), a product of
 what both add. Pulled back along the gradient of the predictions it says, to second order in what blocks add, what the
-network would predict with the two exchanged, wherever they run. Another second half behind the same hidden units
-changes predictions to first order.
+network would predict with the two exchanged, wherever they run. Another block in the place of one changes predictions
+to first order.
 
 Devices share the rows, as those of `relaxation` do.
 """
@@ -40,7 +40,7 @@ class Effects(NamedTuple):
     orders: Float[Array, "C P m"]
     """Of two positions running the other way round."""
     partners: Float[Array, "C U V m"]
-    """What second halves add behind a first half, the one that is there as well."""
+    """What V pairs of halves add at each of U positions, the one that is there as well."""
 
 
 @compiled()
@@ -51,7 +51,8 @@ def exchange_effects(
     ahead: Int[Array, " P"],
     behind: Int[Array, " P"],
     position: Int[Array, " U"],
-    outs: Int[Array, " V"],
+    ins: Int[Array, "U I"],
+    outs: Int[Array, "U J"],
 ) -> Effects:
     """Return the errors of an assembly, and what exchanges would add to them.
 
@@ -63,12 +64,12 @@ def exchange_effects(
         `[N]` each.
     ahead, behind
         Two positions, whose blocks would run the other way round, all others as they do.
-    position, outs
-        Positions and second halves, each of which may run at each of them.
+    position, ins, outs
+        Positions, and the halves that may run at each of them: V = I J pairs, those of one first half side by side.
     """
 
     def on_one_device(
-        problem: Problem, rows: Rows, assembly: Assembly, ahead: Array, behind: Array, position: Array, outs: Array
+        problem: Problem, rows: Rows, assembly: Assembly, ahead: Array, behind: Array, *at: Array
     ) -> Effects:
         halves = jnp.stack(assembly, axis=1)
 
@@ -90,16 +91,21 @@ def exchange_effects(
                     changed = (adds(h + other, p) - first) - (adds(h + first, q) - other)
                     return jnp.sum(changed * after[middle], axis=1)
 
-                def paired(p: Array) -> Array:
-                    units = hidden(problem, before[p], halves[p, 0])
-                    return lax.map(lambda j: jnp.sum(second(problem, units, j) * after[p], axis=1), outs)
+                def paired(of_position: tuple[Array, Array, Array]) -> Array:
+                    p, ins, outs = of_position
 
-                return lax.map(exchanged, (ahead, behind)), lax.map(paired, position)
+                    def of_first(i: Array) -> Array:
+                        units = hidden(problem, before[p], i)
+                        return lax.map(lambda j: jnp.sum(second(problem, units, j) * after[p], axis=1), outs)
+
+                    return lax.map(of_first, ins).reshape(-1, len(tile.x))
+
+                return lax.map(exchanged, (ahead, behind)), lax.map(paired, at)
 
             orders, partners = by_output(of_output, output_gradients(problem, last))
             return Effects(measured(shown(readout_errors(problem, last, tile.y))), orders, partners)
 
         return Effects(*(lax.all_gather(part, AXIS, tiled=True) for part in lax.map(of_tile, rows)))
 
-    run = sharded(on_one_device, problem.over, (REPLICATED, SHARDED, *[REPLICATED] * 5), REPLICATED)
-    return run(problem, rows, assembly, ahead, behind, position, outs)
+    run = sharded(on_one_device, problem.over, (REPLICATED, SHARDED, *[REPLICATED] * 6), REPLICATED)
+    return run(problem, rows, assembly, ahead, behind, position, ins, outs)

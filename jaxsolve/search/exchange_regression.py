@@ -3,14 +3,16 @@
 Where blocks add little, hundreds of orders fit the predictions to four digits, and no comparison of two of them says
 which blocks are in the wrong place. All exchanges together do: predictions are nearly linear in them
 (`engine.exchanges`), there are more rows than exchanges, and the predictions are known to six digits. So least squares
-say of every two blocks which runs first, and of second halves whose pairs are in doubt where they belong. How much they
-are to be believed, the ridge, is what rows tell best that they have not seen. Local optima of the quadratic error next
-to that (`quadratic`) are compared, and the lowest is where the next step begins, even if its network does worse: as in
-Newton's method, what the regression leaves out shrinks with the square of what is still to be exchanged.
+say of every two blocks which runs first, and of halves whose pairs are in doubt where they belong. Steps take turns in
+which halves stay where they are, the first or the second ones: of a wrong pair often only one is in its place. How much
+least squares are to be believed, the ridge, is what rows tell best that they have not seen. Local optima of the
+quadratic error next to that (`quadratic`) are compared, and the lowest is where the next step begins, even if its
+network does worse: as in Newton's method, what the regression leaves out shrinks with the square of what is still to be
+exchanged.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +22,7 @@ from jaxsolve.errors import UsageError
 from jaxsolve.puzzle import Assembly
 from jaxsolve.search.incumbents import Guide, Incumbents, NearIncumbents
 from jaxsolve.search.method import Amount, Count, Info, Population, Setting, check_options, unjudged
-from jaxsolve.search.quadratic import Change, Columns, Exchanges, Quadratic
+from jaxsolve.search.quadratic import Columns, Exchanges, Optimum, Quadratic
 
 PART = 2048
 """Measurements that are in float64 at a time."""
@@ -54,7 +56,7 @@ class ExchangeState(NamedTuple):
 
 @dataclass(frozen=True)
 class ExchangeRegression(NearIncumbents):
-    """Regression of errors on exchanges of blocks and of second halves, step by step."""
+    """Regression of errors on exchanges of blocks and of their halves, step by step."""
 
     turns: int | None = 1
     """Turns, each from the best assembly that there is by then; None: as many as there is time for."""
@@ -63,13 +65,13 @@ class ExchangeRegression(NearIncumbents):
     rows_per_column: float = 2.0
     """for each exchange."""
     columns: int = 8192
-    """Exchanges at most: of second halves in doubt, and of the blocks that lie closest to each other."""
+    """Exchanges at most: of halves in doubt, and of the blocks that lie closest to each other."""
     near: float = 0.05
     """Share of the variance above which the error of an assembly says nothing of exchanges: nothing is done."""
     doubt: float = 0.99
-    """Likelihood of a pair below which its second half may be another's."""
+    """Likelihood of a pair below which its halves may belong to others."""
     doubtful: int = 64
-    """Second halves that may be, at most: the least likely ones, and no more columns than half of all."""
+    """Pairs that may be exchanged, at most: the least likely ones, and no more columns than half of all."""
     unseen: float = 0.2
     """Share of the rows that regressions do not see: they say which ridge is the best, and whether pairs change."""
     ridge: float = 1e-4
@@ -137,9 +139,9 @@ class ExchangeRegression(NearIncumbents):
         assembly, loss = Assembly(state.ins[0], state.outs[0]), float(state.losses[0])
         if not setting.floor < loss <= self.near * setting.puzzle.variance:
             return _ended(state), work
-        about = self._about(setting, work, assembly)
+        about = self._about(setting, work, assembly, 0 if state.step % 2 else 1)
         ridge, proposed = self._proposed(setting, state, about)
-        others = [_changed(assembly, about.error.exchanges.doubtful, change) for change in proposed]
+        others = [about.error.exchanges.changed(assembly, one.change) for one in proposed]
         if not others:
             return _ended(state), work
         judged = [work.judged(unjudged([other])) for other in others]
@@ -166,8 +168,8 @@ class ExchangeRegression(NearIncumbents):
             step=zero, idle=zero, over=zero,
         )  # fmt: skip
 
-    def _about(self, setting: Setting, guide: Guide, assembly: Assembly) -> "_About":
-        """Return the error about an assembly."""
+    def _about(self, setting: Setting, guide: Guide, assembly: Assembly, side: Literal[0, 1]) -> "_About":
+        """Return the error about an assembly where halves of one side may be exchanged."""
         likely = np.full(setting.blocks, np.inf)  # that of pairs that are given
         if setting.partner is None:
             likely = guide.pairs(assembly)[assembly.ins, assembly.outs]
@@ -176,7 +178,7 @@ class ExchangeRegression(NearIncumbents):
             most = min(self.columns, int((memory / 4 / 8) ** 0.5))  # the Gram matrix, a part of it, and its factor
             doubtful = np.argsort(likely, kind="stable")[: min(self.doubtful, int((most / 2) ** 0.5))]
             doubtful = np.sort(doubtful[likely[doubtful] < self.doubt])
-            exchanges = _exchanges(setting.blocks, doubtful, max(most - len(doubtful) ** 2, setting.blocks))
+            exchanges = _exchanges(setting.blocks, doubtful, max(most - len(doubtful) ** 2, setting.blocks), side)
             count = exchanges.orders + len(doubtful) ** 2
             fit = memory / 2 / (24 * count * guide.whole.outputs)  # the table and what it is made of
             rows = int(max(1, min(fit, self.rows, self.rows_per_column * count, guide.whole.rows)))
@@ -185,7 +187,7 @@ class ExchangeRegression(NearIncumbents):
 
         return setting.run.within_memory(guide.whole, work)
 
-    def _proposed(self, setting: Setting, state: ExchangeState, about: "_About") -> tuple[float, list[Change]]:
+    def _proposed(self, setting: Setting, state: ExchangeState, about: "_About") -> tuple[float, list[Optimum]]:
         """Return the ridge of the regression that leaves least of rows that it has not seen, and what is near it.
 
         Of that, the first has the lowest quadratic error. The regression is one with pairs in doubt, or with all as
@@ -197,7 +199,7 @@ class ExchangeRegression(NearIncumbents):
         regressions = min(
             (self._regressions(setting, state, about, pairs) for pairs in kinds), key=lambda some: some[0].left
         )
-        stay, rng, found = np.arange(setting.blocks), setting.rng(int(state.step)), list[Change]()
+        stay, rng, found = np.arange(setting.blocks), setting.rng(int(state.step)), list[Optimum]()
         for one in regressions[: 1 if regressions[0].pairs else self.starts]:
             if np.isfinite(one.left):
                 near = about.error.rounded(one.swapped, one.partners)
@@ -205,9 +207,8 @@ class ExchangeRegression(NearIncumbents):
                     setting.run.spend(0)
                     found.append(about.error.descended(start, rng))
         if found:
-            best = min(found, key=about.error.change)
             setting.run.spend(0)
-            found.insert(0, about.error.improved(best, rng, self.kicks))
+            found.insert(0, about.error.improved(min(found, key=lambda one: one.error), rng, self.kicks))
         return regressions[0].ridge, found
 
     def _regressions(self, setting: Setting, state: ExchangeState, about: "_About", pairs: bool) -> "list[_Regression]":
@@ -231,11 +232,11 @@ def _ended(state: ExchangeState) -> ExchangeState:
     return state._replace(over=np.int64(1), turns=state.turns + 1)
 
 
-def _exchanges(blocks: int, doubtful: NDArray[np.intp], most: int) -> Exchanges:
-    """Return exchanges of doubtful second halves, and of so many twos of positions, those closest to each other."""
+def _exchanges(blocks: int, doubtful: NDArray[np.intp], most: int, side: Literal[0, 1]) -> Exchanges:
+    """Return exchanges of doubtful halves, and of so many twos of positions, those closest to each other."""
     ahead, behind = np.triu_indices(blocks, 1)
     near = behind - ahead <= max(1, _window(blocks, most))
-    return Exchanges(blocks, ahead[near], behind[near], doubtful)
+    return Exchanges(blocks, ahead[near], behind[near], doubtful, side)
 
 
 def _window(blocks: int, most: int) -> int:
@@ -279,10 +280,12 @@ def _about(whole: "engine.Problem", assembly: Assembly, exchanges: Exchanges, ro
     """Return the error about an assembly on so many rows, but for a share that regressions do not see."""
     where = exchanges.doubtful
     padded = np.resize(where, -(-len(where) // 8) * 8) if len(where) else where  # programs are compiled for each number
-    given = exchanges.ahead, exchanges.behind, padded, assembly.outs[padded]
+    halves = [half[padded][:, None] for half in assembly]
+    halves[exchanges.side] = np.tile(halves[exchanges.side].T, (len(padded), 1))
+    given = exchanges.ahead, exchanges.behind, padded, *halves
     with backend.watched():
         tiled = engine.tiled(whole, np.arange(rows))
-        told = engine.exchange_effects(whole, tiled, assembly, *(half.astype(np.int32) for half in given))
+        told = engine.exchange_effects(whole, tiled, assembly, *(one.astype(np.int32) for one in given))
         errors, orders, partners = map(np.asarray, told)
     partners = partners[:, : len(where), : len(where)]
     partners = partners - partners[:, np.arange(len(where)), np.arange(len(where))][:, :, None]
@@ -298,10 +301,3 @@ def _about(whole: "engine.Problem", assembly: Assembly, exchanges: Exchanges, ro
         pull += some @ errors[part].astype(np.float64)
     exchanged = Quadratic(exchanges, gram / seen, pull / seen)
     return _About(exchanged, Columns(table[:, seen:], errors[seen:]))
-
-
-def _changed(assembly: Assembly, doubtful: NDArray[np.intp], change: Change) -> Assembly:
-    """Return an assembly with what changes of its order and of doubtful second halves make of it."""
-    own = assembly.outs.copy()
-    own[doubtful] = own[doubtful[change.partners]]
-    return Assembly(assembly.ins[change.order], own[change.order])

@@ -1,18 +1,20 @@
 """Host: the mean squared error near an assembly as a quadratic function of what is exchanged in it.
 
 To first order in each of them, exchanges add what they add alone: the errors e of predictions become e + A v, with a
-column of A for each two positions that may run the other way round, and for each second half that may run at a
-position. v is 1 where that is so, else 0. With the Gram matrix of these columns all assemblies near the one that they
-are of are compared without any network, and least squares say what v would be if it could be anything.
+column of A for each two positions that may run the other way round, and for each half that may run at a position beside
+the other half that is there. v is 1 where that is so, else 0. With the Gram matrix of these columns all assemblies near
+the one that they are of are compared without any network, and least squares say what v would be if it could be
+anything.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxsolve.pairing import assign
+from jaxsolve.puzzle import Assembly
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -28,7 +30,9 @@ class Exchanges:
     behind: Index
     """`[P]` one behind it, which may run before it."""
     doubtful: Index
-    """`[U]` positions whose second halves may go to each other, all different."""
+    """`[U]` positions whose blocks may exchange halves, all different."""
+    side: Literal[0, 1] = 1
+    """Which halves: 0 for first halves, 1 for second ones; the others stay where they are."""
 
     @property
     def orders(self) -> int:
@@ -42,6 +46,12 @@ class Exchanges:
         table[self.ahead, self.behind] = table[self.behind, self.ahead] = np.arange(self.orders)
         return table
 
+    def changed(self, assembly: Assembly, change: "Change") -> Assembly:
+        """Return what a change makes of the assembly that exchanges are of."""
+        halves = [half.copy() for half in assembly]
+        halves[self.side][self.doubtful] = halves[self.side][self.doubtful[change.partners]]
+        return Assembly(*(half[change.order] for half in halves))
+
 
 class Change(NamedTuple):
     """Another assembly, in terms of the one that exchanges are of."""
@@ -49,7 +59,7 @@ class Change(NamedTuple):
     order: Index
     """`[N]` the positions in the order in which they run"""
     partners: Index
-    """`[U]` for each of the doubtful positions, that whose second half it has, among these"""
+    """`[U]` for each of the doubtful positions, that whose half it has, among these"""
 
 
 class Columns(NamedTuple):
@@ -72,7 +82,7 @@ class Quadratic:
 
     exchanges: Exchanges
     gram: Array
-    """`[C, C]`, C = P + U²: columns of two positions, then those of each doubtful position and second half"""
+    """`[C, C]`, C = P + U²: columns of two positions, then those of each doubtful position and half"""
     pull: Array
     """`[C]`"""
 
@@ -90,7 +100,7 @@ class Quadratic:
         rarer
             How many times more a partner's: of many that are possible, few are right.
         tight
-            What it costs that a second half is not used once, squared, in units of that mean for partners.
+            What it costs that a half is not used once, squared, in units of that mean for partners.
 
         Returns
         -------
@@ -106,7 +116,7 @@ class Quadratic:
         p, u = self.exchanges.orders, len(self.exchanges.doubtful)
         if not pairs:
             return Quadratic(self._orders_alone, self.gram[:p, :p], self.pull[:p]).least_squares(ridge)[0], np.eye(u)
-        other = ~np.eye(u, dtype=np.bool_)  # that a position keeps its second half follows from the others
+        other = ~np.eye(u, dtype=np.bool_)  # that a position keeps its half follows from the others
         free = np.concatenate([np.arange(p), p + np.flatnonzero(other)])
         system, scale = self.gram[np.ix_(free, free)], np.mean(np.diag(self.gram)[:p])
         if u > 1:
@@ -133,8 +143,9 @@ class Quadratic:
         """
         own = np.diag(self.gram)[: self.exchanges.orders]
         cost = (own + least * own.mean()) * (0.5 - swapped)
-        near = Quadratic(self._orders_alone, np.zeros((len(cost), len(cost))), cost)
-        order = near.descended(Change(np.arange(self.exchanges.blocks), np.arange(0)), np.random.default_rng(0)).order
+        near = Quadratic(self._orders_alone, np.broadcast_to(0.0, (len(cost), len(cost))), cost)
+        stay = Change(np.arange(self.exchanges.blocks), np.arange(0))
+        order = near.descended(stay, np.random.default_rng(0)).change.order
         return Change(order, assign(partners) if len(partners) else np.arange(0))
 
     @property
@@ -142,7 +153,7 @@ class Quadratic:
         known = self.exchanges
         return Exchanges(known.blocks, known.ahead, known.behind, np.arange(0))
 
-    def descended(self, start: Change, rng: np.random.Generator, *, sweeps: int = 30) -> Change:
+    def descended(self, start: Change, rng: np.random.Generator, *, sweeps: int = 30) -> "Optimum":
         """Return a local optimum: positions go where the error is lowest, one after the other, all others as they run.
 
         Partners stay as they are: exchanges of two of them make up for wrong orders, and spoil pairs that were right.
@@ -160,28 +171,27 @@ class Quadratic:
         for _ in range(sweeps):
             if not sum([at.place(position) for position in rng.permutation(self.exchanges.blocks)]):
                 break
-        return Change(at.order, start.partners)
+        return Optimum(at.error, Change(at.order, start.partners))
 
-    def improved(self, start: Change, rng: np.random.Generator, kicks: int) -> Change:
+    def improved(self, best: "Optimum", rng: np.random.Generator, kicks: int) -> "Optimum":
         """Return the best of local optima, each from the best so far with four positions anywhere else.
 
         Iterated local search (Lourenço, Martin & Stützle 2003, https://doi.org/10.1007/0-306-48056-5_11).
         """
-        best = self.descended(start, rng)
-        lowest = self.change(best)
         for _ in range(kicks):
-            order = best.order
+            order = best.change.order
             for position, to in zip(rng.choice(order, 4), rng.integers(len(order), size=4), strict=True):
                 order = np.insert(order[order != position], to, position)
-            other = self.descended(best._replace(order=order), rng)
-            if (change := self.change(other)) < lowest:
-                best, lowest = other, change
+            best = min(best, self.descended(best.change._replace(order=order), rng), key=lambda one: one.error)
         return best
 
-    def change(self, change: Change) -> float:
-        """Return what a change makes of half the mean squared error."""
-        at = _Descent(self, change)
-        return float(0.5 * at.values @ (at.gradient + self.pull))
+
+class Optimum(NamedTuple):
+    """A change that no position's going elsewhere makes better."""
+
+    error: float
+    """What it adds to half the mean squared error."""
+    change: Change
 
 
 class _Descent:
@@ -190,7 +200,7 @@ class _Descent:
     def __init__(self, error: Quadratic, start: Change) -> None:
         known = error.exchanges
         self.order = start.order
-        self._gram, self._columns = error.gram, known.columns
+        self._gram, self._pull, self._columns = error.gram, error.pull, known.columns
         place = np.argsort(start.order)
         self.values = np.zeros(len(error.pull))
         self.values[: known.orders] = place[known.ahead] > place[known.behind]
@@ -198,6 +208,11 @@ class _Descent:
         self.gradient = self._gram @ self.values + error.pull
         self._least = 1e-12 * max(float(np.abs(self.gradient).max(initial=0.0)), np.finfo(np.float64).tiny)
         """Less of a gain is rounding."""
+
+    @property
+    def error(self) -> float:
+        """What the change adds to half the mean squared error."""
+        return float(0.5 * self.values @ (self.gradient + self._pull))
 
     def _add(self, columns: Index, change: Array) -> None:
         self.values[columns] += change

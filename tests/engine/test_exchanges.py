@@ -11,7 +11,8 @@ from tests import reference
 
 N, ROWS, STEP = 5, 40, 1e-6
 AHEAD, BEHIND = np.array([0, 1, 0, 2, 0], np.int32), np.array([1, 2, 4, 3, 2], np.int32)
-POSITION, OUTS = np.array([3, 0], np.int32), np.array([2, 4, 1], np.int32)
+POSITION = np.array([3, 0], np.int32)
+SEVERAL, ONE = np.array([[2, 4, 1], [0, 1, 3]], np.int32), np.array([[3], [2]], np.int32)
 
 
 def example(activation="relu", seed=8, outputs=1):
@@ -35,8 +36,8 @@ def gradient(puzzle, assembly, at, h):
     return np.stack([(answer(h + step) - answer(h - step)) / (2 * STEP) for step in steps], axis=-1)
 
 
-def expected(puzzle, assembly):
-    """Errors, and what is added by exchanges of two positions, `[R, K, P]`, and by second halves, `[R, K, U, V]`."""
+def expected(puzzle, assembly, ins, outs):
+    """Errors, and what is added by exchanges of two positions, `[R, K, P]`, and by pairs, `[R, K, U, V]`."""
     states = [puzzle.x]
     for at in range(N):
         states.append(states[-1] + adds(puzzle, states[-1], assembly, at))
@@ -48,26 +49,27 @@ def expected(puzzle, assembly):
         ends = [g + adds(puzzle, g, assembly, k) for g, k in zip(other_way, (p, q), strict=True)]
         orders.append(pulled((p + q) // 2, ends[0] - ends[1]))
     partners = []
-    for p, j in itertools.product(POSITION, OUTS):
-        change = reference.final_state(puzzle, [assembly.ins[p]], [j], states[p]) - states[p]
-        partners.append(pulled(p, change))
+    for p, firsts, seconds in zip(POSITION, ins, outs, strict=True):
+        for i, j in itertools.product(firsts, seconds):
+            partners.append(pulled(p, reference.final_state(puzzle, [i], [j], states[p]) - states[p]))
     read = states[-1] @ np.atleast_2d(puzzle.w_last).T + puzzle.b_last
-    shape = (ROWS, -1, len(POSITION), len(OUTS))
+    shape = (ROWS, -1, len(POSITION), ins.shape[1] * outs.shape[1])
     return read - puzzle.y.reshape(read.shape), np.stack(orders, -1), np.stack(partners, -1).reshape(shape)
 
 
-def found(puzzle, assembly, devices=None, rows=ROWS):
+def found(puzzle, assembly, ins=ONE, outs=SEVERAL, devices=None, rows=ROWS):
     problem = engine.to_device(puzzle, devices=devices)
     tiles = engine.tiled(problem, np.arange(rows))
-    told = engine.exchange_effects(problem, tiles, assembly, AHEAD, BEHIND, POSITION, OUTS)
+    told = engine.exchange_effects(problem, tiles, assembly, AHEAD, BEHIND, POSITION, ins, outs)
     last = lambda table: np.moveaxis(np.asarray(table), 0, -2).reshape(*table.shape[1:-1], -1)
     return tuple(last(table) for table in told)
 
 
 @pytest.mark.parametrize(("activation", "outputs"), [("relu", 1), ("gelu", 1), ("silu", 3), ("tanh", 2)])
-def test_effects_equal_their_definition(activation, outputs):
+@pytest.mark.parametrize(("ins", "outs"), [(ONE, SEVERAL), (SEVERAL, ONE), (SEVERAL, SEVERAL[:, ::2])])
+def test_effects_equal_their_definition(activation, outputs, ins, outs):
     puzzle, assembly = example(activation, outputs=outputs)
-    for table, right in zip(found(puzzle, assembly), expected(puzzle, assembly), strict=True):
+    for table, right in zip(found(puzzle, assembly, ins, outs), expected(puzzle, assembly, ins, outs), strict=True):
         measured = np.moveaxis(right.reshape(ROWS * outputs, *right.shape[2:]), 0, -1)
         np.testing.assert_allclose(table[..., : ROWS * outputs], measured, rtol=2e-3, atol=2e-3)
 
@@ -89,21 +91,17 @@ def test_of_small_blocks_they_are_what_exchanges_add():
     puzzle, assembly = example("tanh")
     puzzle = puzzle.replace(w_out=1e-2 * puzzle.w_out, b_out=1e-2 * puzzle.b_out)
     predicted = lambda *halves: reference.states(puzzle, *halves, ROWS)[-1] @ puzzle.w_last
-    before, (_, orders, partners) = predicted(*assembly), found(puzzle, assembly)
+    own = assembly.ins[POSITION][:, None], assembly.outs[POSITION][:, None]
+    before = predicted(*assembly)
     order = np.arange(N)
     order[[2, 3]] = 3, 2
     change = predicted(assembly.ins[order], assembly.outs[order]) - before
     size = np.abs(change).max()
+    orders = found(puzzle, assembly)[1]
     np.testing.assert_allclose(orders[3, :ROWS], change, rtol=0.1, atol=0.05 * size)
-    outs = assembly.outs.copy()
-    outs[3] = OUTS[0]
-    told = partners[0, 0, :ROWS] - found_own(puzzle, assembly)
-    np.testing.assert_allclose(told, predicted(assembly.ins, outs) - before, rtol=0.1, atol=1e-4)
-
-
-def found_own(puzzle, assembly):
-    """What the second half that is at position 3 adds there."""
-    problem = engine.to_device(puzzle)
-    tiles = engine.tiled(problem, np.arange(ROWS))
-    own = engine.exchange_effects(problem, tiles, assembly, AHEAD, BEHIND, POSITION[:1], assembly.outs[3:4])
-    return np.moveaxis(np.asarray(own.partners), 0, -2).reshape(-1)[:ROWS]
+    there = found(puzzle, assembly, *own)[2][0, 0, :ROWS]
+    for side, given in enumerate([(SEVERAL, own[1]), (own[0], SEVERAL)]):
+        halves = [half.copy() for half in assembly]
+        halves[side][POSITION[0]] = SEVERAL[0, 0]
+        told = found(puzzle, assembly, *given)[2][0, 0, :ROWS] - there
+        np.testing.assert_allclose(told, predicted(*halves) - before, rtol=0.1, atol=1e-4)

@@ -121,7 +121,8 @@ def test_the_ridge_is_the_one_that_leaves_least_of_rows_that_were_not_seen():
     given = setting(noisy, mispaired(disordered(answer)))
     method = ExchangeRegression(near=10.0, doubt=1.1, spread=3.0, rows_per_column=100)
     state = method.init(given)._replace(ridge=np.float64(1.0))
-    about = method._about(given, method.place(given, state), Assembly(state.ins[0], state.outs[0]))
+    about = method._about(given, method.place(given, state), Assembly(state.ins[0], state.outs[0]), 1)
+    assert about.error.exchanges.side == 1
     for pairs in (True, False):
         found = method._regressions(given, state, about, pairs)[0]
         for ridge in (found.ridge / 3, found.ridge * 3):
@@ -134,7 +135,7 @@ def test_the_ridge_is_the_one_that_leaves_least_of_rows_that_were_not_seen():
 
 def test_the_exchanges_that_there_is_room_for_are_those_of_the_closest():
     for most, apart in ((7, 1), (12, 1), (13, 2), (28, 7), (1000, 7)):
-        known = _exchanges(N, np.arange(0), most)
+        known = _exchanges(N, np.arange(0), most, 1)
         assert (known.behind - known.ahead).max() == apart
         assert known.orders == sum(N - k for k in range(1, apart + 1))
 

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from jaxsolve.puzzle import Assembly
 from jaxsolve.search.quadratic import Change, Exchanges, Quadratic
 
 N, U, ROWS = 5, 3, 200
@@ -48,8 +49,9 @@ def test_local_optima_have_no_better_neighbour(seed):
     table, errors, quadratic = example(seed, noise=3.0)
     rng = np.random.default_rng(seed)
     start = Change(rng.permutation(N), rng.permutation(U))
-    down = quadratic.descended(start, np.random.default_rng(1))
+    told, down = quadratic.descended(start, np.random.default_rng(1))
     lowest = error(quadratic.exchanges, table, errors, down)
+    assert told == pytest.approx((lowest - np.mean(errors**2)) / 2)
     assert lowest <= error(quadratic.exchanges, table, errors, start)
     assert lowest <= min(error(quadratic.exchanges, table, errors, other) for other in neighbours(down)) + 1e-9
     np.testing.assert_array_equal(down.partners, start.partners)
@@ -58,13 +60,13 @@ def test_local_optima_have_no_better_neighbour(seed):
 @pytest.mark.parametrize("seed", range(4))
 def test_kicks_find_local_optima_that_are_no_worse(seed):
     table, errors, quadratic = example(seed, noise=3.0)
-    down, further = (quadratic.improved(STAY, np.random.default_rng(1), kicks) for kicks in (0, 40))
+    down = quadratic.descended(STAY, np.random.default_rng(1))
+    assert quadratic.improved(down, np.random.default_rng(1), 0) is down
+    told, further = quadratic.improved(down, np.random.default_rng(1), 40)
     of = lambda change: error(quadratic.exchanges, table, errors, change) / 2
-    np.testing.assert_array_equal(down.order, quadratic.descended(STAY, np.random.default_rng(1)).order)
-    assert of(further) <= of(down)
+    assert told <= down.error
+    assert told == pytest.approx(of(further) - np.mean(errors**2) / 2)
     assert of(further) == pytest.approx(min(of(Change(np.array(order), STAY.partners)) for order in ORDERS))
-    for change in (down, further):
-        assert quadratic.change(change) == pytest.approx(of(change) - np.mean(errors**2) / 2)
 
 
 def test_least_squares_are_those_of_the_columns_with_a_ridge():
@@ -105,16 +107,27 @@ def test_what_the_errors_are_made_of_is_found(order, partners):
     rounded = quadratic.rounded(*quadratic.least_squares(1e-9, tight=1e-9))
     np.testing.assert_array_equal(rounded.order, order)
     np.testing.assert_array_equal(rounded.partners, partners)
-    down = quadratic.descended(rounded, np.random.default_rng(0))
+    down = quadratic.descended(rounded, np.random.default_rng(0)).change
     np.testing.assert_array_equal(down.order, order)
 
 
 def test_what_lies_farther_apart_than_there_are_columns_keeps_its_order():
     quadratic = example(3, window=1, noise=5.0)[2]
     for seed in range(5):
-        down = quadratic.descended(STAY, np.random.default_rng(seed)).order
+        down = quadratic.descended(STAY, np.random.default_rng(seed)).change.order
         place = np.argsort(down)
         assert all(place[p] < place[q] for p, q in itertools.combinations(range(N), 2) if q - p > 1)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_change_moves_halves_of_one_side_and_then_blocks(side):
+    none = np.arange(0)
+    known, assembly = Exchanges(N, none, none, DOUBTFUL, side), Assembly(np.arange(N) + 10, np.arange(N) + 20)
+    there = known.changed(assembly, Change(np.array([4, 3, 2, 1, 0]), np.array([1, 2, 0])))
+    stayed, moved = there if side else there[::-1]
+    first = 20 if side else 10
+    np.testing.assert_array_equal(stayed, np.array([4, 3, 2, 1, 0]) + 30 - first)
+    np.testing.assert_array_equal(moved, np.array([4, 0, 3, 1, 2]) + first)
 
 
 def test_a_gram_matrix_that_rounding_has_spoilt_is_refused():
