@@ -4,6 +4,7 @@ All of them run the same programs in the same order on the same numbers, so that
 only the clock and the user must be asked together (`agree`).
 """
 
+import re
 import socket
 import threading
 import time
@@ -19,6 +20,9 @@ from jaxsolve.errors import JaxsolveError, UsageError, out_of_memory
 
 OUR_OWN = ("INVALID_ARGUMENT", "UNIMPLEMENTED")
 """What a failure begins with that has nothing to do with other processes."""
+
+STATUS = re.compile(r"[A-Z]+(_[A-Z]+)*: ")
+"""What failures begin with: jaxlib raises some as `ValueError`, where an array of a computation that failed is read."""
 
 
 class ProcessLost(JaxsolveError):  # noqa: N818  (what has happened, not what is wrong)
@@ -142,7 +146,9 @@ def watched() -> Iterator[None]:
     """Raise `ProcessLost` where a computation fails because another process is gone, `OutOfMemoryError` of this one."""
     try:
         yield
-    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+    except (MemoryError, ValueError, jax.errors.JaxRuntimeError) as error:
+        if isinstance(error, ValueError) and not STATUS.match(str(error)):
+            raise
         if exhausted := out_of_memory(error):
             raise exhausted from error
         if jax.process_count() == 1 or str(error).startswith(OUR_OWN):
