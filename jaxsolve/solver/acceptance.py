@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from jaxsolve import engine
+from jaxsolve.architecture import form_of
 from jaxsolve.certificate import (
     Certificate,
     Evidence,
@@ -62,6 +63,10 @@ class Acceptance:
     scales of the blocks."""
     rescaled: float = 0.5
     """Share of an answer's error that another scale leaves at most where it is read with that."""
+    feigned: float = 0.1
+    """Distance from 1 up to which wrong orders feign a scale: some of 96 blocks seemed to be 1.02 times as large."""
+    all_but: float = 0.01
+    """Share of an answer's error that such a scale leaves at most where it is read with that instead of 1."""
 
 
 class Asked(Protocol):
@@ -204,7 +209,8 @@ class Judge:
             return None
         few, read = puzzle.first_rows(numbers.rows), Scaled(puzzle.activation, attempt.descent.assembly, attempt.mse)
         own, scaled = error_of(few, read.assembly), fitted(few, read)
-        return scaled.form if scaled.loss < numbers.rescaled * own else None
+        plain = form_of(puzzle.activation).scale == 1 and abs(form_of(scaled.form).scale - 1) < numbers.feigned
+        return scaled.form if scaled.loss < (numbers.all_but if plain else numbers.rescaled) * own else None
 
     def _leaves_noise(self, hypothesis: Hypothesis, attempt: Attempt) -> bool:
         """Weigh the best answer so far; return whether noise is all that is left.

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from jaxsolve import engine
+from jaxsolve.architecture import form_of
 from jaxsolve.certificate import certify, reachable, twins, weigh, with_neighbour
 from jaxsolve.puzzle import Assembly, demo_puzzle, padded, predict, running
+from jaxsolve.puzzle.padding import multiplied
 from jaxsolve.run import Run
 from jaxsolve.search import Descent
 from jaxsolve.solver import Attempt, Config, solve
@@ -197,3 +199,19 @@ def test_other_units_begin_with_an_answer_only_if_it_runs_the_puzzles_own_blocks
     assert judge._other_units(attempt)
     assert judge.refit.slope == pytest.approx(3, rel=1e-3)
     assert (judge.given is None) == bool(spare)
+
+
+@pytest.mark.parametrize(("scale", "left", "seen"), [(0.95, 1e-4, True), (0.95, 0.1, False), (0.7, 0.1, True)])
+def test_a_scale_that_wrong_orders_may_feign_has_to_leave_all_but_nothing(demo, scale, left, seen):
+    puzzle, answer = demo
+    target = predict(multiplied(puzzle, scale), answer)
+    missed = target - predict(puzzle, answer)
+    noise = RNG(0).normal(size=puzzle.rows) * np.sqrt(left * np.mean(missed**2))
+    told = puzzle.replace(y=single(target + noise), activation_given=False)
+    problem = engine.to_device(told, 500)
+    attempt = Attempt(told, None, "given", "descent", problem, Descent(answer, 1.0), answer, 1.0)
+    attempt.mse = float(np.mean(missed**2))
+    name = Judge(Config(options={"acceptance.akin": 1e9}), Run(), None)._other_scale(attempt)
+    assert (name is not None) == seen
+    if name is not None:
+        assert form_of(name).scale == pytest.approx(scale, rel=0.05)
