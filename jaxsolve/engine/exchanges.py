@@ -1,4 +1,4 @@
-"""Device: how predictions change where two blocks run the other way round, or second halves are exchanged.
+"""Device: how predictions change where two blocks run the other way round, or halves are exchanged.
 
 What two blocks add differs with their order by their commutator: f(h + g(h)) - f(h) - g(h + f(h)) + g(h), a product of
 what both add. Pulled back along the gradient of the predictions it says, to second order in what blocks add, what the

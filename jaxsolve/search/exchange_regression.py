@@ -281,7 +281,8 @@ def _about(whole: "engine.Problem", assembly: Assembly, exchanges: Exchanges, ro
     where = exchanges.doubtful
     padded = np.resize(where, -(-len(where) // 8) * 8) if len(where) else where  # programs are compiled for each number
     halves = [half[padded][:, None] for half in assembly]
-    halves[exchanges.side] = np.tile(halves[exchanges.side].T, (len(padded), 1))
+    if len(padded):  # without any, one program does for both sides
+        halves[exchanges.side] = np.tile(halves[exchanges.side].T, (len(padded), 1))
     given = exchanges.ahead, exchanges.behind, padded, *halves
     with backend.watched():
         tiled = engine.tiled(whole, np.arange(rows))

@@ -58,6 +58,22 @@ def test_pairs_in_doubt_become_right_with_the_order(seed):
     np.testing.assert_array_equal(best.best.outs, answer.outs)
 
 
+def test_without_pairs_in_doubt_one_program_does_for_both_sides(monkeypatch):
+    puzzle, answer = small()
+    given, shapes = setting(puzzle, answer, partner=answer.partner.astype(np.int32)), set()
+    method, effects = ExchangeRegression(near=10.0), engine.exchange_effects
+
+    def watched(whole, rows, *others):
+        shapes.add(tuple(np.shape(one) for one in others))
+        return effects(whole, rows, *others)
+
+    monkeypatch.setattr(engine, "exchange_effects", watched)
+    state = method.init(given)
+    for side in (0, 1):
+        method._about(given, method.place(given, state), answer, side)
+    assert len(shapes) == 1
+
+
 def test_pairs_that_are_given_or_certain_stay_as_they_are():
     puzzle, answer = small()
     wrong = mispaired(answer)
